@@ -1,0 +1,1 @@
+"""The ports, made of real things: clock, network, databases, mail."""

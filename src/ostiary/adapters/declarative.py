@@ -1,0 +1,100 @@
+"""
+The declarative file on disk: YAML or JSON, read with the scalars of YAML 1.2.
+
+Under YAML 1.1 a JWK's member `n` or a header `on` would become a boolean; here only `true`
+and `false` do.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import yaml
+
+from ostiary.model.declarative import read_declarative
+from ostiary.model.gateway import Config
+
+MAX_FILE_BYTES = 32 * 1024 * 1024
+
+
+class FileUnusable(Exception):
+    """The file cannot be read or is not YAML; the text names it, and the line."""
+
+    code = "file_unusable"
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader with YAML 1.2 booleans, and without duplicate keys."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    sign: [(tag, pattern) for tag, pattern in rows if tag != "tag:yaml.org,2002:bool"]
+    for sign, rows in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool",
+    re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"),
+    list("tTfF"),
+)
+
+
+def _construct_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[object, object]:
+    loader.flatten_mapping(node)
+    found: dict[object, object] = {}
+    for key_node, value_node in node.value:
+        key = loader.construct_object(key_node, deep=True)
+        if key in found:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"the key {key!r} occurs twice", key_node.start_mark
+            )
+        found[key] = loader.construct_object(value_node, deep=True)
+    return found
+
+
+_Loader.add_constructor(
+    yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_mapping
+)
+
+
+def parse_yaml(text: str) -> object:
+    """
+    The value of a YAML (or JSON) text.
+
+    Raises:
+        FileUnusable: It is not YAML; the place is named.
+    """
+    try:
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader, see above
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "not YAML"
+        raise FileUnusable(
+            f"failed parsing declarative configuration: {problem}{place}"
+        ) from error
+    except RecursionError as error:
+        raise FileUnusable(
+            "failed parsing declarative configuration: nested too deeply"
+        ) from error
+
+
+def load_declarative(path: Path) -> Config:
+    """
+    The configuration in a file.
+
+    Raises:
+        FileUnusable: It cannot be read or is not YAML.
+        DeclarativeInvalid: It is not a configuration.
+    """
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise FileUnusable(f"{path} is over 32 MB")
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise FileUnusable(f"cannot read {path}: {reason}") from error
+    try:
+        return read_declarative(parse_yaml(text))
+    except FileUnusable as error:
+        raise FileUnusable(f"{path}: {error}") from error

@@ -1,0 +1,233 @@
+"""
+`ostiary`: start a gateway, check its configuration, run a user pool, run the demo.
+
+Errors are one sentence on standard error and exit code 1; nothing prints a traceback for what
+an operator can mend.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from ostiary import __version__
+
+app = typer.Typer(
+    name="ostiary",
+    help="An API gateway that puts OpenID Connect in front of HTTP services.\n\n"
+    "New here? Run `ostiary demo`: it shows the whole of it on this machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+userpool = typer.Typer(
+    help="The Amazon-Cognito-compatible user pool.", no_args_is_help=True
+)
+secrets = typer.Typer(help="The secrets folder of a node.", no_args_is_help=True)
+config = typer.Typer(help="Declarative files.", no_args_is_help=True)
+app.add_typer(userpool, name="userpool")
+app.add_typer(secrets, name="secrets")
+app.add_typer(config, name="config")
+
+ConfFile = Annotated[
+    Path | None,
+    typer.Option("--conf", "-c", help="Settings file, `name = value` a line."),
+]
+Prefix = Annotated[
+    str | None,
+    typer.Option("--prefix", "-p", help="Working folder; wins over the settings."),
+]
+
+
+def _fail(message: object) -> NoReturn:
+    print(f"Error: {message}", file=sys.stderr)
+    raise typer.Exit(1)
+
+
+def load_settings(conf: Path | None, overrides: dict[str, object]):  # type: ignore[no-untyped-def] # noqa: ANN201 - imported late
+    """Settings of file, environment and options; warnings go to standard error."""
+    from ostiary.settings import SettingsInvalid, read_settings
+
+    try:
+        text = conf.read_text(encoding="utf-8") if conf else None
+        loaded = read_settings(
+            file_text=text,
+            environ=os.environ,
+            overrides={k: v for k, v in overrides.items() if v is not None},
+        )
+    except OSError as error:
+        _fail(f"cannot read {conf}: {error.strerror}")
+    except SettingsInvalid as error:
+        _fail(error)
+    for warning in loaded.warnings:
+        print(f"Warning: {warning}", file=sys.stderr)
+    return loaded.settings
+
+
+def _run(settings, roles: tuple[str, ...], started: str) -> None:  # type: ignore[no-untyped-def] # noqa: ANN001 - imported late
+    from ostiary.node.secrets import SecretsUnsafe
+    from ostiary.node.supervisor import CannotStart, Supervisor, run_node
+
+    supervisor = Supervisor(settings, roles=roles)
+    try:
+        supervisor.prepare()
+        asyncio.run(run_node(supervisor, lambda _: print(started, flush=True)))
+    except (CannotStart, SecretsUnsafe) as error:
+        _fail(error)
+
+
+def check_file(path: Path):  # type: ignore[no-untyped-def] # noqa: ANN201 - imported late
+    """The configuration in a file, plugins checked too; exits with one sentence when wrong."""
+    from ostiary.adapters.declarative import FileUnusable, load_declarative
+    from ostiary.gateway.compile import describe_config_warnings, read_plugin_configs
+    from ostiary.model.declarative import DeclarativeInvalid
+    from ostiary.plugins import CATALOG
+
+    try:
+        found = load_declarative(path)
+        read_plugin_configs(found, CATALOG)
+    except FileUnusable as error:
+        _fail(error)
+    except DeclarativeInvalid as error:
+        _fail(f"{path}: {error}")
+    return found, describe_config_warnings(found, CATALOG)
+
+
+@app.command()
+def start(
+    conf: ConfFile = None,
+    config_file: Annotated[
+        Path | None,
+        typer.Option("--config", help="Declarative file; wins over the settings."),
+    ] = None,
+    prefix: Prefix = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Worker processes; one per core when unset.")
+    ] = None,
+) -> None:
+    """Run the gateway until Ctrl-C. SIGHUP reads the declarative file again."""
+    settings = load_settings(
+        conf,
+        {
+            "declarative_config": str(config_file) if config_file else None,
+            "prefix": prefix,
+            "nginx_worker_processes": workers,
+        },
+    )
+    if settings.declarative_config is None:
+        _fail(
+            "nothing to serve: give a declarative file with --config FILE "
+            "(see `ostiary config init`), or run `ostiary demo`"
+        )
+    _, warnings = check_file(Path(settings.declarative_config))
+    for warning in warnings:
+        print(f"Warning: {warning}", file=sys.stderr)
+    roles = ("control", "worker", *(("userpool",) if settings.userpool else ()))
+    listens = ", ".join(
+        f"{'https' if a.tls else 'http'}://{a.host}:{a.port}"
+        for a in settings.proxy_listen
+    )
+    _run(settings, roles, f"Ostiary started: {listens}")
+
+
+@app.command()
+def demo(
+    folder: Annotated[
+        Path, typer.Option("--dir", help="Where the demo keeps its state.")
+    ] = Path(".demo"),
+    *,
+    check: Annotated[
+        bool, typer.Option("--check", help="Drive the walk in Chromium, then stop.")
+    ] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Forget the state of earlier runs.")
+    ] = False,
+    free_ports: Annotated[
+        bool, typer.Option("--free-ports", help="Take free ports instead of Kong's.")
+    ] = False,
+    hosts: Annotated[
+        str,
+        typer.Option(
+            help="Host name of the gateway; kong-ee needs a hosts-file entry."
+        ),
+    ] = "kong-ee.localhost",
+) -> None:
+    """Run the whole page on this machine: user pool, gateway, echo upstream, mailbox."""
+    from ostiary.cli.demo.run import DemoOptions, run_demo
+    from ostiary.node.secrets import SecretsUnsafe
+    from ostiary.node.supervisor import CannotStart
+
+    options = DemoOptions(
+        folder=folder.absolute(),
+        check=check,
+        fresh=fresh,
+        free_ports=free_ports,
+        host=hosts,
+    )
+    try:
+        passed = asyncio.run(run_demo(options))
+    except (CannotStart, SecretsUnsafe) as error:
+        _fail(error)
+    if not passed:
+        raise typer.Exit(1)
+
+
+@config.command("check")
+def config_check(
+    file: Annotated[Path, typer.Argument(help="The declarative file.")],
+) -> None:
+    """Say whether a declarative file can be served, and what to know about it."""
+    _, warnings = check_file(file)
+    for warning in warnings:
+        print(f"Warning: {warning}", file=sys.stderr)
+    print(f"configuration at {file} is valid")
+
+
+@config.command("init")
+def config_init(
+    file: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("kong.yml"),
+) -> None:
+    """Write an example declarative file."""
+    from ostiary.cli.example import EXAMPLE
+
+    if file.exists():
+        _fail(f"{file} is there already; nothing was written")
+    file.write_text(EXAMPLE)
+    print(f"wrote {file}; edit it, then run: ostiary start --config {file}")
+
+
+@userpool.command("serve")
+def userpool_serve(conf: ConfFile = None, prefix: Prefix = None) -> None:
+    """Run the user pool alone, until Ctrl-C."""
+    settings = load_settings(conf, {"prefix": prefix})
+    listens = ", ".join(
+        f"{'https' if a.tls else 'http'}://{a.host}:{a.port}"
+        for a in settings.userpool_listen
+    )
+    _run(settings, ("userpool",), f"User pool started: {listens}")
+
+
+@secrets.command("rotate")
+def secrets_rotate(conf: ConfFile = None, prefix: Prefix = None) -> None:
+    """Put a new session key first. Nobody is signed out; restart the node to use it."""
+    from ostiary.node.secrets import SecretsUnsafe, rotate_ring
+
+    settings = load_settings(conf, {"prefix": prefix})
+    try:
+        rotate_ring(Path(settings.prefix))
+    except SecretsUnsafe as error:
+        _fail(error)
+    except OSError as error:
+        _fail(f"cannot write {error.filename}: {error.strerror}")
+    print("a new session key is in place; restart the node to use it")
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    print(__version__)

@@ -1,0 +1,261 @@
+"""
+The demo: one command from nothing to a protected route, and nothing left running after it.
+
+The demo's own sites (echo, mailbox, landing) run in this process; the gateway and the user
+pool run under the same supervisor as in production.
+
+Spec: decisions D30 to D33.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ostiary.adapters.certificates import write_private
+from ostiary.cli.demo import steps
+from ostiary.cli.demo.ports import Ports, choose_ports
+from ostiary.cli.demo.sites import (
+    Mailbox,
+    echo_app,
+    landing_app,
+    mailbox_app,
+    serve_smtp,
+)
+from ostiary.cli.demo.trust import Trust, prepare_trust
+from ostiary.cli.demo.values import DemoState
+from ostiary.node.serving import serve_site
+from ostiary.node.supervisor import CannotStart, Supervisor
+from ostiary.settings import Settings, read_settings
+
+STATE_FILE = "state.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoOptions:
+    """What the command line asks for."""
+
+    folder: Path
+    check: bool = False
+    fresh: bool = False
+    free_ports: bool = False
+    host: str = "kong-ee.localhost"
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _forget(folder: Path) -> None:
+    """Remove an earlier demo's folder, and nothing else that may have that name."""
+    if not folder.exists():
+        return
+    if not (folder / "trust").exists() and any(folder.iterdir()):
+        raise CannotStart(f"{folder} is not a demo's folder; it was not touched")
+    shutil.rmtree(folder)
+
+
+def _read_known(folder: Path) -> dict[str, str]:
+    """Ids of an earlier run, so that its users are still there."""
+    try:
+        data = json.loads((folder / STATE_FILE).read_text())
+    except (OSError, ValueError):
+        return {}
+    return {
+        k: data[k]
+        for k in ("user_pool_id", "client_id")
+        if isinstance(data.get(k), str)
+    }
+
+
+def build_settings(options: DemoOptions, ports: Ports, trust: Trust) -> Settings:
+    """The node's settings: those of production, with the demo's addresses."""
+    loopback = "127.0.0.1"
+    return read_settings(
+        file_text=None,
+        environ={},
+        overrides={
+            "prefix": str(options.folder / "node"),
+            "declarative_config": str(options.folder / "kong.yml"),
+            "proxy_listen": f"{loopback}:{ports.proxy}, {loopback}:{ports.proxy_tls} ssl",
+            "admin_listen": f"{loopback}:{ports.admin}",
+            "nginx_worker_processes": 2,
+            "ssl_cert": str(trust.gateway_cert),
+            "ssl_cert_key": str(trust.gateway_key),
+            "lua_ssl_trusted_certificate": str(trust.ca_file),
+            "userpool": True,
+            "userpool_listen": f"{loopback}:{ports.userpool}, {loopback}:{ports.userpool_tls} ssl",
+            "userpool_ssl_cert": str(trust.pool_cert),
+            "userpool_ssl_cert_key": str(trust.pool_key),
+            "smtp_host": loopback,
+            "smtp_port": ports.smtp,
+        },
+    ).settings
+
+
+def build_site(options: DemoOptions, ports: Ports) -> steps.Site:
+    """The addresses that the page's steps put together."""
+    return steps.Site(
+        gateway=f"https://{options.host}:{ports.proxy_tls}",
+        admin=f"http://127.0.0.1:{ports.admin}",
+        userpool=f"http://127.0.0.1:{ports.userpool}",
+        hosted_ui=f"https://{steps.DOMAIN}.auth.localhost:{ports.userpool_tls}",
+        issuer_base=f"https://cognito-idp.localhost:{ports.userpool_tls}",
+        upstream=f"http://127.0.0.1:{ports.upstream}",
+        gateway_host=options.host,
+    )
+
+
+def build_state(
+    site: steps.Site,
+    made: steps.Made,
+    ports: Ports,
+    trust: Trust,
+    pids: tuple[int, ...],
+) -> DemoState:
+    """What state.json says."""
+    members = f"{site.gateway}{steps.LOGOUT_ROUTE}"
+    return DemoState(
+        ca_file=str(trust.ca_file),
+        proxy_url=f"http://{site.gateway_host}:{ports.proxy}",
+        proxy_tls_url=site.gateway,
+        admin_url=site.admin,
+        userpool_url=site.userpool,
+        userpool_tls_url=site.issuer_base,
+        hosted_ui_url=site.hosted_ui,
+        issuer=made.issuer(site),
+        user_pool_id=made.user_pool_id,
+        client_id=made.client_id,
+        mailbox_url=f"http://127.0.0.1:{ports.mailbox}",
+        upstream_url=site.upstream,
+        pids=pids,
+        pool_name=steps.POOL_NAME,
+        client_name=steps.CLIENT_NAME,
+        region=steps.REGION,
+        domain=steps.DOMAIN,
+        callback_urls=tuple(steps.callback_urls(site)),
+        sign_out_url=members,
+        protected_url=f"{site.gateway}/cognito/anything",
+        second_url=f"{members}/anything",
+        logout_url=f"{members}?logout=true",
+        landing_url=f"http://127.0.0.1:{ports.landing}",
+    )
+
+
+def _listen(port: int) -> list[tuple[str, socket.socket]]:
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind(("127.0.0.1", port))
+    return [("plain", sock)]
+
+
+async def _count_users(site: steps.Site, made: steps.Made) -> int:
+    """How many people have signed up so far."""
+    client = await asyncio.to_thread(steps.cognito, site)
+    reply = await asyncio.to_thread(client.list_users, UserPoolId=made.user_pool_id)
+    return len(reply["Users"])
+
+
+@asynccontextmanager
+async def running_demo(
+    options: DemoOptions, say: Callable[[str], None]
+) -> AsyncIterator[DemoState]:
+    """
+    A demo that is ready, until the context ends.
+
+    Raises:
+        CannotStart: A port, a folder or a process cannot be had.
+        StepFailed: A step of the page did not work.
+    """
+    if options.fresh:
+        _forget(options.folder)
+    ports = choose_ports(free=options.free_ports, say=say)
+    trust = prepare_trust(
+        options.folder / "trust", host=options.host, domain_prefix=steps.DOMAIN
+    )
+    known = _read_known(options.folder)
+    site = build_site(options, ports)
+    file = options.folder / "kong.yml"
+    if not file.exists():
+        steps.write_declarative(file, site, None)
+    supervisor = Supervisor(
+        build_settings(options, ports, trust), roles=("control", "worker", "userpool")
+    )
+    async with AsyncExitStack() as stack:
+        mailbox = Mailbox()
+        smtp = await serve_smtp(mailbox, port=ports.smtp)
+        stack.callback(smtp.close)
+        await stack.enter_async_context(
+            serve_site(
+                mailbox_app(mailbox, landing_url=f"http://127.0.0.1:{ports.landing}"),
+                _listen(ports.mailbox),
+            )
+        )
+        await stack.enter_async_context(serve_site(echo_app(), _listen(ports.upstream)))
+        supervisor.prepare()
+        stack.push_async_callback(supervisor.stop)
+        await supervisor.start()
+        made = await asyncio.to_thread(steps.perform, site, file, known, say)
+        pids = tuple(sorted(set(supervisor.pids.values())))
+        state = build_state(site, made, ports, trust, pids)
+        landing = landing_app(state, count_users=lambda: _count_users(site, made))
+        await stack.enter_async_context(serve_site(landing, _listen(ports.landing)))
+        write_private(options.folder / STATE_FILE, state.to_json().encode())
+        yield state
+
+
+def _describe(state: DemoState) -> str:
+    return f"""
+Everything is running. Start here:
+
+  The page, step by step    {state.landing_url}
+  The protected route       {state.protected_url}
+  The mailbox               {state.mailbox_url}
+  The Admin API             {state.admin_url}
+  The user pool (boto3)     {state.userpool_url}
+
+Your browser does not know the demo's certificate authority and will warn once;
+its certificate is {state.ca_file}
+Ctrl-C stops everything."""
+
+
+async def run_demo(options: DemoOptions) -> bool:
+    """
+    Run the demo until Ctrl-C, or through the walk; tell whether it went well.
+
+    Raises:
+        CannotStart: It cannot start; the text says why in one sentence.
+    """
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    _say(f"Ostiary demo, state in {options.folder}")
+    try:
+        async with running_demo(options, lambda line: _say(f"  done  {line}")) as state:
+            if options.check:
+                from ostiary.cli.demo.check import run_walk
+
+                passed = await run_walk(
+                    state, out=_say, artifacts=options.folder / "walk"
+                )
+                _say("The walk passed." if passed else "The walk FAILED.")
+                return passed
+            _say(_describe(state))
+            await stop.wait()
+            _say("\nStopping.")
+    except steps.StepFailed as error:
+        raise CannotStart(str(error)) from error
+    except OSError as error:
+        raise CannotStart(
+            f"cannot use {error.filename or options.folder}: {os.strerror(error.errno or 0)}"
+        ) from error
+    return True

@@ -1,0 +1,277 @@
+"""
+The page's steps, done through public surfaces only, each of which can be done again.
+
+boto3 stands for the console's clicks, the Admin API for the plugin.
+
+Spec: the page "OpenID Connect with Amazon Cognito"; decision D33 (what the walk may add).
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+POOL_NAME = "test-pool"
+CLIENT_NAME = "kong-api"
+DOMAIN = "kongdemo"
+REGION = "ap-southeast-1"
+READ_WRITE = ["email", "family_name", "given_name"]
+SCOPES = ["email", "openid", "aws.cognito.signin.user.admin", "profile"]
+LOGOUT_ROUTE = "/members"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """The addresses that the steps put together."""
+
+    gateway: str
+    admin: str
+    userpool: str
+    hosted_ui: str
+    issuer_base: str
+    upstream: str
+    gateway_host: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What the steps made."""
+
+    user_pool_id: str
+    client_id: str = ""
+
+    def issuer(self, site: Site) -> str:
+        """The issuer, without the well-known suffix."""
+        return f"{site.issuer_base}/{self.user_pool_id}"
+
+
+class StepFailed(Exception):
+    """A step did not work; the text names it."""
+
+    code = "step_failed"
+
+
+def cognito(site: Site) -> Any:
+    """An unmodified boto3 client; only its endpoint is ours."""
+    import boto3
+
+    return boto3.client(
+        "cognito-idp",
+        endpoint_url=site.userpool,
+        region_name=REGION,
+        aws_access_key_id="demo",
+        aws_secret_access_key="demo",  # noqa: S106 - any credentials are accepted
+    )
+
+
+def callback_urls(site: Site) -> list[str]:
+    """The four URLs of the page."""
+    host = site.gateway_host
+    return [
+        f"https://{host}:8446/default",
+        f"https://{host}:8447/default/",
+        f"https://{host}:8447/default/auth",
+        f"{site.gateway}/cognito",
+    ]
+
+
+def create_pool(client: Any, known: str | None) -> Made:
+    """Do the page's step Create a user pool: name, e-mail as username, three required attributes, defaults."""
+    if known is not None:
+        try:
+            client.describe_user_pool(UserPoolId=known)
+            return Made(user_pool_id=known)
+        except client.exceptions.ResourceNotFoundException:
+            pass
+    required = [
+        {"Name": name, "AttributeDataType": "String", "Required": True, "Mutable": True}
+        for name in READ_WRITE
+    ]
+    reply = client.create_user_pool(
+        PoolName=POOL_NAME,
+        UsernameAttributes=["email"],
+        UsernameConfiguration={"CaseSensitive": False},
+        Schema=required,
+        AutoVerifiedAttributes=["email"],
+        MfaConfiguration="OFF",
+        Policies={
+            "PasswordPolicy": {
+                "MinimumLength": 8,
+                "RequireUppercase": True,
+                "RequireLowercase": True,
+                "RequireNumbers": True,
+                "RequireSymbols": True,
+                "TemporaryPasswordValidityDays": 7,
+            }
+        },
+        AdminCreateUserConfig={"AllowAdminCreateUserOnly": False},
+        EmailConfiguration={"EmailSendingAccount": "COGNITO_DEFAULT"},
+        VerificationMessageTemplate={"DefaultEmailOption": "CONFIRM_WITH_CODE"},
+    )
+    return Made(user_pool_id=reply["UserPool"]["Id"])
+
+
+def create_app_client(client: Any, made: Made, known: str | None) -> Made:
+    """Do the page's step Add an app client: no secret, 30 days, read and write the three attributes."""
+    if known is not None:
+        try:
+            client.describe_user_pool_client(
+                UserPoolId=made.user_pool_id, ClientId=known
+            )
+            return replace(made, client_id=known)
+        except client.exceptions.ResourceNotFoundException:
+            pass
+    reply = client.create_user_pool_client(
+        UserPoolId=made.user_pool_id,
+        ClientName=CLIENT_NAME,
+        RefreshTokenValidity=30,
+        GenerateSecret=False,
+        ReadAttributes=READ_WRITE,
+        WriteAttributes=READ_WRITE,
+        PreventUserExistenceErrors="ENABLED",
+    )
+    return replace(made, client_id=reply["UserPoolClient"]["ClientId"])
+
+
+def set_app_client(
+    client: Any, made: Made, callback_urls: list[str], logout_urls: list[str]
+) -> None:
+    """Do the page's step App client settings: provider, callback URLs, code grant, four scopes."""
+    client.update_user_pool_client(
+        UserPoolId=made.user_pool_id,
+        ClientId=made.client_id,
+        ClientName=CLIENT_NAME,
+        RefreshTokenValidity=30,
+        ReadAttributes=READ_WRITE,
+        WriteAttributes=READ_WRITE,
+        PreventUserExistenceErrors="ENABLED",
+        SupportedIdentityProviders=["COGNITO"],
+        CallbackURLs=callback_urls,
+        LogoutURLs=logout_urls,
+        AllowedOAuthFlows=["code"],
+        AllowedOAuthFlowsUserPoolClient=True,
+        AllowedOAuthScopes=SCOPES,
+    )
+
+
+def create_domain(client: Any, made: Made) -> None:
+    """Do the page's step Domain name: check availability, save."""
+    found = client.describe_user_pool_domain(Domain=DOMAIN)["DomainDescription"]
+    if not found:
+        client.create_user_pool_domain(Domain=DOMAIN, UserPoolId=made.user_pool_id)
+    elif found.get("UserPoolId") != made.user_pool_id:
+        raise StepFailed(
+            f"the domain {DOMAIN} belongs to another pool; run with --fresh"
+        )
+
+
+def build_declarative(site: Site, made: Made | None) -> dict[str, Any]:
+    """The gateway's file: the route of the page, and (D33) a second one that can log out."""
+    page: dict[str, Any] = {"name": "cognito", "paths": ["/cognito"]}
+    members: dict[str, Any] = {"name": "members", "paths": [LOGOUT_ROUTE]}
+    if made is not None:
+        config = {
+            "issuer": f"{made.issuer(site)}/.well-known/openid-configuration",
+            "client_id": [made.client_id],
+        }
+        logout = (
+            f"{site.hosted_ui}/logout?client_id={made.client_id}"
+            f"&logout_uri={site.gateway}{LOGOUT_ROUTE}"
+        )
+        page["plugins"] = [{"name": "openid-connect", "config": config}]
+        members["plugins"] = [
+            {
+                "name": "openid-connect",
+                "config": {
+                    **config,
+                    "logout_query_arg": "logout",
+                    "logout_methods": ["GET"],
+                    "logout_redirect_uri": [logout],
+                    "upstream_headers": [{"header": "X-User-Email", "path": ["email"]}],
+                    "scopes": ["openid", "email", "profile"],
+                },
+            }
+        ]
+    return {
+        "_format_version": "3.0",
+        "services": [{"name": "echo", "url": site.upstream, "routes": [page, members]}],
+    }
+
+
+def write_declarative(path: Path, site: Site, made: Made | None) -> None:
+    """Write the gateway's file."""
+    text = yaml.safe_dump(build_declarative(site, made), sort_keys=False)
+    path.write_text(f"# Written by the demo.\n{text}")
+
+
+def apply_declarative(site: Site, path: Path) -> None:
+    """
+    Give the file to the running gateway through its Admin API.
+
+    Raises:
+        StepFailed: It was refused.
+    """
+    request = urllib.request.Request(  # noqa: S310 - our own address
+        f"{site.admin}/config",
+        data=path.read_bytes(),
+        headers={"Content-Type": "text/yaml"},
+        method="POST",
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=10):  # noqa: S310 - our own address
+            return
+    except urllib.error.HTTPError as error:
+        raise StepFailed(
+            f"the Admin API refused the configuration: {_message(error)}"
+        ) from error
+    except OSError as error:
+        raise StepFailed(f"the Admin API does not answer: {error}") from error
+
+
+def _message(error: urllib.error.HTTPError) -> str:
+    try:
+        return str(json.loads(error.read())["message"])
+    except (ValueError, KeyError):
+        return f"status {error.code}"
+
+
+def perform(
+    site: Site, file: Path, known: dict[str, str], say: Callable[[str], None]
+) -> Made:
+    """
+    All steps of the page up to "Validating the flows", each told as it is done.
+
+    Raises:
+        StepFailed: One did not work.
+    """
+    client = cognito(site)
+    try:
+        made = create_pool(client, known.get("user_pool_id"))
+        say(f"Create a user pool: {POOL_NAME}, Pool ID {made.user_pool_id}")
+        made = create_app_client(client, made, known.get("client_id"))
+        say(f"Add an app client: {CLIENT_NAME}, App client ID {made.client_id}")
+        callbacks = callback_urls(site)
+        set_app_client(client, made, callbacks, [])
+        say(
+            f"App client settings: {len(callbacks)} callback URLs, code grant, {len(SCOPES)} scopes"
+        )
+        create_domain(client, made)
+        say(f"Domain name: {DOMAIN}, hosted pages at {site.hosted_ui}")
+        members = f"{site.gateway}{LOGOUT_ROUTE}"
+        set_app_client(client, made, [*callbacks, members], [members])
+        say(f"Extra, the page omits it: sign-out URL {members} is registered")
+    except StepFailed:
+        raise
+    except Exception as error:
+        raise StepFailed(f"the user pool refused a step: {error}") from error
+    write_declarative(file, site, made)
+    apply_declarative(site, file)
+    say("OpenID Connect plugin on /cognito: issuer, client_id, nothing else")
+    return made

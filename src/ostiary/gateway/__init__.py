@@ -1,0 +1,1 @@
+"""Routing, compiled snapshots, plugin chains, and the decision for each request."""

@@ -1,0 +1,127 @@
+"""
+What the gateway tells a front to do with one request. The whole contract between the two.
+
+A front (the native proxy today) parses a request, asks `Gateway.on_request`, and
+carries the answer out. It never hears of OpenID Connect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ostiary.http.head import Reply, RequestHead, ResponseHead
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """Who sent the request and where it arrived. Addresses are of the socket, not of fields."""
+
+    ip: str
+    port: int
+    local_ip: str
+    local_port: int
+    tls: bool
+    sni: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsTo:
+    """How to speak TLS to an upstream. Turning `verify` off is the operator's explicit choice."""
+
+    server_name: str
+    verify: bool = True
+    ca_pem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One upstream address; timeouts in milliseconds between two successive operations."""
+
+    host: str
+    port: int
+    tls: TlsTo | None = None
+    connect_timeout_ms: int = 60_000
+    write_timeout_ms: int = 60_000
+    read_timeout_ms: int = 60_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How an exchange ended, for the log hook. Times in milliseconds, sizes in bytes."""
+
+    status: int
+    sent_bytes: int
+    total_ms: float
+    upstream_ms: float | None = None
+    upstream_status: int | None = None
+    client_gone: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forward:
+    """
+    Send `head` to `target`: it is complete but for body framing and Connection.
+
+    `on_response` edits the upstream's head before the client sees it; `on_finish` hears the
+    outcome once. `max_body_bytes` 0 means no limit. `retries` are extra attempts.
+    `session_id` binds the exchange, so that ending the session ends its tunnels.
+    """
+
+    target: Target
+    head: RequestHead
+    on_response: Callable[[ResponseHead, float], ResponseHead] | None = None
+    on_finish: Callable[[Outcome], None] | None = None
+    max_body_bytes: int = 0
+    retries: int = 5
+    on_error: Callable[[int, str], Reply] | None = None
+    session_id: str | None = None
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Answer without an upstream. `on_finish` as in `Forward`."""
+
+    reply: Reply
+    on_finish: Callable[[Outcome], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """The decision needs I/O: await it. The only case that costs a task."""
+
+    decision: Awaitable[Forward | Answer] = field(repr=False)
+
+
+Decision = Forward | Answer | Pending
+
+
+class BodyReader(Protocol):
+    """The request body, for deciders that must look into it. The front replays what was read."""
+
+    async def read(self, limit: int) -> bytes:
+        """
+        Read the whole body, of at most `limit` bytes.
+
+        Raises:
+            BodyTooLarge: It is longer; nothing was lost, the front can still forward it.
+        """
+        ...
+
+
+class BodyTooLarge(Exception):
+    """The body is longer than the reader was ready to hold."""
+
+
+class Decider(Protocol):
+    """What a front asks. `Gateway` is one; tests bring their own."""
+
+    def on_request(self, head: RequestHead, peer: Peer, body: BodyReader) -> Decision:
+        """Decide what happens to one request. Never raises; never blocks."""
+        ...
+
+    def on_bad_request(self, status: int, message: str) -> Reply:
+        """Make the reply for a message that could not be parsed or accepted (400, 408, 413, 414, 431, 501)."""
+        ...

@@ -1,0 +1,128 @@
+"""
+Who the client is and what the browser sees: sockets first, fields only from trusted peers.
+
+Spec: Kong's forwarded headers (gateway §3.7); decision D20; security tests T-F1 to T-F5.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from ostiary.gateway.decision import Peer
+from ostiary.http.head import Fields, find
+from ostiary.http.url import DEFAULT_PORTS, MalformedUrl, split_host
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+FORWARDED = frozenset(
+    {
+        b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port",
+        b"x-forwarded-path", b"x-forwarded-prefix", b"x-forwarded-uri", b"x-forwarded-method",
+        b"x-forwarded-server", b"x-forwarded-scheme", b"x-forwarded-ssl", b"x-forwarded-user",
+        b"forwarded", b"x-real-ip", b"x-original-url", b"x-rewrite-url", b"x-client-ip",
+        b"x-original-forwarded-for", b"x-http-method-override", b"x-kong-request-id",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """The request as the browser made it. `port` None is the scheme's default."""
+
+    scheme: str
+    host: str
+    port: int | None
+    client_ip: str
+    is_trusted: bool
+
+
+class TrustedPeers:
+    """The peers whose forwarded fields count."""
+
+    def __init__(self, networks: Sequence[Network]) -> None:
+        self._networks = tuple(networks)
+        self._look_up = lru_cache(maxsize=4096)(self._is_in)
+
+    def _is_in(self, ip: str) -> bool:
+        try:
+            address = ipaddress.ip_address(ip.partition("%")[0])
+        except ValueError:
+            return False
+        return any(address in network for network in self._networks)
+
+    def trusts(self, ip: str) -> bool:
+        """Tell whether this peer is one of them."""
+        return bool(self._networks) and self._look_up(ip)
+
+
+def read_outside(
+    fields: Fields, peer: Peer, trusted: TrustedPeers, port_maps: Mapping[int, int]
+) -> Outside:
+    """
+    Scheme, host and port as the browser sees them.
+
+    Args:
+        port_maps: Listener port to published port.
+
+    Raises:
+        MalformedUrl: Host (or a trusted X-Forwarded-Host) is not a host.
+    """
+    scheme = "https" if peer.tls else "http"
+    host, port = split_host((find(fields, b"host") or b"").decode("latin-1"))
+    if port is not None:
+        port = port_maps.get(port, port)
+    is_trusted = trusted.trusts(peer.ip)
+    client_ip = peer.ip
+    if is_trusted:
+        proto = (find(fields, b"x-forwarded-proto") or b"").decode("latin-1").lower()
+        if proto in DEFAULT_PORTS:
+            scheme = proto
+        forwarded = find(fields, b"x-forwarded-host")
+        if forwarded:
+            host, port = split_host(forwarded.decode("latin-1").split(",")[0].strip())
+        given_port = (find(fields, b"x-forwarded-port") or b"").decode("latin-1")
+        if given_port.isdecimal() and 0 < int(given_port) < 65536:
+            port = int(given_port)
+        real = (find(fields, b"x-real-ip") or b"").decode("latin-1").strip()
+        client_ip = _address_or(real, peer.ip)
+    if not host:
+        raise MalformedUrl("the request has no host")
+    if port == DEFAULT_PORTS[scheme]:
+        port = None
+    return Outside(
+        scheme=scheme, host=host, port=port, client_ip=client_ip, is_trusted=is_trusted
+    )
+
+
+def _address_or(text: str, fallback: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return fallback
+
+
+def build_forwarded(
+    fields: Fields,
+    outside: Outside,
+    peer: Peer,
+    *,
+    raw_path: str,
+    cut_prefix: str | None,
+) -> Fields:
+    """The forwarded fields for the upstream; a client's own never survive an untrusted peer."""
+    earlier = find(fields, b"x-forwarded-for") if outside.is_trusted else None
+    chain = f"{earlier.decode('latin-1')}, {peer.ip}" if earlier else peer.ip
+    port = outside.port or DEFAULT_PORTS[outside.scheme]
+    found = [
+        (b"X-Forwarded-For", chain.encode("latin-1")),
+        (b"X-Forwarded-Proto", outside.scheme.encode()),
+        (b"X-Forwarded-Host", outside.host.encode()),
+        (b"X-Forwarded-Port", str(port).encode()),
+        (b"X-Forwarded-Path", raw_path.encode("ascii")),
+        (b"X-Real-IP", outside.client_ip.encode()),
+    ]
+    if cut_prefix:
+        found.append((b"X-Forwarded-Prefix", cut_prefix.encode("ascii")))
+    return tuple(found)

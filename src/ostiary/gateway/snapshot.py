@@ -1,0 +1,21 @@
+"""A compiled configuration: immutable, complete, taken once per request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ostiary.gateway.router import Router
+from ostiary.kit import Handler
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """`chains` holds, by route id, the handlers of a route in the order they run."""
+
+    router: Router
+    chains: Mapping[str, tuple[Handler, ...]] = field(repr=False)
+    revision: str
+
+
+EMPTY = Snapshot(router=Router(()), chains={}, revision="0" * 32)

@@ -1,0 +1,1 @@
+"""HTTP as values: heads, fields, paths, cookies, forms, challenges. No I/O."""

@@ -1,0 +1,71 @@
+"""
+Message heads as values, and the few look-ups everyone needs.
+
+Field names keep the spelling they arrived with; look-ups fold ASCII case.
+
+Spec: RFC 9110 §5, RFC 9112 §2-3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+Field = tuple[bytes, bytes]
+Fields = tuple[Field, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestHead:
+    """A request's first line and fields; `target` is as received, `minor` the x of HTTP/1.x."""
+
+    method: bytes
+    target: bytes
+    fields: Fields
+    minor: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseHead:
+    """A response's first line and fields."""
+
+    status: int
+    fields: Fields
+    reason: bytes = b""
+    minor: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """A whole response made by us. Fronts add Date, Content-Length and Connection."""
+
+    status: int
+    fields: Fields = ()
+    body: bytes = b""
+
+
+def find(fields: Iterable[Field], name: bytes) -> bytes | None:
+    """The first value of a field, or None. `name` is lower case."""
+    for key, value in fields:
+        if key.lower() == name:
+            return value
+    return None
+
+
+def find_all(fields: Iterable[Field], name: bytes) -> tuple[bytes, ...]:
+    """Every value of a field, in order. `name` is lower case."""
+    return tuple(value for key, value in fields if key.lower() == name)
+
+
+def without(fields: Iterable[Field], names: Collection[bytes]) -> Fields:
+    """The fields but for those named. `names` are lower case."""
+    return tuple((k, v) for k, v in fields if k.lower() not in names)
+
+
+def has_token(fields: Iterable[Field], name: bytes, token: bytes) -> bool:
+    """Tell whether a comma-separated field holds a token. Both are lower case."""
+    return any(
+        token == part.strip().lower()
+        for value in find_all(fields, name)
+        for part in value.split(b",")
+    )

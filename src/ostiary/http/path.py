@@ -1,0 +1,115 @@
+"""
+One request target, taken apart and normalised once: for match, decision and upstream alike.
+
+Ambiguous spellings are refused instead of guessed, because the upstream may guess otherwise:
+that is how path rules get bypassed.
+
+Spec: RFC 3986 §6.2.2, §5.2.4; RFC 9112 §3.2.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_PLAIN = re.compile(r"(?:/[A-Za-z0-9_~!$&'()*+,;=:@-][A-Za-z0-9._~!$&'()*+,;=:@-]*)*/?")
+_FORBIDDEN = re.compile(
+    r"[\x00-\x20\x7f-\uffff#\\]|%(?![0-9A-Fa-f]{2})|%5[cC]|%[01][0-9A-Fa-f]|%7[fF]"
+)
+_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
+_UNRESERVED = frozenset(
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
+)
+_SLASHES = re.compile(r"//+")
+
+
+class AmbiguousTarget(Exception):
+    """The target can be read in two ways; `reason` says which sign is to blame."""
+
+    code = "ambiguous_target"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """
+    A parsed request target.
+
+    `path` is normalised; `raw_path` is as sent; `query` has no question mark, and None
+    means there was none (an empty one is kept).
+    """
+
+    path: str
+    raw_path: str
+    query: str | None
+
+    @property
+    def raw(self) -> str:
+        """The target as sent."""
+        return self.raw_path if self.query is None else f"{self.raw_path}?{self.query}"
+
+
+def _decode_unreserved(match: re.Match[str]) -> str:
+    sign = chr(int(match[1], 16))
+    return sign if sign in _UNRESERVED else f"%{match[1].upper()}"
+
+
+def remove_dot_segments(path: str) -> str:
+    """The path without `.` and `..` segments (RFC 3986 §5.2.4)."""
+    done: list[str] = []
+    segments = path.split("/")[1:]
+    for place, segment in enumerate(segments):
+        last = place == len(segments) - 1
+        if segment == "..":
+            if done:
+                done.pop()
+        elif segment != ".":
+            done.append(segment)
+            continue
+        if last:
+            done.append("")
+    return "/" + "/".join(done)
+
+
+def normalise_path(path: str) -> str:
+    """
+    The one spelling of a path.
+
+    Unreserved signs are decoded, hex is upper case, dot and empty segments are gone.
+    `%2F` stays data.
+
+    Raises:
+        AmbiguousTarget: A sign that servers read differently.
+    """
+    if _PLAIN.fullmatch(path):
+        return path or "/"
+    if bad := _FORBIDDEN.search(path):
+        raise AmbiguousTarget(f"the path has {bad[0]!a}")
+    decoded = _ESCAPE.sub(_decode_unreserved, path)
+    if any(s.startswith(("..;", ".;")) for s in decoded.split("/")):
+        raise AmbiguousTarget("the path has a dot segment with a parameter")
+    return remove_dot_segments(_SLASHES.sub("/", decoded))
+
+
+def parse_target(target: bytes) -> Target:
+    """
+    Take an origin-form target apart.
+
+    Raises:
+        AmbiguousTarget: Not origin-form, or a path that can be read in two ways.
+    """
+    try:
+        text = target.decode("ascii")
+    except UnicodeDecodeError as error:
+        raise AmbiguousTarget("the target has non-ASCII bytes") from error
+    raw_path, mark, query = text.partition("?")
+    if not raw_path.startswith("/"):
+        raise AmbiguousTarget("the target does not start with /")
+    if mark and re.search(r"[\x00-\x20\x7f#]", query):
+        raise AmbiguousTarget("the query has a control sign, a blank or #")
+    return Target(
+        path=normalise_path(raw_path), raw_path=raw_path, query=query if mark else None
+    )

@@ -1,0 +1,91 @@
+"""
+Replies that the gateway and its plugins make themselves, in the form the client asked for.
+
+Spec: Kong's error formats (gateway §3.6): JSON with message and request_id, or a page.
+"""
+
+from __future__ import annotations
+
+import json
+from html import escape
+
+from ostiary import pages
+from ostiary.http.head import Fields, Reply
+from ostiary.http.negotiate import Kind
+
+_TYPES: dict[Kind, bytes] = {
+    "json": b"application/json; charset=utf-8",
+    "html": b"text/html; charset=utf-8",
+    "plain": b"text/plain; charset=utf-8",
+    "xml": b"application/xml; charset=utf-8",
+}
+_TITLES = {
+    400: "This request cannot be answered",
+    401: "Please sign in",
+    403: "You may not open this page",
+    404: "There is nothing here",
+    426: "Please use HTTPS",
+    502: "The service behind this gateway gave no proper answer",
+    503: "The service is not available right now",
+    504: "The service behind this gateway did not answer in time",
+}
+
+
+def error_reply(
+    status: int,
+    message: str,
+    *,
+    kind: Kind,
+    request_id: str,
+    fields: Fields = (),
+    title: str | None = None,
+    text: str | None = None,
+    action_url: str | None = None,
+    action_label: str | None = None,
+    extra: dict[str, str] | None = None,
+) -> Reply:
+    """
+    An error as JSON, page, text or XML.
+
+    Args:
+        title: The page's heading; a usual one for the status when None.
+        text: The page's explanation for people; `message` when None.
+        extra: More members of the JSON form.
+    """
+    more: Fields = ()
+    if kind == "html":
+        body = pages.render_error(
+            status=status,
+            title=title or _TITLES.get(status, "Something went wrong"),
+            message=text or message,
+            action_url=action_url,
+            action_label=action_label,
+            request_id=request_id,
+        )
+        more = tuple((n.encode(), v.encode()) for n, v in pages.security_headers())
+        more = tuple(
+            (n, v) for n, v in more if n.lower() not in {k.lower() for k, _ in fields}
+        )
+    elif kind == "json":
+        document = {"message": message, **(extra or {}), "request_id": request_id}
+        body = json.dumps(document, indent=2).encode()
+    elif kind == "xml":
+        body = (
+            '<?xml version="1.0" encoding="UTF-8"?>\n<error>\n'
+            f"  <message>{escape(message)}</message>\n"
+            f"  <requestid>{request_id}</requestid>\n</error>"
+        ).encode()
+    else:
+        body = f"{message}\nrequest_id: {request_id}\n".encode()
+    return Reply(
+        status=status,
+        fields=((b"Content-Type", _TYPES[kind]), *more, *fields),
+        body=body,
+    )
+
+
+def redirect_reply(status: int, location: str, fields: Fields = ()) -> Reply:
+    """A redirect without a body worth reading. The location must be ASCII without blanks."""
+    return Reply(
+        status=status, fields=((b"Location", location.encode("ascii")), *fields)
+    )

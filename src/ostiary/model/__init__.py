@@ -1,0 +1,1 @@
+"""The entities people configure: gateway, pool. Foreign data becomes values here."""

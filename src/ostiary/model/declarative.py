@@ -1,0 +1,294 @@
+"""
+The declarative file: nested or flat, read into rows with the ids Kong would give them.
+
+Spec: Kong's declarative format 3.0; ids are UUIDv5 of entity and key, so that a reload keeps
+them (and with them everybody's session).
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from ostiary.model.gateway import Config, Plugin, Route, Row, Service
+from ostiary.model.words import Problem, describe_problems, nest_problems, read_problems
+
+_Row = TypeVar("_Row", bound=Row)
+ROOT = uuid.UUID("fd02801f-0957-4a15-a55a-c8d9606f30b5")
+_META = frozenset(
+    {
+        "_format_version",
+        "_transform",
+        "_comment",
+        "_ignore",
+        "_info",
+        "_workspace",
+        "_konnect",
+    }
+)
+_LATER = frozenset(
+    {
+        "consumers", "consumer_groups", "upstreams", "targets", "certificates", "ca_certificates",
+        "snis", "vaults", "keys", "key_sets", "licenses", "filter_chains", "partials",
+        "keyauth_credentials", "basicauth_credentials", "jwt_secrets", "acls",
+        "hmacauth_credentials", "oauth2_credentials", "mtls_auth_credentials", "rbac_roles",
+        "service_packages", "custom_entities",
+    }
+)  # fmt: skip
+
+
+class DeclarativeInvalid(Exception):
+    """The file is not a configuration; `problems` says where and why, all at once."""
+
+    code = "declarative_invalid"
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__(describe_problems(problems))
+        self.problems = problems
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """The problems nested as the file is."""
+        return nest_problems(self.problems)
+
+
+def build_id(entity: str, key: str) -> str:
+    """The id of a row without one (Kong's DB-less import)."""
+    return str(uuid.uuid5(uuid.uuid5(ROOT, entity), key))
+
+
+class _Reader:
+    """Collects rows and problems while it walks one file."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+        self.rows: dict[str, list[Row]] = {"services": [], "routes": [], "plugins": []}
+        self.places: dict[str, tuple[str | int, ...]] = {}
+        self.references: list[tuple[str, str, str, tuple[str | int, ...]]] = []
+
+    def problem(self, place: tuple[str | int, ...], message: str) -> None:
+        self.problems.append((place, message))
+
+    def children(
+        self, data: Mapping[str, Any], name: str, place: tuple[str | int, ...]
+    ) -> list[tuple[dict[str, Any], tuple[str | int, ...]]]:
+        found = data.get(name)
+        if found is None:
+            return []
+        if not isinstance(found, list):
+            self.problem((*place, name), "expected an array")
+            return []
+        rows = []
+        for index, row in enumerate(found):
+            here = (*place, name, index)
+            if isinstance(row, dict):
+                rows.append(
+                    (
+                        {
+                            k: v
+                            for k, v in row.items()
+                            if k not in {"_comment", "_ignore"}
+                        },
+                        here,
+                    )
+                )
+            else:
+                self.problem(here, "expected a record")
+        return rows
+
+    def row(
+        self,
+        kind: str,
+        model: type[Row],
+        data: dict[str, Any],
+        key: str,
+        place: tuple[str | int, ...],
+    ) -> str | None:
+        """Check one row; remember it, and return its id."""
+        identity = data.get("id") or build_id(kind, key)
+        try:
+            row = model.model_validate({**data, "id": identity}, strict=False)
+        except ValidationError as error:
+            self.problems += [
+                ((*place, *path), text) for path, text in read_problems(error)
+            ]
+            return identity if isinstance(identity, str) else None
+        for unique, value in (
+            ("primary key", row.id),
+            ("name", getattr(row, "name", None)),
+        ):
+            if value is None or (unique == "name" and kind == "plugins"):
+                continue
+            if (first := self.places.get(f"{kind}:{unique}:{value}")) is not None:
+                self.problem(
+                    place,
+                    f"uniqueness violation: '{kind}' entity with {unique} set to '{value}' "
+                    f"already declared at {first[0]}[{first[1]}]",
+                )
+            self.places[f"{kind}:{unique}:{value}"] = place
+        self.rows[kind].append(row)
+        return row.id
+
+    def parent(
+        self,
+        data: dict[str, Any],
+        name: str,
+        given: str | None,
+        place: tuple[str | int, ...],
+    ) -> None:
+        """Set a foreign key: from nesting, or from a text or `{id|name: …}` to resolve later."""
+        if given is not None:
+            if name in data:
+                self.problem((*place, name), "value must be null")
+            data[name] = given
+            return
+        value = data.get(name)
+        if isinstance(value, dict):
+            value = value.get("id") or value.get("name")
+        if value is None:
+            data.pop(name, None)
+        elif isinstance(value, str):
+            kind = f"{name}s"
+            data[name] = self.resolve(kind, value)
+            self.references.append((kind, value, data[name], (*place, name)))
+        else:
+            self.problem((*place, name), "expected a string")
+            data.pop(name)
+
+    @staticmethod
+    def resolve(kind: str, value: str) -> str:
+        try:
+            return str(uuid.UUID(value))
+        except ValueError:
+            return build_id(kind, value)
+
+    def plugins(
+        self,
+        data: Mapping[str, Any],
+        place: tuple[str | int, ...],
+        *,
+        route: str | None = None,
+        service: str | None = None,
+    ) -> None:
+        for row, here in self.children(data, "plugins", place):
+            self.parent(row, "route", route, here)
+            self.parent(row, "service", service, here)
+            parts = (
+                row.get("name"),
+                row.get("route"),
+                row.get("service"),
+                row.get("consumer"),
+            )
+            key = "plugins:" + ":".join(str(p) if p else "" for p in parts)
+            self.row("plugins", Plugin, row, key, here)
+
+    def routes(
+        self,
+        data: Mapping[str, Any],
+        place: tuple[str | int, ...],
+        *,
+        service: str | None = None,
+    ) -> None:
+        for row, here in self.children(data, "routes", place):
+            self.parent(row, "service", service, here)
+            nested = {"plugins": row.pop("plugins", None)}
+            key = row.get("name") or f"{service}:{here}"
+            identity = self.row("routes", Route, row, str(key), here)
+            self.plugins(nested, here, route=identity)
+
+    def services(self, data: Mapping[str, Any]) -> None:
+        for row, here in self.children(data, "services", ()):
+            nested = {name: row.pop(name, None) for name in ("routes", "plugins")}
+            key = row.get("name") or f"{here}"
+            identity = self.row("services", Service, row, str(key), here)
+            self.routes(nested, here, service=identity)
+            self.plugins(nested, here, service=identity)
+
+    def references_hold(self) -> dict[str, str]:
+        """Check that every reference names a row; return the ids that rows chose themselves."""
+        known = {(kind, row.id) for kind, rows in self.rows.items() for row in rows}
+        named = {
+            (kind, build_id(kind, name)): row.id
+            for kind, rows in self.rows.items()
+            for row in rows
+            if isinstance(name := getattr(row, "name", None), str)
+        }
+        for kind, text, identity, place in self.references:
+            if (kind, identity) not in known and (kind, identity) not in named:
+                name = kind.removesuffix("s")
+                self.problem(
+                    place,
+                    f"invalid reference '{name}: {text}' (no such entry in '{kind}')",
+                )
+        return {given: chosen for (_, given), chosen in named.items() if chosen}
+
+
+def _point(row: _Row, chosen: Mapping[str, str]) -> _Row:
+    """The row with its foreign keys as the rows they name are really called."""
+    changed = {
+        name: chosen[value]
+        for name in ("service", "route")
+        if isinstance(value := getattr(row, name, None), str)
+        and chosen.get(value, value) != value
+    }
+    return row.model_copy(update=changed) if changed else row
+
+
+def _check_top(data: Mapping[str, Any], reader: _Reader) -> None:
+    version = data.get("_format_version")
+    if version is None:
+        reader.problem(("_format_version",), "required field missing")
+    elif version not in {"1.1", "2.1", "3.0"}:
+        reader.problem(
+            ("_format_version",),
+            "expected one of: 1.1, 2.1, 3.0"
+            + ("" if isinstance(version, str) else " (as a quoted text)"),
+        )
+    for name, value in data.items():
+        if name in _META or name in {"services", "routes", "plugins"}:
+            continue
+        if name in _LATER and value:
+            reader.problem((name,), "not supported yet")
+        elif name not in _LATER:
+            reader.problem((name,), "unknown field")
+
+
+def read_declarative(data: object) -> Config:
+    """
+    The configuration in a parsed declarative file.
+
+    Raises:
+        DeclarativeInvalid: Every problem, with its place in the file.
+    """
+    if not isinstance(data, Mapping):
+        raise DeclarativeInvalid((((), "expected a declarative configuration"),))
+    reader = _Reader()
+    _check_top(data, reader)
+    reader.services(data)
+    reader.routes(data, ())
+    reader.plugins(data, ())
+    chosen = reader.references_hold()
+    if reader.problems:
+        raise DeclarativeInvalid(tuple(reader.problems))
+    return Config.model_construct(
+        services=tuple(r for r in reader.rows["services"] if isinstance(r, Service)),
+        routes=tuple(
+            _point(r, chosen) for r in reader.rows["routes"] if isinstance(r, Route)
+        ),
+        plugins=tuple(
+            _point(r, chosen) for r in reader.rows["plugins"] if isinstance(r, Plugin)
+        ),
+    )
+
+
+def dump_config(config: Config) -> dict[str, Any]:
+    """The configuration as JSON values, flat, loadable by `load_config`."""
+    return config.model_dump(mode="json")
+
+
+def load_config(data: Mapping[str, Any]) -> Config:
+    """Read back what `dump_config` wrote."""
+    return Config.model_validate(data, strict=False)

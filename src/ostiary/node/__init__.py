@@ -1,0 +1,1 @@
+"""Composition, one module per process role."""

@@ -1,0 +1,133 @@
+"""
+What every process of a node does alike: read its orders, log, and stop when told.
+
+Orders come as one JSON line on standard input, so that no secret is in an argument or the
+environment. The pipe stays open: its end means that the supervisor is gone, and so are we.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ostiary.sessions.keys import KeyRing
+from ostiary.settings import Settings
+
+LEVELS = {"debug": 10, "info": 20, "notice": 25, "warn": 30, "error": 40}
+logging.addLevelName(25, "NOTICE")
+FOREVER_S = 10 * 365 * 86400.0
+CONFIG_KEY = "node:config"
+CONFIG_CHANNEL = "node:config"
+READY_CHANNEL = "node:ready"
+STATUS_CHANNEL = "node:status"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orders:
+    """What the supervisor tells a process. `sockets` are (listen, fd) pairs."""
+
+    role: str
+    number: int
+    settings: Settings
+    prefix: Path
+    node_socket: Path
+    node_id: str
+    ring: KeyRing = field(repr=False)
+    database_key: bytes = field(repr=False)
+    sockets: tuple[tuple[str, int], ...] = ()
+
+
+def read_orders() -> Orders:
+    """Read the supervisor's line from standard input."""
+    from ostiary.node.secrets import load_ring
+
+    data: dict[str, Any] = json.loads(sys.stdin.buffer.readline())
+    return Orders(
+        role=data["role"],
+        number=data["number"],
+        settings=Settings.model_validate(data["settings"], strict=False),
+        prefix=Path(data["prefix"]),
+        node_socket=Path(data["node_socket"]),
+        node_id=data["node_id"],
+        ring=load_ring(data["ring"]),
+        database_key=bytes.fromhex(data["database_key"]),
+        sockets=tuple((name, fd) for name, fd in data["sockets"]),
+    )
+
+
+def open_log(prefix: Path, target: str) -> logging.Handler | None:
+    """The handler for a log setting; None for `off`."""
+    match target:
+        case "off":
+            return None
+        case "/dev/stdout":
+            return logging.StreamHandler(sys.stdout)
+        case "/dev/stderr":
+            return logging.StreamHandler(sys.stderr)
+        case _:
+            path = Path(target) if Path(target).is_absolute() else prefix / target
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return logging.FileHandler(path, encoding="utf-8")
+
+
+def start_logging(orders: Orders, target: str) -> None:
+    """Send everything that is logged in this process to the error log."""
+    handler = open_log(orders.prefix, target) or logging.NullHandler()
+    form = f"%(asctime)s [%(levelname)s] %(process)d#{orders.role}{orders.number}: %(message)s"
+    handler.setFormatter(logging.Formatter(form, datefmt="%Y/%m/%d %H:%M:%S"))
+    logging.basicConfig(level=LEVELS[orders.settings.log_level], handlers=[handler])
+    # Libraries' own lines may quote addresses and queries; warnings of theirs are enough.
+    for name in (
+        "asyncio",
+        "aiohttp",
+        "aiosqlite",
+        "sqlalchemy",
+        "alembic",
+        "mail",
+        "uvicorn",
+    ):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def log_line(level: str, line: str) -> None:
+    """The log hook that sign-in and plugins get."""
+    logging.getLogger("ostiary.openid-connect").log(
+        LEVELS[level], "[openid-connect] %s", line
+    )
+
+
+def build_access_log(prefix: Path, target: str) -> Callable[[str], None] | None:
+    """The hook that gets one line per exchange, or None."""
+    handler = open_log(prefix, target)
+    if handler is None:
+        return None
+    logger = logging.getLogger(f"ostiary.access.{target}")
+    logger.propagate = False
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    return logger.info
+
+
+async def wait_for_end(on_hangup: Callable[[], None] | None = None) -> None:
+    """Return on SIGTERM or SIGINT, or when the supervisor is gone."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, on_hangup or (lambda: None))
+    reader = asyncio.StreamReader()
+    await loop.connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
+    )
+    gone = asyncio.create_task(reader.read())
+    waiter = asyncio.create_task(stop.wait())
+    await asyncio.wait({gone, waiter}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (gone, waiter):
+        task.cancel()

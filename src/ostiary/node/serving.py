@@ -1,0 +1,64 @@
+"""
+Serving a Starlette site on sockets that the supervisor bound.
+
+Access logs stay off: URLs of sign-in carry codes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handlers: the process decides when to stop."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Any:
+        yield
+
+
+@contextlib.asynccontextmanager
+async def serve_site(
+    app: Any,
+    sockets: Sequence[tuple[str, socket.socket]],
+    *,
+    cert: Path | None = None,
+    key: Path | None = None,
+) -> AsyncIterator[None]:
+    """Serve `app` on (`plain` | `tls`, socket) pairs while the context is open."""
+    servers = []
+    for kind, sock in sockets:
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=5,
+            ssl_certfile=cert if kind == "tls" else None,
+            ssl_keyfile=key if kind == "tls" else None,
+        )
+        sock.listen(1024)
+        servers.append((_Server(config), sock))
+    tasks = [
+        asyncio.create_task(server.serve(sockets=[sock])) for server, sock in servers
+    ]
+    try:
+        while not all(server.started for server, _ in servers):
+            for task in tasks:
+                if task.done():
+                    task.result()
+            await asyncio.sleep(0.01)
+        yield
+    finally:
+        for server, _ in servers:
+            server.should_exit = True
+        await asyncio.gather(*tasks, return_exceptions=True)

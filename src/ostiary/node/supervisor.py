@@ -1,0 +1,346 @@
+"""
+The supervisor: small, no database. It binds the sockets, starts the processes, keeps them up.
+
+It keeps every listening socket open, so that a replacement worker inherits the queue and no
+connection is refused while it starts.
+
+Spec: architecture, processes; decision D17 (secrets are handed over a pipe).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import tempfile
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ostiary.adapters.certificates import make_leaf, write_pair
+from ostiary.adapters.shared.memory import MemoryShared
+from ostiary.adapters.shared.server import SharedServer
+from ostiary.adapters.system import SystemClock
+from ostiary.node.role import READY_CHANNEL, STATUS_CHANNEL
+from ostiary.node.secrets import Secrets, dump_ring, open_secrets
+from ostiary.settings import ListenAddress, Settings
+
+_LOG = logging.getLogger("ostiary.supervisor")
+RESTART_WAITS_S = (0.1, 0.5, 1.0, 2.0, 5.0)
+STOP_WITHIN_S = 15.0
+START_WITHIN_S = 60.0
+MAX_SOCKET_PATH = 100
+
+
+class CannotStart(Exception):
+    """The node cannot start; the text is one sentence for the operator."""
+
+    code = "cannot_start"
+
+
+@dataclass(slots=True)
+class Child:
+    """One process and what it was started with."""
+
+    role: str
+    number: int
+    sockets: tuple[tuple[str, socket.socket], ...] = field(default=(), repr=False)
+    process: asyncio.subprocess.Process | None = None
+    failures: int = 0
+
+    @property
+    def name(self) -> str:
+        """`worker 1`, `control`…"""
+        return f"{self.role} {self.number}" if self.role == "worker" else self.role
+
+
+def bind(address: ListenAddress, *, reuse_port: bool) -> socket.socket:
+    """
+    A bound socket, not yet listening.
+
+    Raises:
+        CannotStart: The address is taken or not ours.
+    """
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        if reuse_port:
+            _refuse_taken(address, family)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.bind((address.host, address.port))
+    except OSError as error:
+        sock.close()
+        raise CannotStart(
+            f"cannot listen on {address.host}:{address.port}: {error.strerror}"
+        ) from error
+    sock.set_inheritable(True)
+    sock.setblocking(False)
+    return sock
+
+
+def _refuse_taken(address: ListenAddress, family: int) -> None:
+    """SO_REUSEPORT would join another program of this user: see first whether one is there."""
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((address.host, address.port))
+
+
+class Supervisor:
+    """One node."""
+
+    def __init__(
+        self, settings: Settings, *, roles: Sequence[str] = ("control", "worker")
+    ) -> None:
+        self.settings = settings
+        self.prefix = Path(settings.prefix).absolute()
+        self.workers = settings.nginx_worker_processes or os.cpu_count() or 1
+        self._roles = roles
+        self._children: list[Child] = []
+        self._watchers: list[asyncio.Task[None]] = []
+        self._stopping = False
+        self._ready: dict[str, str] = {}
+        self._news = asyncio.Event()
+        self.node_id = ""
+        self._secrets: Secrets
+        self._server: SharedServer
+        self._socket_path = Path()
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The processes that run now, by name; the supervisor too."""
+        running = {
+            c.name: c.process.pid for c in self._children if c.process is not None
+        }
+        return {"supervisor": os.getpid(), **running}
+
+    def prepare(self) -> None:
+        """
+        Folders, secrets, certificate, sockets.
+
+        Raises:
+            CannotStart: One of them cannot be had; the text says which.
+            SecretsUnsafe: The secrets folder is open to others.
+        """
+        try:
+            self.prefix.mkdir(parents=True, exist_ok=True)
+            self._secrets = open_secrets(self.prefix)
+            self.node_id = self._read_node_id()
+            self._make_certificate()
+        except OSError as error:
+            raise CannotStart(
+                f"cannot use {error.filename or self.prefix}: {error.strerror}"
+            ) from error
+        settings = self.settings
+        self._children = []
+        if "worker" in self._roles:
+            for number in range(1, self.workers + 1):
+                sockets = (
+                    tuple(
+                        ("tls" if a.tls else "plain", bind(a, reuse_port=True))
+                        for a in settings.proxy_listen
+                    )
+                    if number == 1
+                    else tuple(
+                        ("tls" if a.tls else "plain", _join(a))
+                        for a in settings.proxy_listen
+                    )
+                )
+                self._children.append(Child("worker", number, sockets))
+        for role, addresses in (
+            ("control", settings.admin_listen),
+            ("userpool", settings.userpool_listen),
+        ):
+            if role in self._roles:
+                bound = tuple(
+                    ("tls" if a.tls else "plain", bind(a, reuse_port=False))
+                    for a in addresses
+                )
+                self._children.insert(0, Child(role, 0, bound))
+
+    def _read_node_id(self) -> str:
+        path = self.prefix / "node.id"
+        if not path.exists():
+            path.write_text(str(uuid.uuid4()))
+        return path.read_text().strip()
+
+    def _make_certificate(self) -> None:
+        folder = self.prefix / "ssl"
+        cert, key = folder / "default.crt", folder / "default.key"
+        if not key.exists():
+            folder.mkdir(mode=0o700, exist_ok=True)
+            names = ["localhost", "kong-ee.localhost", "127.0.0.1"]
+            write_pair(
+                *make_leaf(names, ca=None, days=825), cert_path=cert, key_path=key
+            )
+
+    async def start(self) -> None:
+        """
+        Start every process and wait until all of them serve.
+
+        Raises:
+            CannotStart: One of them ended or did not get ready in time.
+        """
+        path = self.prefix / "node.sock"
+        if len(str(path)) > MAX_SOCKET_PATH:
+            path = Path(tempfile.mkdtemp(prefix="ostiary-")) / "node.sock"
+        self._socket_path = path
+        memory = MemoryShared(
+            SystemClock(), durable=self.prefix / "ended-sessions.json"
+        )
+        memory.subscribe(READY_CHANNEL, self._hear_ready)
+        self._server = SharedServer(memory, path)
+        await self._server.start()
+        for child in self._children:
+            await self._spawn(child)
+        self._watchers = [
+            asyncio.create_task(self._watch(child)) for child in self._children
+        ]
+        try:
+            async with asyncio.timeout(START_WITHIN_S):
+                while not all(c.name in self._ready for c in self._children):
+                    self._news.clear()
+                    await self._news.wait()
+                    ended = [c for c in self._children if c.failures > 1]
+                    if ended:
+                        raise CannotStart(
+                            f"{ended[0].name} ended while starting; see {self.prefix}/logs/error.log"
+                        )
+        except TimeoutError as error:
+            late = ", ".join(
+                c.name for c in self._children if c.name not in self._ready
+            )
+            raise CannotStart(
+                f"not ready within {START_WITHIN_S:.0f} s: {late}"
+            ) from error
+
+    def _hear_ready(self, message: bytes) -> None:
+        who, _, revision = message.decode().partition(" ")
+        name = f"worker {who}" if who.isdecimal() else who
+        self._ready[name] = revision
+        for child in self._children:
+            if child.name == name:
+                child.failures = 0
+        self._news.set()
+
+    async def _spawn(self, child: Child) -> None:
+        orders = {
+            "role": child.role,
+            "number": child.number,
+            "settings": self.settings.model_dump(mode="json"),
+            "prefix": str(self.prefix),
+            "node_socket": str(self._socket_path),
+            "node_id": self.node_id,
+            "ring": dump_ring(self._secrets.ring),
+            "database_key": self._secrets.database_key.hex(),
+            "sockets": [(kind, sock.fileno()) for kind, sock in child.sockets],
+        }
+        child.process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            f"ostiary.node.{child.role}",
+            stdin=asyncio.subprocess.PIPE,
+            pass_fds=[sock.fileno() for _, sock in child.sockets],
+            # Ctrl-C goes to the supervisor, which stops the others in order.
+            start_new_session=True,
+        )
+        assert child.process.stdin is not None
+        child.process.stdin.write(json.dumps(orders).encode() + b"\n")
+        await child.process.stdin.drain()
+
+    async def _watch(self, child: Child) -> None:
+        while True:
+            assert child.process is not None
+            code = await child.process.wait()
+            if self._stopping:
+                return
+            child.failures += 1
+            self._ready.pop(child.name, None)
+            self._news.set()
+            wait = RESTART_WAITS_S[min(child.failures, len(RESTART_WAITS_S)) - 1]
+            _LOG.error(
+                "%s ended with %s; starting it again in %s s", child.name, code, wait
+            )
+            await asyncio.sleep(wait)
+            if self._stopping:
+                return
+            await self._spawn(child)
+
+    def reload(self) -> None:
+        """Ask control to read the declarative file again."""
+        for child in self._children:
+            if child.role == "control" and child.process is not None:
+                child.process.send_signal(signal.SIGHUP)
+
+    async def publish_status(self, message: bytes) -> None:
+        """Tell every process something about the node."""
+        await self._server.publish(STATUS_CHANNEL, message)
+
+    async def stop(self) -> None:
+        """Stop every process, workers first, and leave nothing running."""
+        self._stopping = True
+        running = [
+            c for c in self._children if c.process and c.process.returncode is None
+        ]
+        for child in running:
+            assert child.process is not None
+            child.process.terminate()
+        try:
+            async with asyncio.timeout(STOP_WITHIN_S):
+                await asyncio.gather(*(c.process.wait() for c in running if c.process))
+        except TimeoutError:
+            for child in running:
+                if child.process is not None and child.process.returncode is None:
+                    child.process.kill()
+                    await child.process.wait()
+        for watcher in self._watchers:
+            watcher.cancel()
+        await asyncio.gather(*self._watchers, return_exceptions=True)
+        await self._server.stop()
+        for child in self._children:
+            for _, sock in child.sockets:
+                sock.close()
+
+
+def _join(address: ListenAddress) -> socket.socket:
+    """One more socket on an address that is ours already."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    sock.bind((address.host, address.port))
+    sock.set_inheritable(True)
+    sock.setblocking(False)
+    return sock
+
+
+async def run_node(supervisor: Supervisor, say: Callable[[str], None]) -> None:
+    """
+    Run a prepared node until SIGTERM or SIGINT; SIGHUP reads the configuration again.
+
+    Raises:
+        CannotStart: It did not get ready.
+    """
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, supervisor.reload)
+    starting = asyncio.create_task(supervisor.start())
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()
+            say("started")
+            await stopping
+    finally:
+        for task in (starting, stopping):
+            task.cancel()
+        await asyncio.gather(starting, stopping, return_exceptions=True)
+        await supervisor.stop()

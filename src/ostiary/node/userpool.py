@@ -1,0 +1,100 @@
+"""The user pool as a process of its own: its own database, its own keys."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from pathlib import Path
+
+from ostiary.adapters.shared.socket import SocketShared
+from ostiary.adapters.smtp import SmtpMailer
+from ostiary.adapters.sql import open_store
+from ostiary.adapters.system import SystemClock, SystemEntropy
+from ostiary.node.certificate import default_certificate
+from ostiary.node.role import (
+    READY_CHANNEL,
+    Orders,
+    read_orders,
+    start_logging,
+    wait_for_end,
+)
+from ostiary.node.serving import serve_site
+from ostiary.settings import Settings
+from ostiary.userpool.app import create_app
+from ostiary.userpool.config import UserPoolConfig
+
+_LOG = logging.getLogger("ostiary.userpool")
+
+
+def tls_port(settings: Settings) -> int | None:
+    """The port of the hosted pages."""
+    return next((a.port for a in settings.userpool_listen if a.tls), None)
+
+
+def issuer_base(settings: Settings) -> str:
+    """What issuers start with."""
+    if settings.userpool_issuer_base:
+        return settings.userpool_issuer_base.rstrip("/")
+    port = tls_port(settings)
+    if port is not None:
+        return f"https://cognito-idp.localhost:{port}"
+    plain = settings.userpool_listen[0]
+    return f"http://{plain.host}:{plain.port}"
+
+
+def certificate(settings: Settings, prefix: Path) -> tuple[Path, Path]:
+    """The certificate of the pool's TLS port."""
+    if settings.userpool_ssl_cert and settings.userpool_ssl_cert_key:
+        return Path(settings.userpool_ssl_cert), Path(settings.userpool_ssl_cert_key)
+    return default_certificate(settings, prefix)
+
+
+async def run(orders: Orders) -> None:
+    """Serve until the end."""
+    settings = orders.settings
+    folder = orders.prefix / "userpool"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    url = settings.userpool_database or f"sqlite+aiosqlite:///{folder / 'pool.db'}"
+    cert, key = certificate(settings, orders.prefix)
+    sockets = [(kind, socket.socket(fileno=fd)) for kind, fd in orders.sockets]
+    async with open_store(url) as store:
+        app = create_app(
+            UserPoolConfig(
+                store=store,
+                clock=SystemClock(),
+                entropy=SystemEntropy(),
+                mailer=SmtpMailer(
+                    host=settings.smtp_host,
+                    port=settings.smtp_port,
+                    sender=settings.smtp_sender,
+                    username=settings.smtp_username,
+                    password=settings.smtp_password,
+                    start_tls=settings.smtp_starttls or None,
+                    use_tls=settings.smtp_ssl,
+                ),
+                database_key=orders.database_key,
+                issuer_base=issuer_base(settings),
+                domain_suffix=settings.userpool_domain_suffix,
+                domain_port=settings.userpool_domain_port or tls_port(settings),
+                region=settings.userpool_region,
+                strict=settings.userpool_strict,
+            )
+        )
+        async with serve_site(app, sockets, cert=cert, key=key):
+            shared = SocketShared(orders.node_socket)
+            await shared.connect()
+            await shared.publish(READY_CHANNEL, b"userpool 0")
+            await wait_for_end()
+            await shared.close()
+
+
+def main() -> None:
+    """Run the user pool's process."""
+    orders = read_orders()
+    start_logging(orders, orders.settings.admin_error_log)
+    asyncio.run(run(orders))
+
+
+if __name__ == "__main__":
+    main()

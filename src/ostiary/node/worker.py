@@ -1,0 +1,185 @@
+"""
+A worker: the proxy, the gateway, sign-in. No database, no web framework.
+
+It starts from what the node knows, else from the last good configuration on disk, and keeps
+serving when control dies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import json
+import logging
+import socket
+import ssl
+from pathlib import Path
+
+import uvloop
+
+from ostiary import __version__
+from ostiary.adapters.fetch import AiohttpFetch
+from ostiary.adapters.shared.socket import SocketShared
+from ostiary.adapters.system import SystemClock, SystemEntropy
+from ostiary.gateway.compile import compile_config
+from ostiary.gateway.gateway import Gateway, GatewayOptions
+from ostiary.jose.errors import BrokenSeal
+from ostiary.kit import Services
+from ostiary.model.declarative import DeclarativeInvalid, load_config
+from ostiary.node.certificate import default_certificate
+from ostiary.node.lastgood import open_last_good
+from ostiary.node.role import (
+    CONFIG_CHANNEL,
+    CONFIG_KEY,
+    READY_CHANNEL,
+    Orders,
+    build_access_log,
+    log_line,
+    read_orders,
+    start_logging,
+    wait_for_end,
+)
+from ostiary.plugins import CATALOG
+from ostiary.ports.shared import SharedUnavailable
+from ostiary.proxy.listener import Listen, Proxy
+from ostiary.signin.authenticate import Signin
+from ostiary.signin.live import ENDED_CHANNEL
+from ostiary.signin.values import Toolbox
+
+_LOG = logging.getLogger("ostiary.worker")
+DRAIN_S = 10.0
+
+
+def build_tls(cert: Path, key: Path) -> ssl.SSLContext:
+    """The context of a TLS listener: TLS 1.2 and up, HTTP/1.1."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(cert, key)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+class Worker:
+    """One worker process."""
+
+    def __init__(self, orders: Orders) -> None:
+        self.orders = orders
+        settings = orders.settings
+        self.ca_file = (
+            None
+            if settings.lua_ssl_trusted_certificate == "system"
+            else settings.lua_ssl_trusted_certificate
+        )
+        self.entropy = SystemEntropy()
+        self.clock = SystemClock()
+        self.shared = SocketShared(orders.node_socket)
+        options = GatewayOptions(
+            version=__version__,
+            trusted_ips=tuple(ipaddress.ip_network(n) for n in settings.trusted_ips),
+            port_maps={
+                listener: published for published, listener in settings.port_maps
+            },
+            verify_upstream_tls=settings.upstream_tls_verify,
+            max_body_bytes=settings.client_max_body_size,
+            access_log=build_access_log(orders.prefix, settings.proxy_access_log),
+        )
+        self.gateway = Gateway(
+            options,
+            new_request_id=lambda: self.entropy.bytes(16).hex(),
+            now=self.clock.now,
+        )
+        self._reload = asyncio.Event()
+
+    def services(self, fetch: AiohttpFetch) -> Services:
+        """What plugins are lent."""
+        tools = Toolbox(
+            fetch=fetch,
+            shared=self.shared,
+            clock=self.clock,
+            entropy=self.entropy,
+            ring=self.orders.ring,
+            log=log_line,
+        )
+        return Services(signin=Signin(tools), log=log_line)
+
+    async def load(self, services: Services) -> None:
+        """Take the node's configuration, else the last good one; a bad one changes nothing."""
+        try:
+            data = await self.shared.get(CONFIG_KEY)
+        except SharedUnavailable:
+            data = None
+        if data is None:
+            try:
+                data = open_last_good(self.orders.prefix, self.orders.database_key)
+            except (BrokenSeal, OSError) as error:
+                _LOG.error("the last good configuration cannot be opened: %s", error)
+        if data is None:
+            return
+        try:
+            snapshot = compile_config(load_config(json.loads(data)), CATALOG, services)
+        except (DeclarativeInvalid, ValueError) as error:
+            _LOG.error(
+                "the configuration was refused, the previous one stays: %s", error
+            )
+            return
+        if snapshot.revision != self.gateway.snapshot.revision:
+            self.gateway.snapshot = snapshot
+            _LOG.info("serving configuration %s", snapshot.revision)
+
+    async def follow(self, services: Services) -> None:
+        """Load again whenever somebody says that there is news."""
+        while True:
+            await self._reload.wait()
+            self._reload.clear()
+            await self.load(services)
+            await self.tell()
+
+    async def tell(self) -> None:
+        """Say which revision is served: what control and tests wait for."""
+        line = f"{self.orders.number} {self.gateway.snapshot.revision}"
+        try:
+            await self.shared.publish(READY_CHANNEL, line.encode())
+        except SharedUnavailable:
+            _LOG.warning("the node socket is away; serving on")
+
+    async def run(self) -> None:
+        """Serve until the end."""
+        cert, key = default_certificate(self.orders.settings, self.orders.prefix)
+        self.shared.subscribe(CONFIG_CHANNEL, lambda _: self._reload.set())
+        self.shared.on_connect(self._reload.set)
+        await self.shared.connect()
+        fetch = AiohttpFetch(ca_file=self.ca_file)
+        services = self.services(fetch)
+        await self.load(services)
+        proxy = Proxy(self.gateway, ca_file=self.ca_file)
+        self.shared.subscribe(
+            ENDED_CHANNEL, lambda message: proxy.session_ended(message.decode())
+        )
+        tls = build_tls(cert, key)
+        listens = [
+            Listen(sock=socket.socket(fileno=fd), tls=tls if name == "tls" else None)
+            for name, fd in self.orders.sockets
+        ]
+        await proxy.start(listens)
+        follower = asyncio.create_task(self.follow(services), name="follow")
+        await self.tell()
+        await wait_for_end()
+        follower.cancel()
+        await proxy.stop(DRAIN_S)
+        await fetch.close()
+        await self.shared.close()
+
+
+async def _main(orders: Orders) -> None:
+    await Worker(orders).run()
+
+
+def main() -> None:
+    """Run one worker under uvloop."""
+    orders = read_orders()
+    start_logging(orders, orders.settings.proxy_error_log)
+    uvloop.run(_main(orders))
+
+
+if __name__ == "__main__":
+    main()

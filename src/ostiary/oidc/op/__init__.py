@@ -1,0 +1,1 @@
+"""The provider's half of the protocol. Knows nothing of the relying party's half."""

@@ -1,0 +1,73 @@
+"""
+Turn a template's name and values into a page.
+
+Every page is one self-contained document: the design system's stylesheet stands in its head,
+and nothing else is fetched. Values are escaped; a value that a template needs and nobody gave
+is an error, never an empty string.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+_ROOT: Final = files("ostiary.pages")
+DESIGN: Final = _ROOT.joinpath("design.css").read_text(encoding="utf-8").strip()
+
+
+def _read_template(name: str) -> str | None:
+    # Names come from our own code; the check keeps a slip from reading elsewhere.
+    if "/" in name or "\\" in name or name.startswith("."):
+        return None
+    path = _ROOT.joinpath("templates", name)
+    return path.read_text(encoding="utf-8") if path.is_file() else None
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FunctionLoader(_read_template),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.globals["design"] = DESIGN
+    return environment
+
+
+def render(name: str, /, **context: object) -> bytes:
+    """
+    The page made of `templates/<name>` and the given values.
+
+    Raises:
+        jinja2.TemplateNotFound: There is no such template.
+        jinja2.UndefinedError: The template needs a value that was not given.
+    """
+    return _environment().get_template(name).render(context).encode()
+
+
+def render_error(
+    *,
+    status: int,
+    title: str,
+    message: str,
+    action_url: str | None,
+    action_label: str | None,
+    request_id: str,
+) -> bytes:
+    """The page for a refused or failed request: what happened and what to do next."""
+    return render(
+        "error.html",
+        status=status,
+        title=title,
+        message=message,
+        action_url=action_url,
+        action_label=action_label,
+        request_id=request_id,
+        code=None,
+    )

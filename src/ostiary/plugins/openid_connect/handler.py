@@ -1,0 +1,143 @@
+"""
+The plugin as an adapter: an exchange becomes a sign-in request, a step becomes a reply.
+
+Spec: oidc-plugin §3 (pipeline), §8 (headers), §18 (replies).
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from ostiary.http.challenge import build_bearer_challenge
+from ostiary.kit import (
+    NEEDS_IO,
+    AccessResult,
+    Allowed,
+    ConfirmLogout,
+    Exchange,
+    OpenidConnectConfig,
+    Refused,
+    Reply,
+    Respond,
+    SendAway,
+    Services,
+    SigninRequest,
+    Step,
+    compile_party,
+    error_reply,
+    redirect_reply,
+)
+from ostiary.plugins.openid_connect.texts import PAGES
+
+_CREDENTIALS = (b"authorization", b"access-token", b"x-access-token")
+
+
+class OpenidConnect:
+    """One configured `openid-connect` plugin."""
+
+    __slots__ = ("_cleared", "_hides", "_log", "_realm", "_signin", "party")
+
+    def __init__(
+        self, config: OpenidConnectConfig, row_id: str, services: Services
+    ) -> None:
+        self.party = compile_party(config, row_id)
+        self._signin = services.signin
+        self._log = services.log
+        self._realm = urlsplit(config.issuer).hostname or "ostiary"
+        self._hides = config.hide_credentials
+        cleared = set(self.party.managed_headers)
+        if config.hide_credentials:
+            cleared.update(_CREDENTIALS)
+        self._cleared = frozenset(cleared)
+
+    def access(self, exchange: Exchange) -> AccessResult:
+        """Answer from memory, or say that I/O is needed."""
+        if (
+            exchange.head.method == b"OPTIONS"
+            and not self.party.config.run_on_preflight
+        ):
+            self._protect(exchange)
+            return None
+        step = self._signin.decide(_request(exchange), self.party)
+        return NEEDS_IO if step is None else self._carry_out(step, exchange)
+
+    async def access_io(self, exchange: Exchange) -> Reply | None:
+        """Everything else: logins, callbacks, refreshes, first sights."""
+        step = await self._signin.authenticate(_request(exchange), self.party)
+        return self._carry_out(step, exchange)
+
+    def _protect(self, exchange: Exchange) -> None:
+        """Whatever we may say about the user, the client must not be able to say itself."""
+        exchange.clear(self._cleared)
+        names = self.party.names(exchange.scheme)
+        exchange.hidden_cookies.update(names.session_chunks)
+        exchange.hidden_cookie_prefixes += (f"{names.flow}_", f"{names.flow}-")
+
+    def _carry_out(self, step: Step, exchange: Exchange) -> Reply | None:
+        match step:
+            case Allowed():
+                self._protect(exchange)
+                for name, value in step.upstream_fields:
+                    exchange.set_upstream(name, value)
+                exchange.downstream_fields += step.downstream_fields
+                exchange.stripped_query += step.strip_query
+                exchange.session_id = step.session.id if step.session else None
+                exchange.subject = step.subject
+                return None
+            case SendAway():
+                return redirect_reply(step.status, step.location, step.fields)
+            case Respond():
+                kind = (b"Content-Type", b"application/json; charset=utf-8")
+                return Reply(status=200, fields=(kind, *step.fields), body=step.body)
+            case ConfirmLogout():
+                return error_reply(
+                    403,
+                    "Logging out needs a confirmation: the request came from another site",
+                    kind=exchange.error_kind,
+                    request_id=exchange.request_id,
+                    fields=((b"Cache-Control", b"no-store"),),
+                    title="Do you want to log out?",
+                    text="Another site asked to log you out here. Nothing has happened yet.",
+                    action_url=step.action,
+                    action_label="Log out",
+                )
+            case Refused():
+                return self._refuse(step, exchange)
+
+    def _refuse(self, step: Refused, exchange: Exchange) -> Reply:
+        level = "error" if step.status >= 500 else "info"
+        self._log(
+            level, f"{step.code}: {step.detail} request_id: {exchange.request_id}"
+        )
+        fields = list(step.fields)
+        if step.challenge:
+            challenge = build_bearer_challenge(self._realm, error=step.error)
+            fields.append((b"WWW-Authenticate", challenge))
+        if step.retry_after_s is not None:
+            fields.append((b"Retry-After", str(step.retry_after_s).encode()))
+        title, text = PAGES.get(step.code, PAGES["unauthorized"])
+        return error_reply(
+            step.status,
+            step.message,
+            kind=exchange.error_kind,
+            request_id=exchange.request_id,
+            fields=tuple(fields),
+            title=title,
+            text=text,
+            action_url=step.login_url,
+            action_label="Sign in again" if step.login_url else None,
+            extra={"login_url": step.login_url} if step.login_url else None,
+        )
+
+
+def _request(exchange: Exchange) -> SigninRequest:
+    return SigninRequest(
+        method=exchange.head.method,
+        target=exchange.target,
+        fields=exchange.head.fields,
+        scheme=exchange.scheme,
+        host=exchange.host,
+        port=exchange.port,
+        route_prefix=exchange.route_prefix,
+        request_id=exchange.request_id,
+    )

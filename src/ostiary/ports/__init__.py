@@ -1,0 +1,1 @@
+"""What the rest needs of the world, as protocols. One page each."""

@@ -1,0 +1,73 @@
+"""The plain half of a client connection: who is there, reading or not, one deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from math import inf
+from typing import cast
+
+from ostiary.gateway.decision import Peer
+from ostiary.proxy.plane import Plane
+
+_RESET = struct.pack("ii", 1, 0)
+
+
+class ClientSocket(asyncio.Protocol):
+    """A client's transport with its flow control; knows no HTTP."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, plane: Plane, *, tls: bool) -> None:
+        self._plane = plane
+        self._tls = tls
+        self._deadline = inf
+        self._write_deadline = inf
+        self._reading = True
+        self.write_full = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports are no subclasses, so there is nothing to check.
+        self.transport = cast("asyncio.Transport", transport)
+        remote = transport.get_extra_info("peername") or ("", 0)
+        local = transport.get_extra_info("sockname") or ("", 0)
+        self._peer = Peer(
+            ip=remote[0],
+            port=remote[1],
+            local_ip=local[0],
+            local_port=local[1],
+            tls=self._tls,
+            sni=self._plane.sni.name_of(transport.get_extra_info("ssl_object")),
+        )
+        self._set_deadline(self._plane.limits.head_timeout_ms)
+
+    def pause_writing(self) -> None:
+        self.write_full = True
+        stall_s = self._plane.limits.write_timeout_ms / 1000
+        self._write_deadline = self._plane.now() + stall_s
+
+    def resume_writing(self) -> None:
+        self.write_full = False
+        self._write_deadline = inf
+
+    def abort(self) -> None:
+        """Break the connection so that nobody can take what was sent for complete."""
+        sock = self.transport.get_extra_info("socket")
+        if sock is not None and not self._tls:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self.transport.abort()
+
+    def _set_deadline(self, timeout_ms: int) -> None:
+        self._deadline = self._plane.now() + timeout_ms / 1000
+
+    def _pause(self) -> None:
+        if self._reading:
+            self._reading = False
+            self.transport.pause_reading()
+
+    def _resume(self) -> None:
+        if not self._reading:
+            self._reading = True
+            if not self.transport.is_closing():
+                self.transport.resume_reading()

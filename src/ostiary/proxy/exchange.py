@@ -1,0 +1,397 @@
+"""
+One forwarded request: an upstream connection, the request out, the response back.
+
+Protocol callbacks only; a task exists just while a new connection is being opened. A
+response that breaks off never ends cleanly for the client.
+
+Spec: RFC 9110 §7, §9.2.2, §15.2; RFC 9112 §6-9.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from math import inf
+
+from ostiary.gateway.decision import Forward, Outcome
+from ostiary.http.head import ResponseHead
+from ostiary.proxy import wire
+from ostiary.proxy.body import RequestBody, may_resend
+from ostiary.proxy.chunked import LAST_CHUNK, build_chunk
+from ostiary.proxy.client import Client
+from ostiary.proxy.faults import BadMessage, UnsafeHead, UpstreamUnreachable
+from ostiary.proxy.framing import CHUNKED
+from ostiary.proxy.plane import Plane, log
+from ostiary.proxy.relay import Relay
+from ostiary.proxy.report import TEXTS, edit_response, error_reply, report
+from ostiary.proxy.tunnel import Tunnel
+from ostiary.proxy.upstream import UpstreamConnection
+
+_CONNECTING, _SENDING, _WAITING, _RECEIVING, _DONE = range(5)
+
+
+class Exchange:
+    """Carries out one `Forward`."""
+
+    def __init__(
+        self, plane: Plane, client: Client, forward: Forward, body: RequestBody | None
+    ) -> None:
+        self._plane = plane
+        self._client = client
+        self._forward = forward
+        self._request_body = body if forward.body is None else None
+        self._attempts = 0
+        self._begun = client.started
+        self._connecting: asyncio.Task[None] | None = None
+        self._deadline = inf
+        self._relay: Relay | None = None
+        self._length: int | None = None
+        self._request_done = False
+        self._reused = False
+        self._sent_bytes = 0
+        self._session_over = False
+        self._stage = _CONNECTING
+        self._started = plane.now()
+        self._status = 0
+        self._upstream: UpstreamConnection | None = None
+        self._upstream_ms: float | None = None
+        self._upstream_status: int | None = None
+
+    @property
+    def replying(self) -> bool:
+        """Tell whether the client has been sent a part of the response."""
+        return self._status != 0
+
+    def start(self) -> None:
+        """Find a connection and send the request."""
+        if self._forward.session_id is not None:
+            self._plane.bind(self._forward.session_id, self)
+        self._attempt(fresh=False)
+
+    def tick(self, now: float) -> None:
+        if now < self._deadline:
+            return
+        self._deadline = inf
+        if self._stage == _CONNECTING:
+            self._drop_upstream()
+            if self._attempts < self._forward.retries:
+                self._attempts += 1
+                self._attempt(fresh=True)
+                return
+        self.fail(504, TEXTS[504])
+
+    def stop(self, status: int | None = None, sent_bytes: int = 0) -> None:
+        """End without a reply of ours: the client left, or its connection refused it."""
+        if self._stage != _DONE:
+            self._drop_upstream()
+            self._sent_bytes += sent_bytes
+            gone = status is None
+            self._finish(status or self._status or 499, client_gone=gone)
+
+    def end_session(self) -> None:
+        if self._stage == _RECEIVING:
+            self._client.abort()
+        else:
+            self._session_over = True
+
+    def fail(self, status: int, reason: str) -> None:
+        """Tell the client that the upstream let us down, in the only way still possible."""
+        if self._stage == _DONE:
+            return
+        self._drop_upstream()
+        if self.replying:
+            self._finish(self._status)
+            self._client.abort()
+            return
+        reply = error_reply(self._forward, self._plane.decider, status, reason)
+        self._stage = _DONE
+        self._sent_bytes = self._client.reply(reply)
+        self._finish(reply.status)
+
+    def _attempt(self, *, fresh: bool) -> None:
+        self._stage = _CONNECTING
+        self._request_done = False
+        connection = None if fresh else self._plane.pool.take(self._forward.target)
+        if connection is not None:
+            self._reused = True
+            self._send(connection)
+            return
+        self._reused = False
+        self._wait(self._forward.target.connect_timeout_ms)
+        self._connecting = self._plane.loop.create_task(self._connect())
+
+    async def _connect(self) -> None:
+        while True:
+            try:
+                connection = await self._plane.pool.connect(self._forward.target)
+            except UpstreamUnreachable as fault:
+                if not fault.transient or self._attempts >= self._forward.retries:
+                    self._connecting = None
+                    log.warning("upstream: %s", fault.public)
+                    self.fail(fault.status, fault.public)
+                    return
+                self._attempts += 1
+                self._wait(self._forward.target.connect_timeout_ms)
+                continue
+            self._connecting = None
+            self._send(connection)
+            return
+
+    def _send(self, connection: UpstreamConnection) -> None:
+        self._upstream = connection
+        connection.user = self
+        connection.reader.reset()
+        self._stage = _SENDING
+        self._deadline = inf
+        forward = self._forward
+        body = self._request_body
+        payload = forward.body or b""
+        if body is not None:
+            self._length = body.received if body.complete else body.declared
+        elif forward.body is not None:
+            self._length = len(payload)
+        try:
+            head = wire.build_request(
+                forward.head, self._length, websocket=self._client.websocket
+            )
+        except UnsafeHead as fault:
+            log.error("request head: %s", fault.public)
+            self.fail(500, "An unexpected error occurred")
+            return
+        if body is not None:
+            payload = body.attach(self)
+        if payload:
+            head += build_chunk(payload) if self._length == CHUNKED else payload
+        connection.transport.write(head)
+        if body is None or body.complete:
+            self._end_request()
+
+    def on_body(self, piece: bytes) -> None:
+        upstream = self._upstream
+        if upstream is not None:
+            upstream.transport.write(
+                build_chunk(piece) if self._length == CHUNKED else piece
+            )
+
+    def on_body_end(self) -> None:
+        if self._upstream is not None:
+            if self._length == CHUNKED:
+                self._upstream.transport.write(LAST_CHUNK)
+            self._end_request()
+
+    def _end_request(self) -> None:
+        self._request_done = True
+        if self._stage == _SENDING:
+            self._stage = _WAITING
+            self._wait_for_upstream()
+
+    def _wait(self, timeout_ms: int) -> None:
+        self._deadline = self._plane.now() + timeout_ms / 1000
+
+    def _wait_for_upstream(self) -> None:
+        self._wait(self._forward.target.read_timeout_ms)
+
+    def on_upstream_full(self) -> None:
+        self._client.pause_body()
+        if self._stage in {_SENDING, _WAITING}:
+            self._wait(self._forward.target.write_timeout_ms)
+
+    def on_upstream_ready(self) -> None:
+        self._client.resume_body()
+        if self._stage == _SENDING:
+            self._deadline = inf
+        elif self._stage == _WAITING:
+            self._wait_for_upstream()
+
+    def on_upstream_data(self, data: bytes) -> None:
+        try:
+            if self._relay is None:
+                self._on_head(data)
+            else:
+                self._on_response_body(self._relay, b"", data)
+        except BadMessage as fault:
+            log.warning("upstream: %s", fault.public)
+            self.fail(502, TEXTS[502])
+        except UnsafeHead as fault:
+            log.error("response head: %s", fault.public)
+            self.fail(500, "An unexpected error occurred")
+
+    def _on_head(self, data: bytes) -> None:
+        upstream = self._upstream
+        assert upstream is not None
+        reader = upstream.reader
+        if self._upstream_ms is None:
+            self._upstream_ms = (self._plane.now() - self._started) * 1000
+        rest = reader.feed(data)
+        while rest is not None:
+            status = reader.head.status
+            if status == 101:
+                self._on_switch(rest)
+                return
+            if status >= 200:
+                self._on_final_head(reader.head, rest)
+                return
+            reader.reset()  # 100 is answered by us, 103 is a hint we drop
+            if not rest:
+                break
+            rest = reader.feed(rest)
+        if self._stage == _WAITING:
+            self._wait_for_upstream()
+
+    def _edited(self, head: ResponseHead) -> ResponseHead | None:
+        self._upstream_status = head.status
+        edited = edit_response(self._forward, head, self._upstream_ms or 0.0)
+        if edited is None:
+            self.fail(500, "An unexpected error occurred")
+        return edited
+
+    def _on_final_head(self, received: ResponseHead, rest: bytes) -> None:
+        client = self._client
+        assert self._upstream is not None
+        head = self._edited(received)
+        if head is None:
+            return
+        relay = Relay(self._upstream.reader, head, client.method, client.minor)
+        raw = wire.build_response(
+            head,
+            relay.line,
+            client.connection_value(
+                must_close=relay.must_close or not self._request_done
+            ),
+        )
+        if not self._request_done and self._request_body is not None:
+            self._request_body.discard()  # an early response: it wants no more
+        self._relay = relay
+        self._status = head.status
+        self._stage = _RECEIVING
+        self._deadline = inf
+        self._on_response_body(relay, raw, rest)
+
+    def _on_response_body(self, relay: Relay, head: bytes, data: bytes) -> None:
+        try:
+            out, extra = relay.feed(data)
+        except BadMessage:
+            self._write(head)
+            raise
+        self._write(head + out)
+        if extra is not None:
+            self._complete(reusable=relay.reusable and not extra)
+        elif self._session_over:
+            self._client.abort()
+        elif not self._client.write_full and self._stage == _RECEIVING:
+            self._wait_for_upstream()
+
+    def _write(self, data: bytes) -> None:
+        if data:
+            self._sent_bytes += len(data)
+            self._client.transport.write(data)
+
+    def _complete(self, *, reusable: bool) -> None:
+        upstream, self._upstream = self._upstream, None
+        if upstream is not None:
+            if reusable and self._request_done:
+                upstream.resume()
+                self._plane.pool.put(upstream, self._plane.now())
+            else:
+                upstream.close()
+        self._finish(self._status)
+        self._client.end_reply()
+
+    def on_upstream_eof(self) -> bool:
+        last = self._relay.end() if self._relay is not None else None
+        if last is None or self._stage != _RECEIVING:
+            self.on_upstream_lost()
+        else:
+            self._write(last)
+            self._complete(reusable=False)
+        return False
+
+    def on_upstream_lost(self) -> None:
+        self._drop_upstream()
+        if (
+            self._stage in {_SENDING, _WAITING}
+            and self._reused
+            and self._upstream_ms is None
+            and self._attempts < self._forward.retries
+            and may_resend(self._client.method, self._request_body)
+        ):
+            self._attempts += 1
+            if self._request_body is not None:
+                self._request_body.detach()
+            self._attempt(fresh=True)
+            return
+        self.fail(502, TEXTS[502])
+
+    def on_client_full(self) -> None:
+        """The client reads slowly: so do we."""
+        if self._upstream is not None and self._stage == _RECEIVING:
+            self._upstream.pause()
+            self._deadline = inf
+
+    def on_client_ready(self) -> None:
+        if self._upstream is not None and self._stage == _RECEIVING:
+            self._upstream.resume()
+            self._wait_for_upstream()
+
+    def _on_switch(self, rest: bytes) -> None:
+        upstream = self._upstream
+        assert upstream is not None
+        if not (self._client.websocket and upstream.reader.websocket):
+            raise BadMessage(502, "an upgrade nobody asked for")
+        if self._session_over:
+            self.fail(502, TEXTS[502])
+            return
+        head = self._edited(upstream.reader.head)
+        if head is None:
+            return
+        if head.status != 101:
+            raise UnsafeHead("an upgrade cannot become another status")
+        raw = wire.build_response(head, b"Upgrade: websocket", b"Upgrade")
+        self._status = 101
+        self._stage = _RECEIVING
+        self._deadline = inf
+        tunnel = Tunnel(
+            now=self._plane.now,
+            client=self._client.transport,
+            upstream=upstream,
+            target=self._forward.target,
+            on_end=self._on_tunnel_end,
+        )
+        upstream.user = tunnel
+        self._write(raw)
+        early = self._client.become_tunnel(tunnel)
+        if rest:
+            tunnel.on_upstream_data(rest)
+        if early:
+            tunnel.on_client_data(early)
+
+    def _on_tunnel_end(self, sent_bytes: int) -> None:
+        self._sent_bytes += sent_bytes
+        self._upstream = None
+        self._finish(self._status)
+
+    def _drop_upstream(self) -> None:
+        if self._connecting is not None:
+            self._connecting.cancel()
+            self._connecting = None
+        upstream, self._upstream = self._upstream, None
+        if upstream is not None:
+            upstream.close()
+
+    def _finish(self, status: int, *, client_gone: bool = False) -> None:
+        self._stage = _DONE
+        self._deadline = inf
+        forward = self._forward
+        if forward.session_id is not None:
+            self._plane.unbind(forward.session_id, self)
+        if forward.on_finish is not None:
+            report(
+                forward.on_finish,
+                Outcome(
+                    status=status,
+                    sent_bytes=self._sent_bytes,
+                    total_ms=(self._plane.now() - self._begun) * 1000,
+                    upstream_ms=self._upstream_ms,
+                    upstream_status=self._upstream_status,
+                    client_gone=client_gone,
+                ),
+            )

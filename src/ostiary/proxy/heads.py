@@ -1,0 +1,300 @@
+"""
+Received bytes to message heads, one head at a time.
+
+llhttp judges the syntax; we look for the end of the head ourselves and give llhttp
+nothing behind it. A head is accepted only where both agree that it ended. That also
+makes pipelining, upgrades and replies to HEAD a matter of our own framing, which the
+binding cannot express.
+
+Spec: RFC 9112 §2-4.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import httptools
+
+from ostiary.http.head import Field, RequestHead, ResponseHead
+from ostiary.proxy import framing
+from ostiary.proxy.faults import BadMessage
+from ostiary.proxy.limits import Limits
+
+_END = b"\r\n\r\n"
+_NO_TOKENS: frozenset[bytes] = frozenset()
+
+
+class _Parser(Protocol):
+    def feed_data(self, data: bytes) -> None: ...
+
+    def get_http_version(self) -> str: ...
+
+
+class _HeadReader:
+    """Feeds one head to llhttp and says which bytes follow it."""
+
+    __slots__ = (
+        "_complete",
+        "_limits",
+        "_parser",
+        "_size",
+        "_special",
+        "_tail",
+        "fields",
+    )
+
+    _names: framing.FieldNames
+    _fault_status = 400
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self.reset()
+
+    def reset(self) -> None:
+        """Get ready for the next head, with a parser that remembers nothing."""
+        self._parser = self._new_parser()
+        self._size = 0
+        self._tail = b""
+        self._complete = False
+        self.fields: list[Field] = []
+        self._special: list[Field] = []
+
+    def feed(self, data: bytes) -> bytes | None:
+        """
+        The bytes after the head, or None while it is not complete.
+
+        Raises:
+            BadMessage: The head is malformed, ambiguous or too large.
+        """
+        if self._size:
+            end = (self._tail + data).find(_END)
+            end = end + 4 - len(self._tail) if end >= 0 else -1
+        else:
+            while data[:2] == b"\r\n":  # RFC 9112 §2.2: empty lines before a message
+                data = data[2:]
+            if not data:
+                return None
+            end = data.find(_END)
+            end = end + 4 if end >= 0 else -1
+        if end < 0:
+            piece, rest = data, None
+            self._tail = (self._tail + data)[-3:]
+        elif end == len(data):
+            piece, rest = data, b""
+        else:
+            piece, rest = data[:end], data[end:]
+        self._size += len(piece)
+        try:
+            self._parser.feed_data(piece)
+        except httptools.HttpParserUpgrade:
+            pass  # our own framing decides about upgrades
+        except httptools.HttpParserError as error:
+            raise self._syntax_fault(error) from error
+        if self._complete is (rest is None):
+            raise BadMessage(self._fault_status, "Bad request: invalid message head")
+        self._check_size()
+        if rest is None:
+            self._check_partial()
+            return None
+        self._accept()
+        return rest
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        special = self._names[name]
+        value = value.strip(b" \t")
+        if special:
+            self._special.append((special, value))
+            if special != b"host":
+                return
+        self.fields.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        self._complete = True
+
+    def _new_parser(self) -> _Parser:
+        raise NotImplementedError
+
+    def _accept(self) -> None:
+        raise NotImplementedError
+
+    def _check_partial(self) -> None:
+        """Refuse early what no further byte can mend."""
+
+    def _syntax_fault(self, _error: Exception) -> BadMessage:
+        return BadMessage(self._fault_status, "Bad request: invalid message head")
+
+    def _check_size(self) -> None:
+        if (
+            self._size > self._limits.max_head_bytes
+            or len(self.fields) + len(self._special) > self._limits.max_fields
+        ):
+            raise BadMessage(431, "Request header or cookie too large")
+
+    def _pick(self, name: bytes) -> tuple[bytes, ...]:
+        return tuple([value for key, value in self._special if key == name])
+
+    def _minor(self) -> int:
+        version = self._parser.get_http_version()
+        if version == "1.1":
+            return 1
+        if version == "1.0":
+            return 0
+        raise BadMessage(505, "HTTP version not supported")
+
+
+class RequestReader(_HeadReader):
+    """A client's requests. After `feed` returned bytes the attributes describe the request."""
+
+    __slots__ = (
+        "_llhttp",
+        "_target",
+        "expects",
+        "head",
+        "keep_alive",
+        "length",
+        "websocket",
+    )
+
+    _names = framing.REQUEST_NAMES
+
+    head: RequestHead
+    length: int | None
+    keep_alive: bool
+    websocket: bool
+    expects: bool
+
+    def reset(self) -> None:
+        super().reset()
+        self._target = b""
+
+    def on_url(self, url: bytes) -> None:
+        self._target += url
+
+    def _new_parser(self) -> _Parser:
+        self._llhttp = httptools.HttpRequestParser(self)
+        return self._llhttp
+
+    def _syntax_fault(self, error: Exception) -> BadMessage:
+        if isinstance(error, httptools.HttpParserInvalidMethodError):
+            return BadMessage(400, "Bad request: unknown method")
+        return BadMessage(400, "Bad request")
+
+    def _check_size(self) -> None:
+        if len(self._target) > self._limits.max_target_bytes:
+            raise BadMessage(414, "URI too long")
+        super()._check_size()
+
+    def _check_partial(self) -> None:
+        # A first line that ended without a version is HTTP/0.9.
+        if self.fields or not self._target or self._special:
+            return
+        if self._tail[-1:] == b"\n" and self._parser.get_http_version()[0] == "0":
+            raise BadMessage(400, "Bad request: HTTP/0.9")
+
+    def _accept(self) -> None:
+        minor = self._minor()
+        method = self._llhttp.get_method()
+        if method in {b"TRACE", b"CONNECT"}:
+            raise BadMessage(405, "Method not allowed")
+        host = framing.check_host(minor, self._pick(b"host"))
+        target = framing.check_target(method, self._target, host)
+        fields = self.fields
+        self.websocket = self.expects = False
+        if len(self._special) == 1 and host is not None:
+            self.length = None
+            self.keep_alive = minor == 1
+        else:
+            fields = self._accept_special(method, minor)
+        self.head = RequestHead(
+            method=method, target=target, fields=tuple(fields), minor=minor
+        )
+
+    def _accept_special(self, method: bytes, minor: int) -> list[Field]:
+        self.length = framing.decide_request_framing(
+            minor, self._pick(b"content-length"), self._pick(b"transfer-encoding")
+        )
+        connection = b",".join(self._pick(b"connection"))
+        tokens = framing.parse_tokens(connection) if connection else _NO_TOKENS
+        self.keep_alive = framing.is_kept_alive(minor, tokens)
+        fields = framing.drop_named(self.fields, tokens)
+        for expectation in self._pick(b"expect"):
+            if expectation.lower() != b"100-continue":
+                raise BadMessage(417, "Expectation failed")
+            self.expects = minor == 1 and bool(self.length)
+        if any(b"trailers" in framing.parse_tokens(te) for te in self._pick(b"te")):
+            fields.append((b"TE", b"trailers"))
+        upgrade = self._pick(b"upgrade")
+        self.websocket = (
+            len(upgrade) == 1
+            and upgrade[0].lower() == b"websocket"
+            and b"upgrade" in tokens
+            and method == b"GET"
+            and minor == 1
+            and not self.length
+        )
+        if self.websocket:
+            fields.append((b"Upgrade", b"websocket"))
+        return fields
+
+
+class ResponseReader(_HeadReader):
+    """An upstream's responses. After `feed` returned bytes the attributes describe one."""
+
+    __slots__ = (
+        "_codings",
+        "_lengths",
+        "_llhttp",
+        "_reason",
+        "head",
+        "keep_alive",
+        "websocket",
+    )
+
+    _names = framing.RESPONSE_NAMES
+    _fault_status = 502
+
+    head: ResponseHead
+    keep_alive: bool
+    websocket: bool
+
+    def reset(self) -> None:
+        super().reset()
+        self._reason = b""
+
+    def on_status(self, reason: bytes) -> None:
+        self._reason += reason
+
+    def framing(self, method: bytes) -> int:
+        """Where the body ends, given the method that was asked."""
+        return framing.decide_response_framing(
+            method=method,
+            status=self.head.status,
+            minor=self.head.minor,
+            lengths=self._lengths,
+            codings=self._codings,
+        )
+
+    def announced_length(self) -> bytes | None:
+        """The Content-Length, which replies to HEAD and 304 carry without a body."""
+        return self._lengths[0] if self._lengths else None
+
+    def _new_parser(self) -> _Parser:
+        self._llhttp = httptools.HttpResponseParser(self)
+        return self._llhttp
+
+    def _accept(self) -> None:
+        minor = self._minor()
+        status = self._llhttp.get_status_code()
+        self._lengths = self._pick(b"content-length")
+        self._codings = self._pick(b"transfer-encoding")
+        connection = b",".join(self._pick(b"connection"))
+        tokens = framing.parse_tokens(connection) if connection else _NO_TOKENS
+        self.keep_alive = framing.is_kept_alive(minor, tokens)
+        upgrade = self._pick(b"upgrade")
+        self.websocket = len(upgrade) == 1 and upgrade[0].lower() == b"websocket"
+        self.head = ResponseHead(
+            status=status,
+            fields=tuple(framing.drop_named(self.fields, tokens)),
+            reason=self._reason,
+            minor=minor,
+        )

@@ -1,0 +1,137 @@
+"""
+The front's public face: listening sockets in, a decider asked, a graceful stop.
+
+Sockets arrive bound; who binds them (and keeps them open across a reload) is not our
+business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ostiary.gateway.decision import Decider
+from ostiary.proxy.connection import ClientConnection
+from ostiary.proxy.limits import Limits
+from ostiary.proxy.plane import Plane
+from ostiary.proxy.tls import UpstreamTls
+from ostiary.proxy.upstream import UpstreamPool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listen:
+    """A bound socket; with a context it speaks TLS."""
+
+    sock: socket.socket
+    tls: ssl.SSLContext | None = None
+
+
+class Proxy:
+    """
+    One worker's data plane. Make it inside a running loop, `start` it, `stop` it once.
+
+    `ca_file` and `ca_pem` are the gateway-wide trust for upstreams that bring no own CA.
+    """
+
+    def __init__(
+        self,
+        decider: Decider,
+        limits: Limits | None = None,
+        *,
+        ca_file: str | None = None,
+        ca_pem: str | None = None,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._limits = limits or Limits()
+        self._pool = UpstreamPool(
+            self._limits, UpstreamTls(ca_file=ca_file, ca_pem=ca_pem)
+        )
+        self._plane = Plane(
+            decider=decider,
+            limits=self._limits,
+            pool=self._pool,
+            wall_clock=wall_clock,
+        )
+        self._servers: list[asyncio.Server] = []
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def start(self, listeners: Sequence[Listen]) -> None:
+        """Accept connections on every listener."""
+        for listen in listeners:
+            await self._listen(listen)
+        self._arm()
+
+    async def stop(self, grace_s: float = 30.0) -> None:
+        """Accept no more, let exchanges end for `grace_s` seconds, then break the rest."""
+        self._plane.stopping = True
+        for server in self._servers:
+            server.close()
+        for connection in tuple(self._plane.connections):
+            connection.drain()
+        try:
+            await asyncio.wait_for(self._plane.empty.wait(), grace_s)
+        except TimeoutError:
+            for connection in tuple(self._plane.connections):
+                connection.abort()
+            await self._plane.empty.wait()
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._pool.close()
+
+    def session_ended(self, session_id: str) -> None:
+        """Close the tunnels and streams bound to a session that has ended."""
+        for bound in tuple(self._plane.sessions.get(session_id, ())):
+            bound.end_session()
+
+    async def _listen(self, listen: Listen) -> None:
+        plane = self._plane
+        tls = listen.tls is not None
+        if listen.tls is not None:
+            plane.sni.watch(listen.tls)
+        timeout = self._limits.head_timeout_ms / 1000 if tls else None
+        server = await plane.loop.create_server(
+            lambda: ClientConnection(plane, tls=tls),
+            sock=listen.sock,
+            ssl=listen.tls,
+            ssl_handshake_timeout=timeout,
+            backlog=1024,
+        )
+        self._servers.append(server)
+
+    def _arm(self) -> None:
+        self._timer = self._plane.loop.call_later(
+            self._limits.tick_ms / 1000, self._sweep
+        )
+
+    def _sweep(self) -> None:
+        """The one timer: every deadline is looked at here."""
+        self._arm()
+        now = self._plane.now()
+        self._plane.update_date()
+        for connection in tuple(self._plane.connections):
+            connection.tick(now)
+        self._pool.sweep(now)
+
+
+async def serve(
+    listeners: Sequence[Listen],
+    decider: Decider,
+    limits: Limits | None = None,
+    *,
+    ca_file: str | None = None,
+    ca_pem: str | None = None,
+    stop: asyncio.Event,
+    grace_s: float = 30.0,
+) -> None:
+    """Serve until `stop` is set, then drain for at most `grace_s` seconds."""
+    proxy = Proxy(decider, limits, ca_file=ca_file, ca_pem=ca_pem)
+    await proxy.start(listeners)
+    try:
+        await stop.wait()
+    finally:
+        await proxy.stop(grace_s)

@@ -1,0 +1,69 @@
+"""
+TLS contexts: verified by default towards upstreams, and remembered SNI towards clients.
+
+Spec: RFC 6125, RFC 6066 §3, RFC 9325.
+"""
+
+from __future__ import annotations
+
+import ssl
+from weakref import WeakKeyDictionary
+
+from ostiary.gateway.decision import TlsTo
+
+
+class UpstreamTls:
+    """Makes and remembers one context per way of trusting."""
+
+    def __init__(
+        self, *, ca_file: str | None = None, ca_pem: str | None = None
+    ) -> None:
+        self._ca_file = ca_file
+        self._ca_pem = ca_pem
+        self._contexts: dict[tuple[bool, str | None], ssl.SSLContext] = {}
+
+    def context(self, to: TlsTo) -> ssl.SSLContext:
+        key = (to.verify, to.ca_pem)
+        found = self._contexts.get(key)
+        if found is None:
+            found = self._contexts[key] = self._build(to)
+        return found
+
+    def _build(self, to: TlsTo) -> ssl.SSLContext:
+        if to.ca_pem is not None:
+            context = ssl.create_default_context(cadata=to.ca_pem)
+        elif self._ca_file is not None or self._ca_pem is not None:
+            context = ssl.create_default_context(
+                cafile=self._ca_file, cadata=self._ca_pem
+            )
+        else:
+            context = ssl.create_default_context()
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.set_alpn_protocols(["http/1.1"])
+        if not to.verify:  # the operator's explicit choice
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
+
+
+class SniMemory:
+    """Remembers which name each TLS client asked for; Python does not."""
+
+    def __init__(self) -> None:
+        self._names: WeakKeyDictionary[ssl.SSLObject, str] = WeakKeyDictionary()
+
+    def watch(self, context: ssl.SSLContext) -> None:
+        """Hear the names asked of `context`; a callback that is already there still runs."""
+        inner = context.sni_callback
+
+        def hear(thing: ssl.SSLObject, name: str, own: ssl.SSLContext) -> int | None:
+            if name:  # None when the client names nobody, whatever the stub says
+                self._names[thing] = name
+            return inner(thing, name, own) if inner is not None else None
+
+        context.sni_callback = hear
+
+    def name_of(self, thing: object) -> str | None:
+        if isinstance(thing, ssl.SSLObject):
+            return self._names.get(thing)
+        return None

@@ -1,0 +1,118 @@
+"""
+Bytes both ways after a WebSocket handshake, with half-close and back-pressure.
+
+Spec: RFC 6455 §4, RFC 9110 §7.8.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from ostiary.gateway.decision import Target
+from ostiary.proxy.upstream import UpstreamConnection
+
+
+class Tunnel:
+    """Two transports, each reading no faster than the other can write."""
+
+    __slots__ = (
+        "_client",
+        "_client_eof",
+        "_deadline",
+        "_idle_s",
+        "_now",
+        "_on_end",
+        "_over",
+        "_sent",
+        "_upstream",
+        "_upstream_eof",
+    )
+
+    def __init__(
+        self,
+        *,
+        now: Callable[[], float],
+        client: asyncio.Transport,
+        upstream: UpstreamConnection,
+        target: Target,
+        on_end: Callable[[int], None],
+    ) -> None:
+        self._now = now
+        self._client = client
+        self._upstream = upstream
+        self._idle_s = max(target.read_timeout_ms, target.write_timeout_ms) / 1000
+        self._on_end = on_end
+        self._sent = 0
+        self._client_eof = self._upstream_eof = self._over = False
+        self._deadline = now() + self._idle_s
+
+    def on_client_data(self, data: bytes) -> None:
+        self._deadline = self._now() + self._idle_s
+        self._upstream.transport.write(data)
+
+    def on_client_eof(self) -> bool:
+        """Pass the half-close on; True keeps the other direction open."""
+        self._client_eof = True
+        if self._upstream_eof or not self._can_half_close():
+            self.end()
+            return False
+        self._upstream.transport.write_eof()
+        return True
+
+    def on_client_full(self) -> None:
+        if not self._over:
+            self._upstream.pause()
+
+    def on_client_ready(self) -> None:
+        if not self._over:
+            self._upstream.resume()
+
+    def on_upstream_data(self, data: bytes) -> None:
+        self._deadline = self._now() + self._idle_s
+        self._sent += len(data)
+        self._client.write(data)
+
+    def on_upstream_eof(self) -> bool:
+        self._upstream_eof = True
+        if self._client_eof or not self._can_half_close():
+            self.end()
+            return False
+        self._client.write_eof()
+        return True
+
+    def on_upstream_lost(self) -> None:
+        self.end()
+
+    def on_upstream_full(self) -> None:
+        if not self._over:
+            self._client.pause_reading()
+
+    def on_upstream_ready(self) -> None:
+        if not self._over:
+            self._client.resume_reading()
+
+    def tick(self, now: float) -> None:
+        if now < self._deadline:
+            return
+        if self._over:  # somebody does not take the last bytes
+            self._client.abort()
+            self._upstream.transport.abort()
+        else:
+            self.end()
+
+    def _can_half_close(self) -> bool:
+        # TLS in asyncio has no half-close.
+        return self._client.can_write_eof() and self._upstream.transport.can_write_eof()
+
+    def end(self) -> None:
+        """Close both sides, once; what is already written is still delivered."""
+        if self._over:
+            return
+        self._over = True
+        self._deadline = self._now() + self._idle_s
+        self._upstream.user = None
+        self._upstream.lost = True
+        self._upstream.transport.close()
+        self._client.close()
+        self._on_end(self._sent)

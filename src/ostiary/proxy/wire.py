@@ -1,0 +1,119 @@
+"""
+Message heads to bytes. Pure.
+
+Framing and Connection are written here and nowhere else: what others put into a head
+about them is dropped, and a head that would read as two is refused.
+
+Spec: RFC 9112 §2.1, §6, RFC 9110 §6.6.1.
+"""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+
+from ostiary.http.head import Fields, Reply, RequestHead, ResponseHead
+from ostiary.proxy import framing
+from ostiary.proxy.faults import BadMessage, UnsafeHead
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_CRLF = b"\r\n"
+_FIRST_LINE = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+ [!-~]+ HTTP/1\.1\r\n")
+_STATUS_LINES = {
+    status.value: b"HTTP/1.1 %d %b" % (status.value, status.phrase.encode())
+    for status in HTTPStatus
+}
+_PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus}
+
+
+def _add_fields(parts: list[bytes], fields: Fields) -> None:
+    names = framing.OWNED_NAMES
+    try:
+        for name, value in fields:
+            if not names[name]:
+                parts += (_CRLF, name, b": ", value)
+    except BadMessage as error:
+        raise UnsafeHead("invalid field name") from error
+
+
+def _seal(parts: list[bytes]) -> bytes:
+    """Join the parts and prove that no value has brought its own line end."""
+    parts.append(b"\r\n\r\n")
+    head = b"".join(parts)
+    lines = parts.count(_CRLF) + 2
+    if head.count(b"\n") != lines or head.count(b"\r") != lines or b"\0" in head:
+        raise UnsafeHead("a line end inside a field")
+    return head
+
+
+def build_request(head: RequestHead, length: int | None, *, websocket: bool) -> bytes:
+    """
+    The bytes of a request head for an upstream.
+
+    Raises:
+        UnsafeHead: The head would not stay one head on the wire.
+    """
+    parts = [head.method, b" ", head.target, b" HTTP/1.1"]
+    _add_fields(parts, head.fields)
+    wants_trailers = (b"TE", b"trailers") in head.fields
+    if websocket:
+        parts += (_CRLF, b"Connection: keep-alive, Upgrade")
+        parts += (_CRLF, b"Upgrade: websocket")
+    elif wants_trailers:
+        parts += (_CRLF, b"Connection: keep-alive, TE", _CRLF, b"TE: trailers")
+    else:
+        parts += (_CRLF, b"Connection: keep-alive")
+    if length == framing.CHUNKED:
+        parts += (_CRLF, b"Transfer-Encoding: chunked")
+    elif length is not None:
+        parts += (_CRLF, b"Content-Length: %d" % length)
+    elif head.method in {b"POST", b"PUT", b"PATCH"}:
+        parts += (_CRLF, b"Content-Length: 0")
+    raw = _seal(parts)
+    if _FIRST_LINE.match(raw) is None:
+        raise UnsafeHead("invalid request line")
+    return raw
+
+
+def build_response(head: ResponseHead, framing_line: bytes, connection: bytes) -> bytes:
+    """
+    The bytes of a response head for a client.
+
+    Args:
+        framing_line: A whole field such as `Content-Length: 5`, or nothing.
+        connection: The value of Connection, or nothing.
+
+    Raises:
+        UnsafeHead: The head would not stay one head on the wire.
+    """
+    if head.reason and head.reason != _PHRASES.get(head.status):
+        line = b"HTTP/1.1 %d %b" % (head.status, head.reason)
+    else:
+        line = _STATUS_LINES.get(head.status) or b"HTTP/1.1 %d " % head.status
+    parts = [line]
+    _add_fields(parts, head.fields)
+    if framing_line:
+        parts += (_CRLF, framing_line)
+    if connection:
+        parts += (_CRLF, b"Connection: ", connection)
+    return _seal(parts)
+
+
+def build_reply(
+    reply: Reply, *, date: bytes, connection: bytes, is_head: bool
+) -> bytes:
+    """
+    The bytes of a whole reply of our own.
+
+    Raises:
+        UnsafeHead: The head would not stay one head on the wire.
+    """
+    fields = reply.fields
+    if not any(name.lower() == b"date" for name, _ in fields):
+        fields = (*fields, (b"Date", date))
+    bodyless = reply.status in {204, 304} or reply.status < 200
+    length = b"" if bodyless else b"Content-Length: %d" % len(reply.body)
+    head = build_response(
+        ResponseHead(status=reply.status, fields=fields), length, connection
+    )
+    return head if bodyless or is_head else head + reply.body

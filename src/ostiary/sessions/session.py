@@ -1,0 +1,142 @@
+"""
+What a session is and when it ends. Pure: the time is given.
+
+Three clocks, as in Kong: idling since the last touch, rolling since the current id was made,
+absolute since the sign-in. 0 turns a clock off.
+
+Spec: oidc-plugin sessions (life cycle, time-outs), decisions D13 and D14.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+TOUCH_AFTER_S = 60
+RENEW_AFTER = 0.75
+
+
+class SessionInvalid(Exception):
+    """The session cannot be used; `reason` is Kong's text for the log."""
+
+    code = "session_invalid"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """The three clocks, in seconds; 0 is off."""
+
+    idling_s: float = 900
+    rolling_s: float = 3600
+    absolute_s: float = 86400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """
+    One signed-in browser.
+
+    `id` names it for logging out and binding; `expires_at` is the access token's end.
+    `method` is the one that created it, `client` the index of the client that did.
+    """
+
+    id: str
+    created_at: float
+    rolled_at: float
+    touched_at: float
+    subject: str
+    method: str
+    client: int
+    access_token: str = field(repr=False)
+    id_token: str | None = field(repr=False, default=None)
+    refresh_token: str | None = field(repr=False, default=None)
+    expires_at: float | None = None
+
+
+Renewal = Literal["keep", "touch", "renew"]
+
+
+def check_session(session: Session, timeouts: Timeouts, now: float) -> None:
+    """
+    The three clocks.
+
+    Raises:
+        SessionInvalid: One of them has run out.
+    """
+    for name, limit, since in (
+        ("absolute", timeouts.absolute_s, session.created_at),
+        ("rolling", timeouts.rolling_s, session.rolled_at),
+        ("idling", timeouts.idling_s, session.touched_at),
+    ):
+        if limit and now >= since + limit:
+            raise SessionInvalid(f"session {name} timeout exceeded")
+    if session.created_at > now + 300:
+        raise SessionInvalid("invalid session creation time")
+
+
+def decide_renewal(session: Session, timeouts: Timeouts, now: float) -> Renewal:
+    """Whether the cookie must be written again: after 60 s of use, or 75 % of the rolling time."""
+    if (
+        timeouts.rolling_s
+        and now - session.rolled_at > timeouts.rolling_s * RENEW_AFTER
+    ):
+        return "renew"
+    if timeouts.idling_s and now - session.touched_at > TOUCH_AFTER_S:
+        return "touch"
+    return "keep"
+
+
+def renew(session: Session, kind: Renewal, now: float) -> Session:
+    """The session after `decide_renewal`: the sign-in's time is kept, always."""
+    if kind == "renew":
+        return replace(session, rolled_at=now, touched_at=now)
+    return replace(session, touched_at=now) if kind == "touch" else session
+
+
+def dump_session(session: Session) -> bytes:
+    """The session as compact JSON, version 1."""
+    return json.dumps(
+        [
+            1,
+            session.id,
+            round(session.created_at),
+            round(session.rolled_at),
+            round(session.touched_at),
+            session.subject,
+            session.method,
+            session.client,
+            session.expires_at,
+            session.access_token,
+            session.id_token,
+            session.refresh_token,
+        ],
+        separators=(",", ":"),
+    ).encode()
+
+
+def load_session(data: bytes) -> Session:
+    """
+    Read back what `dump_session` wrote.
+
+    Raises:
+        SessionInvalid: Another version's format (after an upgrade or a rollback), or broken.
+    """
+    try:
+        row: Any = json.loads(data)
+        version, *values = row
+        if version != 1:
+            raise SessionInvalid("invalid session payload")
+        names = (
+            "id", "created_at", "rolled_at", "touched_at", "subject", "method", "client",
+            "expires_at", "access_token", "id_token", "refresh_token",
+        )  # fmt: skip
+        values_by_name: Mapping[str, Any] = dict(zip(names, values, strict=True))
+    except (ValueError, TypeError) as error:
+        raise SessionInvalid("invalid session payload") from error
+    return Session(**values_by_name)

@@ -1,0 +1,347 @@
+"""
+Settings of a node: a kong.conf-style file and the environment, frozen. Pure.
+
+Every setting has Kong's name where Kong has it. `KONG_<NAME>` and `OSTIARY_<NAME>` both set
+it, the latter wins; ours that Kong does not have answer to `OSTIARY_<NAME>` only.
+
+Spec: Kong's configuration loading (gateway §5.1); decision D24.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, ValidationError
+
+from ostiary.model.fields import Entity
+from ostiary.model.words import describe_problems, read_problems
+
+
+class SettingsInvalid(Exception):
+    """Settings that cannot be used; the text names each and says what it must be."""
+
+    code = "settings_invalid"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenAddress:
+    """One address of a listen setting."""
+
+    host: str
+    port: int
+    tls: bool = False
+
+
+_LISTEN = re.compile(
+    r"(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+):(?P<port>\d{1,5})(?P<flags>(?:\s+\S+)*)"
+)
+_FLAGS = {"ssl", "http2", "proxy_protocol", "deferred", "bind", "reuseport"}
+_VALUED_FLAGS = ("backlog=", "ipv6only=", "so_keepalive=")
+
+
+def parse_listen(text: str) -> tuple[ListenAddress, ...]:
+    """
+    The addresses of a listen setting; none for `off`.
+
+    Raises:
+        ValueError: It does not have the form.
+    """
+    items = [item.strip() for item in text.split(",") if item.strip()]
+    if not items or items[0].split()[0] == "off":
+        return ()
+    found = []
+    for item in items:
+        match = _LISTEN.fullmatch(item)
+        flags = match["flags"].split() if match else []
+        unknown = [
+            f for f in flags if f not in _FLAGS and not f.startswith(_VALUED_FLAGS)
+        ]
+        if match is None or unknown or int(match["port"]) > 65535:
+            raise ValueError(
+                "must be of form: [off] | <ip>:<port> [ssl] [http2] [proxy_protocol] [deferred] "
+                "[bind] [reuseport] [backlog=%d+] [ipv6only=on] [ipv6only=off] "
+                "[so_keepalive=on] [so_keepalive=off] [so_keepalive=%w*:%w*:%d*], "
+                "[... next entry ...]"
+            )
+        if "proxy_protocol" in flags:
+            raise ValueError("the flag proxy_protocol is not supported yet")
+        found.append(
+            ListenAddress(
+                host=match["host"].strip("[]"),
+                port=int(match["port"]),
+                tls="ssl" in flags,
+            )
+        )
+    return tuple(found)
+
+
+def _read_bool(value: object) -> object:
+    words = {"on": True, "true": True, "off": False, "false": False}
+    if isinstance(value, str):
+        if value.lower() not in words:
+            raise ValueError("must be on or off")
+        return words[value.lower()]
+    return value
+
+
+def _read_listen(value: object) -> object:
+    return parse_listen(value) if isinstance(value, str) else value
+
+
+def _read_networks(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    found: list[str] = []
+    for item in (part.strip() for part in value.split(",") if part.strip()):
+        try:
+            found.append(str(ipaddress.ip_network(item, strict=False)))
+        except ValueError as error:
+            raise ValueError(f"invalid ip or cidr range: '{item}'") from error
+    return tuple(found)
+
+
+def _read_port_maps(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    found = []
+    for item in (part.strip() for part in value.split(",") if part.strip()):
+        match = re.fullmatch(r"(\d{1,5}):(\d{1,5})", item)
+        if match is None:
+            raise ValueError("must be of form: published:listener, for example 80:8000")
+        found.append((int(match[1]), int(match[2])))
+    return tuple(found)
+
+
+def _read_workers(value: object) -> object:
+    return 0 if value == "auto" else value
+
+
+Switch = Annotated[bool, BeforeValidator(_read_bool)]
+Listen = Annotated[tuple[ListenAddress, ...], BeforeValidator(_read_listen)]
+Networks = Annotated[tuple[str, ...], BeforeValidator(_read_networks)]
+PortMaps = Annotated[tuple[tuple[int, int], ...], BeforeValidator(_read_port_maps)]
+Workers = Annotated[int, BeforeValidator(_read_workers), Field(ge=0, le=256)]
+
+
+class Settings(Entity):
+    """Every setting, with its default and what it means."""
+
+    prefix: str = Field(
+        "ostiary-data",
+        description="Working folder: logs, secrets, last good configuration.",
+    )
+    database: str = Field(
+        "off",
+        description="Only `off` today: the configuration comes from `declarative_config`.",
+    )
+    declarative_config: str | None = Field(
+        None, description="The declarative file (YAML or JSON)."
+    )
+    proxy_listen: Listen = Field(
+        parse_listen("0.0.0.0:8000, 0.0.0.0:8443 ssl"),
+        description="Where the gateway listens. `http2` is accepted and HTTP/1.1 is served.",
+    )
+    admin_listen: Listen = Field(
+        parse_listen("127.0.0.1:8001"), description="Where the Admin API listens."
+    )
+    nginx_worker_processes: Workers = Field(
+        0, description="Worker processes; `auto` is one per core."
+    )
+    ssl_cert: str | None = Field(
+        None,
+        description="Certificate file (PEM) of the TLS listeners; made on first start when unset.",
+    )
+    ssl_cert_key: str | None = Field(
+        None, description="Key file (PEM) of that certificate."
+    )
+    lua_ssl_trusted_certificate: str = Field(
+        "system",
+        description="CA file for providers and upstreams; `system` is the machine's own list.",
+    )
+    upstream_tls_verify: Switch = Field(
+        default=True,
+        description="Verify upstream certificates where a service does not say (Kong: off).",
+    )
+    trusted_ips: Networks = Field(
+        (), description="Peers whose X-Forwarded-* fields count."
+    )
+    port_maps: PortMaps = Field(
+        (), description="Published to listener ports, for example `443:8443`."
+    )
+    client_max_body_size: int = Field(
+        0, ge=0, description="Most bytes of a request body; 0 is no limit."
+    )
+    proxy_access_log: str = Field(
+        "logs/access.log", description="File, `/dev/stdout` or `off`."
+    )
+    proxy_error_log: str = Field("logs/error.log", description="File or `/dev/stderr`.")
+    admin_access_log: str = Field(
+        "logs/admin_access.log", description="File, `/dev/stdout` or `off`."
+    )
+    admin_error_log: str = Field("logs/error.log", description="File or `/dev/stderr`.")
+    log_level: str = Field("notice", description="debug, info, notice, warn or error.")
+    admin_gui_url: str | None = Field(
+        None,
+        description="Public URL of the Manager: its origin may call the Admin API.",
+    )
+    admin_allowed_hosts: str = Field(
+        "",
+        description="More host names under which the Admin API answers, comma-separated.",
+    )
+    userpool: Switch = Field(
+        default=False, description="Run a user pool beside the gateway."
+    )
+    userpool_listen: Listen = Field(
+        parse_listen("127.0.0.1:9229, 127.0.0.1:9443 ssl"),
+        description="Where the user pool listens; the TLS port serves the hosted pages.",
+    )
+    userpool_issuer_base: str | None = Field(
+        None,
+        description="What issuers start with; `https://cognito-idp.localhost:<TLS port>` when unset.",
+    )
+    userpool_domain_suffix: str = Field(
+        "auth.localhost", description="Hosted pages live at `<prefix>.<this>`."
+    )
+    userpool_domain_port: int | None = Field(
+        None,
+        description="Port in hosted URLs; the TLS port when unset, 443 to leave it out.",
+    )
+    userpool_region: str = Field(
+        "ap-southeast-1", description="Region of pools whose caller names none."
+    )
+    userpool_database: str | None = Field(
+        None, description="SQLAlchemy URL; a file in the prefix when unset."
+    )
+    userpool_ssl_cert: str | None = Field(
+        None, description="Certificate file of the user pool; `ssl_cert` when unset."
+    )
+    userpool_ssl_cert_key: str | None = Field(
+        None, description="Key file of that certificate."
+    )
+    userpool_strict: Switch = Field(
+        default=False, description="Copy Cognito where the lenient default is kinder."
+    )
+    smtp_host: str = Field(
+        "localhost", description="Where the user pool hands its mail to."
+    )
+    smtp_port: int = Field(25, description="Port of the mail server.")
+    smtp_starttls: Switch = Field(
+        default=False, description="Ask the mail server for STARTTLS."
+    )
+    smtp_ssl: Switch = Field(
+        default=False, description="Speak TLS to the mail server from the start."
+    )
+    smtp_username: str | None = Field(None, description="User at the mail server.")
+    smtp_password: str | None = Field(
+        None, repr=False, description="Password at the mail server."
+    )
+    smtp_sender: str = Field(
+        "no-reply@verificationemail.com", description="Sender of the user pool's mail."
+    )
+
+
+OURS_ONLY = frozenset(
+    {"upstream_tls_verify", "admin_allowed_hosts", "smtp_sender"}
+    | {name for name in Settings.model_fields if name.startswith("userpool")}
+)
+_ALIASES = {"nginx_http_client_max_body_size": "client_max_body_size"}
+_SIZES = {"k": 1024, "m": 1024**2, "g": 1024**3}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedSettings:
+    """Settings, and what the operator should be told of them."""
+
+    settings: Settings
+    warnings: tuple[str, ...]
+
+
+def parse_file(text: str) -> dict[str, str]:
+    """The names and values of a kong.conf-style file: `name = value`, `#` begins a comment."""
+    found: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        bare = re.split(r"(?<!\\)#", line, maxsplit=1)[0].replace(r"\#", "#").strip()
+        if not bare:
+            continue
+        name, sign, value = (part.strip() for part in bare.partition("="))
+        if not sign or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+            raise SettingsInvalid(f"line {number}: must be of form: name = value")
+        found[name] = value
+    return found
+
+
+def _unknown(name: str, where: str) -> SettingsInvalid:
+    near = difflib.get_close_matches(name, Settings.model_fields, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return SettingsInvalid(f"{where}: unknown setting{hint}")
+
+
+def _from_environ(environ: Mapping[str, str], warnings: list[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    ignored = []
+    for variable in sorted(environ):
+        if not variable.startswith("KONG_"):
+            continue
+        name = _ALIASES.get(key := variable.removeprefix("KONG_").lower(), key)
+        if name in Settings.model_fields and name not in OURS_ONLY:
+            found[name] = environ[variable]
+        else:
+            ignored.append(variable)
+    if ignored:
+        warnings.append(f"ignored settings: {', '.join(ignored)}")
+    for variable in sorted(environ):
+        if variable.startswith("OSTIARY_"):
+            name = variable.removeprefix("OSTIARY_").lower()
+            if name not in Settings.model_fields:
+                raise _unknown(name, variable)
+            found[name] = environ[variable]
+    return found
+
+
+def read_settings(
+    *,
+    file_text: str | None,
+    environ: Mapping[str, str],
+    overrides: Mapping[str, Any] | None = None,
+) -> LoadedSettings:
+    """
+    Defaults, then the file, then the environment, then overrides.
+
+    Raises:
+        SettingsInvalid: An unknown name of ours, or values that cannot be; all at once.
+    """
+    warnings: list[str] = []
+    values: dict[str, Any] = {}
+    for name, value in parse_file(file_text or "").items():
+        known = _ALIASES.get(name, name)
+        if known not in Settings.model_fields:
+            raise _unknown(name, f"setting {name}")
+        values[known] = value
+    values |= _from_environ(environ, warnings)
+    values |= overrides or {}
+    size = values.get("client_max_body_size")
+    if isinstance(size, str) and size[-1:].lower() in _SIZES and size[:-1].isdecimal():
+        values["client_max_body_size"] = int(size[:-1]) * _SIZES[size[-1].lower()]
+    try:
+        settings = Settings.model_validate(values, strict=False)
+    except ValidationError as error:
+        raise SettingsInvalid(describe_problems(read_problems(error))) from error
+    if settings.database != "off":
+        raise SettingsInvalid(
+            f"in 'database': {settings.database} is not supported yet; "
+            "set database = off and declarative_config = FILE"
+        )
+    if (settings.ssl_cert is None) != (settings.ssl_cert_key is None):
+        raise SettingsInvalid("ssl_cert and ssl_cert_key must be set together")
+    if settings.log_level not in {"debug", "info", "notice", "warn", "error"}:
+        raise SettingsInvalid(
+            "in 'log_level': must be debug, info, notice, warn or error"
+        )
+    if any("http2" in str(values.get(n, "")) for n in ("proxy_listen", "admin_listen")):
+        warnings.append("http2 in a listen setting: HTTP/1.1 is served")
+    return LoadedSettings(settings=settings, warnings=tuple(warnings))

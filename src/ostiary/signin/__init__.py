@@ -1,0 +1,1 @@
+"""One sign-in for every door: plugin, portal, Manager, forward-auth."""

@@ -1,0 +1,293 @@
+"""
+One sign-in for every door: a request goes in, a named step comes out.
+
+`decide` answers from memory when it can, without I/O; `authenticate` does the rest. Whatever
+goes wrong ends in a refusal, never in "let through".
+
+Spec: oidc-plugin §3 (pipeline), §4.1 (precedence), §18 (replies); decisions D2, D4-D6, D9, D14.
+"""
+
+from __future__ import annotations
+
+from ostiary.http.challenge import parse_bearer
+from ostiary.http.cookies import parse_cookies
+from ostiary.http.forms import MalformedForm, Pairs, first, parse_form
+from ostiary.http.head import Field, find, find_all
+from ostiary.http.negotiate import is_navigation
+from ostiary.jose.errors import JoseError
+from ostiary.jose.jwt import is_compact_jws
+from ostiary.oidc.errors import CallbackRefused, OidcError
+from ostiary.oidc.rp.authorization import AuthorizationResponse, find_response
+from ostiary.ports.fetch import FetchFailed
+from ostiary.ports.shared import SharedUnavailable
+from ostiary.sessions.cookie import find_candidates
+from ostiary.sessions.session import (
+    Session,
+    SessionInvalid,
+    check_session,
+    decide_renewal,
+)
+from ostiary.signin import refusals
+from ostiary.signin.callback import Callback
+from ostiary.signin.claims import Forbidden, Identity, build_fields, check_required
+from ostiary.signin.flow import FlowInvalid
+from ostiary.signin.issuer import Issuers, ProviderUnavailable
+from ostiary.signin.live import ENDED_CHANNEL, TOKEN_TTL_S, Live, LiveToken, digest
+from ostiary.signin.login import Login
+from ostiary.signin.logout import Logout, is_logout
+from ostiary.signin.party import Party
+from ostiary.signin.session import OpenedSession, SessionKeeper
+from ostiary.signin.tokens import TokenClient
+from ostiary.signin.values import Allowed, SigninRequest, Step, Toolbox
+
+_TOKEN_HEADERS = (b"access-token", b"x-access-token")
+
+
+class Signin:
+    """The relying party of one worker, for any number of parties."""
+
+    def __init__(self, tools: Toolbox) -> None:
+        self._tools = tools
+        self._live = Live()
+        self.issuers = Issuers(tools)
+        tokens = TokenClient(tools, self.issuers)
+        self._tokens = tokens
+        self._sessions = SessionKeeper(tools, self._live, self.issuers, tokens)
+        self._login = Login(tools, self.issuers, self._sessions)
+        self._callback = Callback(tools, self.issuers, tokens, self._sessions)
+        self._logout = Logout(tools, self.issuers, tokens, self._sessions)
+        tools.shared.subscribe(ENDED_CHANNEL, self._hear_end)
+
+    def _hear_end(self, message: bytes) -> None:
+        self._live.forget_session(message.decode())
+
+    def decide(self, request: SigninRequest, party: Party) -> Step | None:
+        """
+        The step for a request that needs no I/O, or None.
+
+        Only two kinds do: a session seen before that needs no writing, and a token seen before.
+        """
+        if is_logout(request, party) or self._may_be_callback(request, party):
+            return None
+        now = self._tools.clock.now()
+        names = party.names(request.scheme)
+        if "session" in party.methods:
+            cookies = parse_cookies(find_all(request.fields, b"cookie"))
+            candidates = find_candidates(cookies, names.session)
+            if len(candidates) == 1:
+                key = digest(party.fingerprint, candidates[0])
+                entry = self._live.sessions.get(key)
+                if entry is not None and self._is_quiet(party, entry.session, now):
+                    return entry.answer
+            if candidates:
+                return None
+        token = self._find_bearer(request, party)
+        if token is None:
+            return None
+        known = self._live.tokens.get(digest(party.fingerprint, token))
+        return (
+            known.answer
+            if known is not None and self._is_fresh(party, known, now)
+            else None
+        )
+
+    @staticmethod
+    def _is_quiet(party: Party, opened: Session, now: float) -> bool:
+        try:
+            check_session(opened, party.timeouts, now)
+        except SessionInvalid:
+            return False
+        due = opened.expires_at
+        return decide_renewal(opened, party.timeouts, now) == "keep" and (
+            due is None or now < due - party.config.leeway
+        )
+
+    def _is_fresh(self, party: Party, known: LiveToken, now: float) -> bool:
+        provider = self.issuers.peek(party)
+        ends = known.token.expires_at
+        return (
+            now < known.fresh_until
+            and (ends is None or now < ends + party.config.leeway)
+            and provider is not None
+            and any(k.thumbprint == known.key_thumbprint for k in provider.keys.keys)
+        )
+
+    async def authenticate(self, request: SigninRequest, party: Party) -> Step:
+        """The step for any request. Never raises for what the request or the provider did."""
+        client = party.client(0)
+        try:
+            return await self._steps(request, party)
+        except SharedUnavailable as error:
+            return refusals.store_down(str(error))
+        except ProviderUnavailable as error:
+            return refusals.unexpected(
+                party, client, code="provider_unreachable", detail=error.detail
+            )
+        except FetchFailed as error:
+            return refusals.unexpected(
+                party, client, code="provider_unreachable", detail=error.reason
+            )
+        except FlowInvalid as error:
+            return refusals.bad_callback(error.code, error.detail, login_url=None)
+
+    async def _steps(self, request: SigninRequest, party: Party) -> Step:
+        if is_logout(request, party):
+            opened, _ = await self._open(request, party)
+            return await self._logout.run(request, party, opened)
+        try:
+            response = self._find_callback(request, party)
+        except CallbackRefused as error:
+            return refusals.bad_callback(
+                "callback_mismatch", error.detail, login_url=None
+            )
+        opened, spent = await self._open(request, party)
+        if response is not None and "authorization_code" in party.methods:
+            return await self._callback.finish(request, party, response, opened)
+        if opened is not None:
+            return self._answer_session(request, party, opened)
+        token = self._find_bearer(request, party)
+        if token is not None and is_compact_jws(token):
+            return await self._answer_bearer(request, party, token)
+        if "authorization_code" in party.methods and party.clients:
+            if is_navigation(request.method, request.fields):
+                return await self._login.begin(request, party, fields=spent)
+            return refusals.unauthorized(
+                party,
+                party.client(0),
+                detail="no credentials, and not a navigation that could sign in",
+                login_url=request.origin + request.target.raw_path,
+                fields=spent,
+            )
+        return refusals.unauthorized(
+            party, party.client(0), detail="no credentials were found", fields=spent
+        )
+
+    async def _open(
+        self, request: SigninRequest, party: Party
+    ) -> tuple[OpenedSession | None, tuple[Field, ...]]:
+        """The request's session if it is good; else the fields that delete its cookies."""
+        if "session" not in party.methods:
+            return None, ()
+        cookies = parse_cookies(find_all(request.fields, b"cookie"))
+        try:
+            return await self._sessions.open(request, party, cookies), ()
+        except SessionInvalid as error:
+            self._tools.log("info", f"session was not found ({error.reason})")
+            if error.reason == "missing session cookie":
+                return None, ()
+            present = {name for name, _ in cookies}
+            return None, self._sessions.delete_cookies(party, request.scheme, present)
+
+    def _answer_session(
+        self, request: SigninRequest, party: Party, opened: OpenedSession
+    ) -> Step:
+        try:
+            check_required(party, opened.identity)
+        except Forbidden as error:
+            fields = (
+                self._sessions.delete_cookies(party, request.scheme, None)
+                if party.config.forbidden_destroy_session
+                else ()
+            )
+            client = party.client(opened.session.client)
+            return refusals.forbidden(
+                party,
+                client,
+                detail=error.what,
+                error="insufficient_scope",
+                fields=fields,
+            )
+        return self._sessions.allow(request, party, opened)
+
+    async def _answer_bearer(
+        self, request: SigninRequest, party: Party, token: str
+    ) -> Step:
+        client = party.client(0)
+        provider = await self.issuers.load(party)
+        try:
+            verified = await self._tokens.verify_bearer(party, provider, token)
+        except (OidcError, JoseError) as error:
+            return refusals.unauthorized(
+                party,
+                client,
+                detail=f"unable to verify bearer token ({error.detail})",
+                error="invalid_token",
+            )
+        identity = Identity(access_token=token, access_claims=verified.claims)
+        try:
+            check_required(party, identity)
+        except Forbidden as error:
+            return refusals.forbidden(
+                party, client, detail=error.what, error="insufficient_scope"
+            )
+        in_query = self._in_query(request, token)
+        answer = Allowed(
+            method="bearer",
+            subject=identity.subject,
+            session=None,
+            upstream_fields=build_fields(
+                party.upstream_tokens, party.upstream_claims, identity
+            ),
+            downstream_fields=build_fields(
+                party.downstream_tokens, party.downstream_claims, identity
+            ),
+            strip_query=("access_token",)
+            if in_query and party.config.hide_credentials
+            else (),
+        )
+        now = self._tools.clock.now()
+        if not in_query:
+            entry = LiveToken(
+                token=verified,
+                key_thumbprint=verified.key_thumbprint,
+                fresh_until=now + TOKEN_TTL_S,
+                answer=answer,
+            )
+            self._live.tokens.put(digest(party.fingerprint, token), entry)
+        return answer
+
+    @staticmethod
+    def _arguments(request: SigninRequest) -> Pairs:
+        try:
+            return parse_form(request.target.query or "")
+        except MalformedForm:
+            return ()
+
+    def _in_query(self, request: SigninRequest, token: str) -> bool:
+        return parse_bearer(find(request.fields, b"authorization")) != token and (
+            first(self._arguments(request), "access_token") == token
+        )
+
+    def _find_bearer(self, request: SigninRequest, party: Party) -> str | None:
+        """The first bearer token in the places the configuration names."""
+        if "bearer" not in party.methods:
+            return None
+        places = party.config.bearer_token_param_type or ()
+        if "header" in places:
+            token = parse_bearer(find(request.fields, b"authorization"))
+            if token is not None:
+                return token
+            for name in _TOKEN_HEADERS:
+                value = find(request.fields, name)
+                if value is not None and value.isascii():
+                    return value.decode("ascii").removeprefix("Bearer ")
+        if "query" in places and request.target.query:
+            return first(self._arguments(request), "access_token")
+        return None
+
+    def _find_callback(
+        self, request: SigninRequest, party: Party
+    ) -> AuthorizationResponse | None:
+        """An authorization response that arrived where this party receives them."""
+        if not self._may_be_callback(request, party):
+            return None
+        return find_response(self._arguments(request))
+
+    def _may_be_callback(self, request: SigninRequest, party: Party) -> bool:
+        query = request.target.query
+        return (
+            query is not None
+            and "state=" in query
+            and request.method == b"GET"
+            and self._login.is_callback_path(request, party)
+        )

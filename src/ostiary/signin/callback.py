@@ -1,0 +1,306 @@
+"""
+The authorization code flow of a party ends: from the provider's answer to a session.
+
+Every way in which an answer can be wrong has its own refusal; none restarts the flow by
+itself, because that is how redirect loops are made.
+
+Spec: OpenID Connect Core 1.0 §3.1.2.5-3.1.3; RFC 9207; oidc-plugin §9.4-9.6; decisions D4, D5.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+
+from ostiary.http.cookies import build_delete_cookie, build_set_cookie, parse_cookies
+from ostiary.http.forms import add_query, build_form
+from ostiary.http.head import Field, find_all
+from ostiary.jose.errors import JoseError
+from ostiary.oidc.errors import CallbackRefused, OidcError
+from ostiary.oidc.rp.authorization import AuthorizationResponse, check_response
+from ostiary.sessions.cookie import SessionTooLarge
+from ostiary.signin import refusals
+from ostiary.signin.claims import Forbidden, check_required
+from ostiary.signin.flow import (
+    Flow,
+    FlowInvalid,
+    FlowSecrets,
+    check_age,
+    count_recent,
+    derive_secrets,
+    find_secret,
+    open_state,
+    seen_name,
+)
+from ostiary.signin.issuer import Issuers
+from ostiary.signin.login import SECRETS, STATE, seen_attributes
+from ostiary.signin.party import Party
+from ostiary.signin.session import OpenedSession, SessionKeeper
+from ostiary.signin.tokens import Granted, TokenClient
+from ostiary.signin.values import (
+    Allowed,
+    Refused,
+    Respond,
+    SendAway,
+    SigninRequest,
+    Step,
+    Toolbox,
+)
+
+_RESPONSE_ARGUMENTS = ("code", "state", "iss", "session_state")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Return:
+    """One answer being judged: its request and flow, and the cookies to be set so far."""
+
+    request: SigninRequest
+    party: Party
+    flow: Flow
+    opened: OpenedSession | None
+    fields: tuple[Field, ...] = field(repr=False)
+
+    @property
+    def retry_url(self) -> str:
+        """Where "sign in again" leads."""
+        return self.request.origin + (self.flow.target or "/")
+
+
+def _go_to_target(back: Return) -> SendAway:
+    """303 to the page that was asked for: always on this origin, always a path."""
+    target = back.flow.target
+    if not target.startswith("/"):
+        target = back.request.route_prefix or "/"
+    return SendAway(
+        status=303,
+        location=back.request.origin + target,
+        why="signed_in",
+        fields=(*back.fields, refusals.NO_STORE),
+    )
+
+
+def _token_pairs(party: Party, granted: Granted) -> list[tuple[str, str]]:
+    tokens = {
+        "id_token": granted.tokens.id_token,
+        "access_token": granted.tokens.access_token,
+        "refresh_token": granted.tokens.refresh_token,
+    }
+    return [
+        (name, token)
+        for name in party.config.login_tokens or ()
+        if (token := tokens.get(name)) is not None
+    ]
+
+
+def _redirect_login(back: Return, granted: Granted) -> SendAway:
+    config = back.party.config
+    client = back.party.client(back.flow.client)
+    location = client.login_redirect_uri if client else None
+    if location is None:
+        target = back.flow.target
+        if not config.preserve_query_args:
+            target = target.partition("?")[0]
+        location = back.request.origin + (target or "/")
+    pairs = _token_pairs(back.party, granted)
+    if pairs and config.login_redirect_mode == "query":
+        location = add_query(location, pairs)
+    elif pairs:
+        location = f"{location.partition('#')[0]}#{build_form(pairs)}"
+    return SendAway(
+        status=303,
+        location=location,
+        why="login_action",
+        fields=(*back.fields, refusals.NO_STORE),
+    )
+
+
+class Callback:
+    """Finishes sign-ins."""
+
+    def __init__(
+        self,
+        tools: Toolbox,
+        issuers: Issuers,
+        tokens: TokenClient,
+        sessions: SessionKeeper,
+    ) -> None:
+        self._tools = tools
+        self._issuers = issuers
+        self._tokens = tokens
+        self._sessions = sessions
+
+    async def finish(
+        self,
+        request: SigninRequest,
+        party: Party,
+        response: AuthorizationResponse,
+        opened: OpenedSession | None,
+    ) -> Step:
+        """
+        Change an authorization response into a session.
+
+        Raises:
+            ProviderUnavailable, SharedUnavailable, FetchFailed: Nothing can be said now.
+        """
+        try:
+            flow, key_id = open_state(
+                response.state,
+                self._sessions.sealer(party, STATE),
+                binding=party.instance.encode(),
+            )
+        except FlowInvalid as error:
+            return self._refuse(request, error, target=None)
+        names = party.names(request.scheme)
+        cookie = f"{names.flow}_{flow.id}"
+        back = Return(
+            request=request,
+            party=party,
+            flow=flow,
+            opened=opened,
+            fields=(
+                (b"Set-Cookie", build_delete_cookie(cookie, names.flow_attributes)),
+            ),
+        )
+        cookies = parse_cookies(find_all(request.fields, b"cookie"))
+        if opened is not None and all(name != cookie for name, _ in cookies):
+            # A finished flow opened again (back button, second tab): go where it led.
+            return _go_to_target(replace(back, fields=()))
+        try:
+            secret = find_secret(flow, cookies, names)
+            check_age(
+                flow,
+                party.config.authorization_rolling_timeout,
+                self._tools.clock.now(),
+            )
+        except FlowInvalid as error:
+            return self._refuse(request, error, target=flow.target)
+        lease = max(60.0, party.config.authorization_rolling_timeout)
+        if not await self._tools.shared.add(f"flow:{flow.id}", b"1", ttl_s=lease):
+            if opened is not None:
+                return _go_to_target(back)
+            return self._refuse(
+                request,
+                FlowInvalid("callback_mismatch", "the flow was finished before"),
+                target=flow.target,
+            )
+        secrets = derive_secrets(
+            self._sessions.sealer(party, SECRETS).key(key_id), secret
+        )
+        return await self._exchange(back, response, secrets)
+
+    def _refuse(
+        self, request: SigninRequest, error: FlowInvalid, *, target: str | None
+    ) -> Refused:
+        self._tools.log("warn", f"callback refused: {error.detail}")
+        path = target or request.route_prefix or request.target.path
+        return refusals.bad_callback(
+            error.code, error.detail, login_url=request.origin + path
+        )
+
+    async def _exchange(
+        self, back: Return, response: AuthorizationResponse, secrets: FlowSecrets
+    ) -> Step:
+        provider = await self._issuers.load(back.party)
+        try:
+            code = check_response(response, provider.metadata)
+            granted = await self._tokens.exchange(
+                back.party, provider, back.flow, code=code, secrets=secrets
+            )
+        except CallbackRefused as error:
+            self._tools.log("warn", f"callback refused: {error.detail}")
+            return refusals.bad_callback(
+                "callback_mismatch",
+                error.detail,
+                login_url=back.retry_url,
+                fields=back.fields,
+            )
+        except (OidcError, JoseError) as error:
+            self._tools.log("error", f"the sign-in failed: {error.detail}")
+            refused = refusals.unauthorized(
+                back.party,
+                back.party.client(back.flow.client),
+                detail=error.detail,
+                login_url=back.retry_url,
+                fields=back.fields,
+            )
+            return (
+                replace(refused, code="login_failed")
+                if isinstance(refused, Refused)
+                else refused
+            )
+        return self._start_session(back, granted)
+
+    def _start_session(self, back: Return, granted: Granted) -> Step:
+        party, config = back.party, back.party.config
+        session = self._sessions.new_session(
+            granted.tokens,
+            subject=str(granted.id_claims.get("sub", "")),
+            client=back.flow.client,
+            method="authorization_code",
+        )
+        fresh = OpenedSession(
+            session=session, identity=self._sessions.identify(session), text=None
+        )
+        client = party.client(back.flow.client)
+        try:
+            check_required(party, fresh.identity)
+            if "session" in party.methods:
+                back = replace(
+                    back, fields=(*back.fields, *self._session_fields(back, fresh))
+                )
+        except Forbidden as error:
+            return refusals.forbidden(
+                party,
+                client,
+                detail=error.what,
+                error="insufficient_scope",
+                fields=back.fields,
+            )
+        except SessionTooLarge as error:
+            return refusals.unexpected(
+                party,
+                client,
+                code="session_too_large",
+                detail=str(error),
+                fields=back.fields,
+            )
+        self._tools.log("info", "signed in by authorization code")
+        applies = "authorization_code" in (config.login_methods or ())
+        match config.login_action if applies else "upstream":
+            case "response":
+                body = json.dumps(dict(_token_pairs(party, granted))).encode()
+                return Respond(body=body, fields=(*back.fields, refusals.NO_STORE))
+            case "redirect":
+                return _redirect_login(back, granted)
+            case _ if "session" in party.methods:
+                return _go_to_target(back)
+            case _:
+                return self._pass_on(back, fresh)
+
+    def _session_fields(self, back: Return, fresh: OpenedSession) -> tuple[Field, ...]:
+        names = back.party.names(back.request.scheme)
+        cookies = parse_cookies(find_all(back.request.fields, b"cookie"))
+        fields = self._sessions.save_cookies(
+            back.party, back.request.scheme, fresh.session, {n for n, _ in cookies}
+        )
+        if back.opened is not None:
+            return fields
+        count = str(count_recent(names, cookies) + 1)
+        return (
+            *fields,
+            (
+                b"Set-Cookie",
+                build_set_cookie(seen_name(names), count, seen_attributes(names)),
+            ),
+        )
+
+    def _pass_on(self, back: Return, fresh: OpenedSession) -> Allowed:
+        """Without sessions, the callback itself goes upstream, its answer's arguments stripped."""
+        allowed = self._sessions.allow(back.request, back.party, fresh)
+        return replace(
+            allowed,
+            method="authorization_code",
+            session=None,
+            downstream_fields=(*allowed.downstream_fields, *back.fields),
+            strip_query=_RESPONSE_ARGUMENTS,
+        )

@@ -1,0 +1,226 @@
+"""
+Providers as we know them now: metadata and keys, fetched once per node, refreshed with care.
+
+One worker fetches, the others wait for what it found; what fails is not asked again for five
+seconds; what is old is used while the provider is away.
+
+Spec: OpenID Connect Discovery 1.0 §4; oidc-plugin §12.4; decision D19.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from dataclasses import dataclass, field
+
+from ostiary.http.exchange import IncomingReply
+from ostiary.jose.encoding import decode_base64url, encode_base64url
+from ostiary.jose.keys import KeySet
+from ostiary.oidc.errors import MetadataRefused
+from ostiary.oidc.rp.metadata import (
+    ProviderMetadata,
+    discovery_request,
+    jwks_request,
+    read_jwks,
+    read_metadata,
+)
+from ostiary.ports.fetch import FetchFailed, FetchLimits
+from ostiary.signin.party import Party
+from ostiary.signin.values import Toolbox
+
+FAILED_WINDOW_S = 5
+LEASE_S = 15
+WAIT_S = 12
+POLL_S = 0.05
+
+
+class ProviderUnavailable(Exception):
+    """Nothing usable is known of the provider; `detail` says why, for the log and the doctor."""
+
+    code = "provider_unreachable"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """What one fetch found."""
+
+    metadata: ProviderMetadata
+    keys: KeySet = field(repr=False)
+    fetched_at: float
+
+
+def fetch_limits(party: Party) -> FetchLimits:
+    """How this party talks to its provider."""
+    return FetchLimits(
+        timeout_s=party.config.timeout / 1000, verify_tls=party.config.ssl_verify
+    )
+
+
+def _dump(discovery: IncomingReply, jwks: IncomingReply, at: float) -> bytes:
+    return json.dumps(
+        [at, encode_base64url(discovery.body), encode_base64url(jwks.body)]
+    ).encode()
+
+
+def _load(data: bytes, party: Party) -> Provider:
+    at, discovery, jwks = json.loads(data)
+    bodies = [
+        IncomingReply(status=200, fields={}, body=decode_base64url(text))
+        for text in (discovery, jwks)
+    ]
+    return Provider(
+        metadata=read_metadata(bodies[0], party.config.issuer),
+        keys=read_jwks(bodies[1]),
+        fetched_at=at,
+    )
+
+
+class Issuers:
+    """The providers that one worker knows."""
+
+    def __init__(self, tools: Toolbox) -> None:
+        self._tools = tools
+        self._known: dict[str, Provider] = {}
+        self._failed: dict[str, tuple[float, str]] = {}
+
+    @staticmethod
+    def _key(party: Party) -> str:
+        config = party.config
+        parts = (
+            party.discovery_url,
+            config.jwks_endpoint,
+            config.ssl_verify,
+            config.discovery_headers_names,
+            config.discovery_headers_values,
+        )
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+
+    def peek(self, party: Party) -> Provider | None:
+        """What is known now, without asking anybody."""
+        return self._known.get(self._key(party))
+
+    async def load(self, party: Party) -> Provider:
+        """
+        The provider: known, or fetched now.
+
+        Raises:
+            ProviderUnavailable: Nothing is known and it cannot be fetched.
+            SharedUnavailable: The node's shared state is away.
+        """
+        key = self._key(party)
+        known = self._known.get(key)
+        now = self._tools.clock.now()
+        if known is not None and now < known.fetched_at + party.config.cache_ttl:
+            return known
+        return await self._refresh(party, key, newer_than=now - party.config.cache_ttl)
+
+    async def reload(self, party: Party) -> Provider:
+        """
+        The provider after a key was not found: fetched again unless that was done just now.
+
+        The limit is the node's: a flood of made-up key ids costs one fetch (decision D19).
+        """
+        key = self._key(party)
+        shared = self._tools.shared
+        known = self._known.get(key)
+        since = known.fetched_at if known else 0.0
+        if (newer := await self._stored(party, key, newer_than=since)) is not None:
+            return newer
+        window = party.config.rediscovery_lifetime
+        if not window or await shared.add(f"kid:{key}", b"1", ttl_s=window):
+            return await self._refresh(party, key, newer_than=since)
+        deadline = self._tools.clock.now() + WAIT_S
+        while (
+            await shared.get(f"issuer-lease:{key}")
+            and self._tools.clock.now() < deadline
+        ):
+            await asyncio.sleep(POLL_S)
+        newer = await self._stored(party, key, newer_than=since)
+        return newer or known or await self._refresh(party, key, newer_than=since)
+
+    async def _stored(
+        self, party: Party, key: str, *, newer_than: float
+    ) -> Provider | None:
+        """What another worker of the node has fetched since."""
+        stored = await self._tools.shared.get(f"issuer:{key}")
+        if stored is None or json.loads(stored)[0] <= newer_than:
+            return None
+        return self._remember(key, _load(stored, party))
+
+    async def _refresh(self, party: Party, key: str, *, newer_than: float) -> Provider:
+        tools = self._tools
+        failed = self._failed.get(key)
+        if failed is not None and tools.clock.now() < failed[0] + FAILED_WINDOW_S:
+            return self._stale(key, failed[1])
+        deadline = tools.clock.now() + WAIT_S
+        while tools.clock.now() < deadline:
+            if (
+                stored := await self._stored(party, key, newer_than=newer_than)
+            ) is not None:
+                return stored
+            if await tools.shared.add(f"issuer-lease:{key}", b"1", ttl_s=LEASE_S):
+                return await self._fetch_leased(party, key)
+            await asyncio.sleep(POLL_S)
+        return self._stale(key, "another worker is still waiting for the provider")
+
+    async def _fetch_leased(self, party: Party, key: str) -> Provider:
+        tools = self._tools
+        try:
+            found, data = await self._fetch(party)
+            await tools.shared.set(f"issuer:{key}", data, ttl_s=86400)
+        except (FetchFailed, MetadataRefused) as error:
+            detail = error.reason if isinstance(error, FetchFailed) else error.detail
+            self._failed[key] = (tools.clock.now(), detail)
+            tools.log(
+                "error",
+                f"loading configuration for {party.issuer} using discovery failed: {detail}"
+                + (
+                    " (falling back to previous configuration)"
+                    if key in self._known
+                    else ""
+                ),
+            )
+            return self._stale(key, detail)
+        finally:
+            await tools.shared.delete(f"issuer-lease:{key}")
+        self._failed.pop(key, None)
+        return self._remember(key, found)
+
+    async def _fetch(self, party: Party) -> tuple[Provider, bytes]:
+        tools, config = self._tools, party.config
+        tools.log("notice", f"loading configuration for {party.issuer} using discovery")
+        extra = tuple(
+            zip(
+                config.discovery_headers_names or (),
+                config.discovery_headers_values or (),
+                strict=False,
+            )
+        )
+        limits = fetch_limits(party)
+        discovery = await tools.fetch.send(
+            discovery_request(config.issuer, extra), limits
+        )
+        metadata = read_metadata(discovery, config.issuer)
+        url = config.jwks_endpoint or metadata.jwks_uri
+        if url is None:
+            raise MetadataRefused("the discovery document has no jwks_uri")
+        jwks = await tools.fetch.send(jwks_request(url), limits)
+        now = tools.clock.now()
+        return (
+            Provider(metadata=metadata, keys=read_jwks(jwks), fetched_at=now),
+            _dump(discovery, jwks, now),
+        )
+
+    def _remember(self, key: str, provider: Provider) -> Provider:
+        self._known[key] = provider
+        return provider
+
+    def _stale(self, key: str, detail: str) -> Provider:
+        if (known := self._known.get(key)) is not None:
+            return known
+        raise ProviderUnavailable(detail)

@@ -1,0 +1,93 @@
+"""
+The sessions and tokens that one worker has seen: what makes the second request cheap.
+
+Everything here can be thrown away at any time. Entries of ended sessions go the moment their
+end is heard; verified tokens carry the fingerprint of the configuration that verified them.
+
+Spec: decision D14; security tests T-J10, T-K10.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from ostiary.oidc.rp.verify import VerifiedToken
+from ostiary.sessions.session import Session
+from ostiary.signin.values import Allowed
+
+MAX_SESSIONS = 1024
+MAX_TOKENS = 4096
+TOKEN_TTL_S = 300
+ENDED_CHANNEL = "sessions-ended"
+
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveSession:
+    """An opened session and the answer it leads to."""
+
+    session: Session
+    answer: Allowed = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveToken:
+    """A verified bearer token, the answer it leads to, and until when it need not be looked at."""
+
+    token: VerifiedToken
+    key_thumbprint: str
+    fresh_until: float
+    answer: Allowed = field(repr=False)
+
+
+class Bounded(Generic[V]):
+    """A dictionary that forgets what was not used for longest."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._rows: OrderedDict[bytes, V] = OrderedDict()
+
+    def get(self, key: bytes) -> V | None:
+        found = self._rows.get(key)
+        if found is not None:
+            self._rows.move_to_end(key)
+        return found
+
+    def put(self, key: bytes, value: V) -> None:
+        self._rows[key] = value
+        self._rows.move_to_end(key)
+        if len(self._rows) > self._limit:
+            self._rows.popitem(last=False)
+
+    def drop(self, key: bytes) -> None:
+        self._rows.pop(key, None)
+
+    def names(self) -> tuple[bytes, ...]:
+        return tuple(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+
+def digest(fingerprint: bytes, text: str) -> bytes:
+    """The key of an entry: the whole text under the configuration that judged it."""
+    return hashlib.blake2b(text.encode(), digest_size=16, key=fingerprint[:32]).digest()
+
+
+class Live:
+    """What a worker remembers, over all parties."""
+
+    def __init__(self) -> None:
+        self.sessions: Bounded[LiveSession] = Bounded(MAX_SESSIONS)
+        self.tokens: Bounded[LiveToken] = Bounded(MAX_TOKENS)
+
+    def forget_session(self, session_id: str) -> None:
+        """Drop every entry of an ended session."""
+        for key in self.sessions.names():
+            entry = self.sessions.get(key)
+            if entry is not None and entry.session.id == session_id:
+                self.sessions.drop(key)

@@ -1,0 +1,236 @@
+"""
+A configuration compiled into a relying party: names, bindings, headers, all worked out once.
+
+Spec: decisions D1, D8, D13; oidc-plugin §10.2 (cookie attributes), §8 (headers).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Literal, cast
+
+from ostiary.http.cookies import CookieAttributes, SameSite
+from ostiary.oidc.rp.metadata import build_discovery_url, normalise_issuer
+from ostiary.sessions.cookie import chunk_names
+from ostiary.sessions.keys import KeyRing, RingKey
+from ostiary.sessions.session import Timeouts
+from ostiary.signin.schema import BUILT_METHODS, OpenidConnectConfig
+
+HeaderSource = Literal["access_token", "id_token", "session_id"]
+MANAGED = (b"x-consumer-id", b"x-consumer-custom-id", b"x-consumer-username", b"x-consumer-groups",
+           b"x-credential-identifier", b"x-anonymous-consumer", b"x-authenticated-groups")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """One registered client; index i of every parallel array."""
+
+    client_id: str
+    client_secret: str | None = field(repr=False)
+    auth_method: str | None
+    redirect_uri: str | None
+    login_redirect_uri: str | None
+    logout_redirect_uri: str | None
+    unauthorized_redirect_uri: str | None
+    forbidden_redirect_uri: str | None
+    unexpected_redirect_uri: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CookieNames:
+    """The names for one scheme, and how they are set."""
+
+    session: str
+    session_chunks: tuple[str, ...]
+    session_attributes: CookieAttributes
+    flow: str
+    flow_attributes: CookieAttributes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenHeader:
+    """A header that carries a token or an id; `bearer` writes `Bearer ` before it."""
+
+    name: bytes
+    source: HeaderSource
+    bearer: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Party:
+    """A relying party, ready to decide. Build one with `compile_party`."""
+
+    config: OpenidConnectConfig = field(repr=False)
+    instance: str
+    issuer: str
+    discovery_url: str
+    clients: tuple[Client, ...]
+    methods: frozenset[str]
+    timeouts: Timeouts
+    secure: CookieNames
+    plain: CookieNames
+    own_ring: KeyRing | None = field(repr=False)
+    upstream_tokens: tuple[TokenHeader, ...]
+    downstream_tokens: tuple[TokenHeader, ...]
+    upstream_claims: tuple[tuple[bytes, tuple[str, ...]], ...]
+    downstream_claims: tuple[tuple[bytes, tuple[str, ...]], ...]
+    managed_headers: frozenset[bytes]
+    fingerprint: bytes
+
+    def names(self, scheme: str) -> CookieNames:
+        """The cookie names for a scheme."""
+        return self.secure if scheme == "https" else self.plain
+
+    def binding(self, cookie_name: str) -> bytes:
+        """What a session is bound to, besides the key."""
+        if self.own_ring is not None:
+            parts = ["shared", self.issuer, cookie_name]
+        else:
+            client = self.clients[0].client_id if self.clients else ""
+            parts = ["instance", self.instance, client, self.issuer, cookie_name]
+        return b"\x00".join(part.encode() for part in parts)
+
+    def client(self, index: int) -> Client | None:
+        """The client of an index, else the first, else None."""
+        if not self.clients:
+            return None
+        return (
+            self.clients[index] if 0 <= index < len(self.clients) else self.clients[0]
+        )
+
+
+def _clients(config: OpenidConnectConfig) -> tuple[Client, ...]:
+    def pick(values: tuple[str, ...] | None, index: int) -> str | None:
+        if not values:
+            return None
+        return values[index] if index < len(values) else values[0]
+
+    return tuple(
+        Client(
+            client_id=client_id,
+            client_secret=(config.client_secret or ())[index]
+            if index < len(config.client_secret or ())
+            else None,
+            auth_method=config.token_endpoint_auth_method
+            or pick(config.client_auth, index),
+            redirect_uri=pick(config.redirect_uri, index),
+            login_redirect_uri=pick(config.login_redirect_uri, index),
+            logout_redirect_uri=pick(config.logout_redirect_uri, index),
+            unauthorized_redirect_uri=pick(config.unauthorized_redirect_uri, index),
+            forbidden_redirect_uri=pick(config.forbidden_redirect_uri, index),
+            unexpected_redirect_uri=pick(config.unexpected_redirect_uri, index),
+        )
+        for index, client_id in enumerate(config.client_id or ())
+    )
+
+
+def _names(config: OpenidConnectConfig, instance: str, scheme: str) -> CookieNames:
+    is_secure = scheme == "https"
+
+    def name(kind: str) -> str:
+        given = str(getattr(config, f"{kind}_cookie_name"))
+        if f"{kind}_cookie_name" in config.model_fields_set:
+            return given
+        hosted = (
+            is_secure
+            and getattr(config, f"{kind}_cookie_path") == "/"
+            and not getattr(config, f"{kind}_cookie_domain")
+            and getattr(config, f"{kind}_cookie_secure") is not False
+        )
+        return f"{'__Host-' if hosted else ''}{given}-{instance}"
+
+    def attributes(kind: str, max_age_s: int | None) -> CookieAttributes:
+        secure = getattr(config, f"{kind}_cookie_secure")
+        return CookieAttributes(
+            path=getattr(config, f"{kind}_cookie_path"),
+            domain=getattr(config, f"{kind}_cookie_domain"),
+            same_site=cast("SameSite", getattr(config, f"{kind}_cookie_same_site")),
+            secure=is_secure if secure is None else secure,
+            http_only=getattr(config, f"{kind}_cookie_http_only"),
+            max_age_s=max_age_s,
+        )
+
+    session = name("session")
+    return CookieNames(
+        session=session,
+        session_chunks=chunk_names(session),
+        session_attributes=attributes("session", None),
+        flow=name("authorization"),
+        flow_attributes=attributes(
+            "authorization", round(config.authorization_rolling_timeout) or None
+        ),
+    )
+
+
+def _token_headers(config: OpenidConnectConfig, side: str) -> tuple[TokenHeader, ...]:
+    found = []
+    sources: tuple[HeaderSource, ...] = ("access_token", "id_token", "session_id")
+    for source in sources:
+        value = getattr(config, f"{side}_{source}_header")
+        if value:
+            name, _, form = value.partition(":")
+            found.append(
+                TokenHeader(
+                    name=name.lower().encode("ascii"),
+                    source=source,
+                    bearer=form.lower() == "bearer",
+                )
+            )
+    return tuple(found)
+
+
+def _claim_headers(
+    config: OpenidConnectConfig, side: str
+) -> tuple[tuple[bytes, tuple[str, ...]], ...]:
+    mapped = getattr(config, f"{side}_headers")
+    if mapped:
+        return tuple((m.header.lower().encode("ascii"), m.path) for m in mapped)
+    claims = getattr(config, f"{side}_headers_claims") or ()
+    names = getattr(config, f"{side}_headers_names") or ()
+    return tuple(
+        (name.lower().encode("ascii"), (claim,))
+        for claim, name in zip(claims, names, strict=False)
+    )
+
+
+def compile_party(config: OpenidConnectConfig, instance_id: str) -> Party:
+    """The relying party of a configuration. `instance_id` is the plugin row's id."""
+    instance = hashlib.sha256(instance_id.encode()).hexdigest()[:8]
+    upstream_tokens = _token_headers(config, "upstream")
+    upstream_claims = _claim_headers(config, "upstream")
+    own_ring = None
+    if config.session_secret is not None:
+        secret = hashlib.sha256(config.session_secret.encode()).digest()
+        own_ring = KeyRing(
+            (RingKey(hashlib.sha256(b"id" + secret).digest()[:4], secret),)
+        )
+    fingerprint = hashlib.sha256(
+        f"{instance_id}\x00{config.model_dump_json()}".encode()
+    )
+    return Party(
+        config=config,
+        instance=instance,
+        issuer=normalise_issuer(config.issuer),
+        discovery_url=build_discovery_url(config.issuer),
+        clients=_clients(config),
+        methods=frozenset(config.auth_methods or ()) & BUILT_METHODS,
+        timeouts=Timeouts(
+            idling_s=config.session_idling_timeout,
+            rolling_s=config.session_rolling_timeout,
+            absolute_s=config.session_absolute_timeout,
+        ),
+        secure=_names(config, instance, "https"),
+        plain=_names(config, instance, "http"),
+        own_ring=own_ring,
+        upstream_tokens=upstream_tokens,
+        downstream_tokens=_token_headers(config, "downstream"),
+        upstream_claims=upstream_claims,
+        downstream_claims=_claim_headers(config, "downstream"),
+        managed_headers=frozenset(
+            [h.name for h in upstream_tokens if h.name != b"authorization"]
+            + [name for name, _ in upstream_claims]
+            + list(MANAGED)
+        ),
+        fingerprint=fingerprint.digest(),
+    )

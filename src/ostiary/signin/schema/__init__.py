@@ -1,0 +1,188 @@
+"""
+The configuration of `openid-connect`: every field that Kong knows, checked, none ignored.
+
+Deprecated names set the new field. What is not built yet is refused when it would matter and
+warned about when it would not (`classes.py`).
+
+Spec: Kong Gateway's published schema of `openid-connect`, version 3.15; decisions D1, D10-D13.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from pydantic import Field, model_validator
+
+from ostiary.signin.schema.classes import BUILT_METHODS, CLASSES
+from ostiary.signin.schema.endpoints import EndpointsFields
+from ostiary.signin.schema.guard import GuardFields
+from ostiary.signin.schema.identity import IdentityFields
+from ostiary.signin.schema.issuer import IssuerFields
+from ostiary.signin.schema.kinds import OstiaryRecord
+from ostiary.signin.schema.login import LoginFields
+from ostiary.signin.schema.methods import MethodsFields
+from ostiary.signin.schema.session import SessionFields
+
+__all__ = ["BUILT_METHODS", "CLASSES", "OpenidConnectConfig", "describe_warnings"]
+
+_RENAMED: dict[str, str] = {
+    "authorization_cookie_lifetime": "authorization_rolling_timeout",
+    "authorization_cookie_samesite": "authorization_cookie_same_site",
+    "authorization_cookie_httponly": "authorization_cookie_http_only",
+    "session_cookie_lifetime": "session_rolling_timeout",
+    "session_cookie_idletime": "session_idling_timeout",
+    "session_cookie_samesite": "session_cookie_same_site",
+    "session_cookie_httponly": "session_cookie_http_only",
+    "session_memcache_prefix": "session_memcached_prefix",
+    "session_memcache_socket": "session_memcached_socket",
+    "session_memcache_host": "session_memcached_host",
+    "session_memcache_port": "session_memcached_port",
+}
+_GONE = frozenset(
+    {
+        "session_cookie_renew",
+        "session_cookie_maxsize",
+        "session_strategy",
+        "session_compressor",
+    }
+)
+_COMMA_FIELDS = frozenset({"scopes", "audience", "auth_methods", "domains"})
+_BUILT_VALUES: dict[str, tuple[str, ...]] = {
+    "client_auth": ("client_secret_basic", "client_secret_post", "none"),
+    "token_endpoint_auth_method": ("client_secret_basic", "client_secret_post", "none"),
+    "session_storage": ("cookie",),
+    "response_mode": ("query",),
+    "response_type": ("code",),
+    "login_tokens": ("id_token", "access_token", "refresh_token"),
+    "bearer_token_param_type": ("header", "query", "body"),
+}
+
+
+def _rename(data: Mapping[str, Any]) -> dict[str, Any]:
+    found = {k: v for k, v in data.items() if k not in _GONE}
+    if "consumer_claim" in found:
+        claim = found.pop("consumer_claim")
+        path = [claim] if isinstance(claim, str) else claim
+        if path is not None:
+            found.setdefault("consumer_claims", [path])
+    for old, new in _RENAMED.items():
+        if old not in found:
+            continue
+        value = found.pop(old)
+        if value == "off" and new.endswith("same_site"):
+            value = "Default"
+        if new in found and found[new] != value:
+            raise ValueError(f"both {old} and {new} are set, to different values")
+        found[new] = value
+    redis = {k: found.pop(k) for k in list(found) if k.startswith("session_redis_")}
+    if redis:
+        record = {
+            k.removeprefix("session_redis_").replace(
+                "maxredirections", "max_redirections"
+            ): v
+            for k, v in redis.items()
+        }
+        found["redis"] = {**record, **(found.get("redis") or {})}
+    for name in _COMMA_FIELDS & found.keys():
+        if isinstance(found[name], str) and "," in found[name]:
+            found[name] = [part.strip() for part in found[name].split(",")]
+    return found
+
+
+class OpenidConnectConfig(
+    IssuerFields,
+    MethodsFields,
+    EndpointsFields,
+    LoginFields,
+    IdentityFields,
+    SessionFields,
+    GuardFields,
+):
+    """`config` of the plugin. `model_fields_set` tells what the operator wrote himself."""
+
+    ostiary: OstiaryRecord | None = Field(
+        None,
+        description="Options that Kong does not have; left out of exports while unset.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_old_names(cls, data: Any) -> Any:
+        return _rename(data) if isinstance(data, Mapping) else data
+
+    @model_validator(mode="after")
+    def _refuse_what_is_not_built(self) -> Self:
+        problems = [
+            f"{name}: not supported yet"
+            for name, kind in CLASSES.items()
+            if kind == "refused"
+            and getattr(self, name)
+            != type(self).model_fields[name].get_default(call_default_factory=True)
+        ]
+        for name, built in _BUILT_VALUES.items():
+            value = getattr(self, name)
+            values = value if isinstance(value, tuple) else (value,)
+            problems += [
+                f"{name}: '{v}' is not supported yet (expected one of: {', '.join(built)})"
+                for v in values
+                if v is not None and v not in built
+            ]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    @model_validator(mode="after")
+    def _check_pairs(self) -> Self:
+        for side in ("upstream", "downstream"):
+            new, claims, names = (
+                f"{side}_headers",
+                f"{side}_headers_claims",
+                f"{side}_headers_names",
+            )
+            if getattr(self, new) and (getattr(self, claims) or getattr(self, names)):
+                raise ValueError(
+                    f"these sets are mutually exclusive: ('{new}'), ('{claims}', '{names}')"
+                )
+        for prefix in ("authorization", "session"):
+            name = getattr(self, f"{prefix}_cookie_name")
+            if name.startswith("__Host-") and (
+                getattr(self, f"{prefix}_cookie_path") != "/"
+                or getattr(self, f"{prefix}_cookie_domain")
+                or getattr(self, f"{prefix}_cookie_secure") is False
+            ):
+                raise ValueError(
+                    f"{prefix}_cookie_name: a __Host- cookie needs path /, no domain and secure"
+                )
+        return self
+
+
+def describe_warnings(config: OpenidConnectConfig) -> tuple[str, ...]:
+    """What an operator should know about an accepted configuration, a sentence each."""
+    found = []
+    for name in sorted(config.model_fields_set):
+        default = type(config).model_fields[name].get_default(call_default_factory=True)
+        if CLASSES.get(name) == "inert" and getattr(config, name) != default:
+            found.append(f"config.{name} has no effect yet")
+    later = [m for m in config.auth_methods or () if m not in BUILT_METHODS]
+    if "auth_methods" in config.model_fields_set and later:
+        found.append(f"config.auth_methods: {', '.join(later)} never match yet")
+    if not config.ssl_verify:
+        found.append(
+            "config.ssl_verify is false: the provider's certificate is not checked"
+        )
+    if config.issuer.startswith("http://"):
+        found.append("config.issuer is http: tokens and keys travel unprotected")
+    if "auth_methods" not in config.model_fields_set or config.auth_methods is None:
+        found.append(
+            "config.auth_methods is blank: bearer tokens in query arguments are accepted, as in Kong"
+        )
+    if not config.client_id:
+        found.append(
+            "config.client_id is not set: no bearer token and no login can match"
+        )
+    if config.ostiary and config.ostiary.accept_any_audience:
+        found.append(
+            "config.ostiary.accept_any_audience: tokens made for anybody are accepted"
+        )
+    return tuple(found)

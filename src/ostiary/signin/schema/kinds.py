@@ -1,0 +1,102 @@
+"""
+Field types and records that the sections of the `openid-connect` schema share.
+
+Spec: Kong Gateway's published schema of `openid-connect`, version 3.15.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, Field
+from pydantic.config import JsonDict
+
+from ostiary.http.url import is_http_url
+from ostiary.model.fields import LIST, Entity, NonEmpty, Port, one_of
+from ostiary.model.gateway import NotYet
+
+METHODS: Final = (
+    "password",
+    "client_credentials",
+    "authorization_code",
+    "bearer",
+    "introspection",
+    "userinfo",
+    "kong_oauth2",
+    "refresh_token",
+    "session",
+)
+SECRET: Final[JsonDict] = {"secret": True}
+
+
+def _check_url(value: str) -> str:
+    if "://" not in value:
+        raise ValueError("missing scheme in url")
+    if not is_http_url(value):
+        raise ValueError("missing host in url")
+    return value
+
+
+def _check_cookie_path(value: str) -> str:
+    if not value.startswith("/"):
+        raise ValueError("should start with: /")
+    if "//" in value:
+        raise ValueError("must not have empty segments")
+    if not value.isascii() or any(sign in value for sign in ";, \t\r\n"):
+        raise ValueError(f"invalid value: {value}")
+    return value
+
+
+Url = Annotated[str, AfterValidator(_check_url)]
+Issuer = Annotated[str, AfterValidator(_check_url)]
+CookiePath = Annotated[str, AfterValidator(_check_cookie_path)]
+Method = Annotated[str, one_of(*METHODS)]
+
+
+class ClaimHeader(Entity):
+    """A header made of a claim: its name, and the path to the claim."""
+
+    header: NonEmpty
+    path: Annotated[tuple[NonEmpty, ...], LIST, Field(min_length=1)]
+
+
+class RedisRecord(Entity):
+    """Where a Redis is. Without effect until Redis stores are built."""
+
+    host: str | None = "127.0.0.1"
+    port: Port | None = 6379
+    connect_timeout: int = 2000
+    send_timeout: int = 2000
+    read_timeout: int = 2000
+    username: str | None = None
+    password: str | None = Field(None, json_schema_extra=SECRET, repr=False)
+    sentinel_username: str | None = None
+    sentinel_password: str | None = Field(None, json_schema_extra=SECRET, repr=False)
+    sentinel_master: str | None = None
+    sentinel_role: str | None = None
+    sentinel_nodes: tuple[dict[str, Any], ...] | None = None
+    cluster_nodes: tuple[dict[str, Any], ...] | None = None
+    cluster_max_redirections: int = 5
+    database: int = 0
+    keepalive_pool_size: int = 256
+    keepalive_backlog: int | None = None
+    ssl: bool = False
+    ssl_verify: bool = True
+    server_name: str | None = None
+    connection_is_proxied: bool = False
+    cloud_authentication: NotYet = None
+    prefix: str | None = None
+    socket: str | None = None
+
+
+class OstiaryRecord(Entity):
+    """Our own options, all in one place so that everything else still loads in Kong (D12)."""
+
+    redirect_uri_from: Annotated[str, one_of("route", "request")] = Field(
+        "route",
+        description="Where a redirect_uri that is not configured comes from: the matched route's prefix, or the request's path as Kong does.",
+    )
+    accept_any_audience: bool = Field(
+        default=False,
+        description="Accept bearer tokens made for anybody. Dangerous: any client of the provider can then call this API.",
+    )

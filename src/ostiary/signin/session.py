@@ -1,0 +1,299 @@
+"""
+Opening, renewing and ending sessions: cookies in, cookies out, with every worker agreeing.
+
+Spec: oidc-plugin §10; decisions D6, D13, D14; security tests T-J12, T-K10.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+
+from ostiary.http.cookies import build_delete_cookie, build_set_cookie
+from ostiary.http.head import Field
+from ostiary.jose.encoding import encode_base64url
+from ostiary.jose.errors import BrokenSeal, JoseError
+from ostiary.oidc.errors import OidcError, ProviderError
+from ostiary.oidc.rp.tokens import TokenSet
+from ostiary.sessions.cookie import build_chunks, find_candidates, open_session
+from ostiary.sessions.keys import Sealer
+from ostiary.sessions.session import (
+    Session,
+    SessionInvalid,
+    check_session,
+    decide_renewal,
+    dump_session,
+    load_session,
+    renew,
+)
+from ostiary.signin.claims import Identity, build_fields
+from ostiary.signin.issuer import Issuers
+from ostiary.signin.live import ENDED_CHANNEL, Live, LiveSession, digest
+from ostiary.signin.party import Party
+from ostiary.signin.tokens import TokenClient, read_claims
+from ostiary.signin.values import Allowed, SigninRequest, Toolbox
+
+REFRESH_LEASE_S = 15
+REFRESHED_KEPT_S = 30
+WAIT_S = 12
+POLL_S = 0.05
+_NO_TIMEOUT_S = 30 * 86400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedSession:
+    """A good session of this request; `must_save` when its cookie has to be written again."""
+
+    session: Session
+    identity: Identity
+    text: str | None = field(repr=False)
+    must_save: bool = False
+
+
+class SessionKeeper:
+    """What one worker does with sessions."""
+
+    def __init__(
+        self, tools: Toolbox, live: Live, issuers: Issuers, tokens: TokenClient
+    ) -> None:
+        self._tools = tools
+        self._live = live
+        self._issuers = issuers
+        self._tokens = tokens
+        self._sealers: dict[bytes, Sealer] = {}
+
+    def sealer(self, party: Party, purpose: bytes = b"ostiary session") -> Sealer:
+        """The sealer of a party: the node's ring, or its own `session_secret`."""
+        key = party.fingerprint + purpose
+        if key not in self._sealers:
+            self._sealers[key] = Sealer(party.own_ring or self._tools.ring, purpose)
+        return self._sealers[key]
+
+    async def open(
+        self, request: SigninRequest, party: Party, cookies: Sequence[tuple[str, str]]
+    ) -> OpenedSession:
+        """
+        The request's session, its tokens refreshed when due.
+
+        Raises:
+            SessionInvalid: There is none, or it has ended.
+            SharedUnavailable: That cannot be known now.
+        """
+        names = party.names(request.scheme)
+        candidates = find_candidates(cookies, names.session)
+        session = open_session(
+            candidates, sealer=self.sealer(party), binding=party.binding(names.session)
+        )
+        now = self._tools.clock.now()
+        check_session(session, party.timeouts, now)
+        if await self._tools.shared.get(f"ended:{session.id}") is not None:
+            raise SessionInvalid("session was ended")
+        kind = decide_renewal(session, party.timeouts, now)
+        current = await self._refresh_if_due(party, renew(session, kind, now), now)
+        return OpenedSession(
+            session=current,
+            identity=self.identify(current),
+            text=candidates[0] if len(candidates) == 1 and current is session else None,
+            must_save=current != session,
+        )
+
+    @staticmethod
+    def identify(session: Session) -> Identity:
+        """Who a session is, from the tokens that were verified when it was made."""
+        return Identity(
+            access_token=session.access_token,
+            access_claims=read_claims(session.access_token),
+            id_token=session.id_token,
+            id_claims=read_claims(session.id_token),
+            session_id=session.id,
+        )
+
+    async def _refresh_if_due(
+        self, party: Party, session: Session, now: float
+    ) -> Session:
+        due = session.expires_at
+        if due is None:
+            return session
+        leeway = party.config.leeway
+        if session.refresh_token is None or not party.config.refresh_tokens:
+            if now >= due + leeway:
+                raise SessionInvalid(
+                    "the access token has expired and cannot be refreshed"
+                )
+            return session
+        return (
+            session if now < due - leeway else await self._refresh_once(party, session)
+        )
+
+    async def _refresh_once(self, party: Party, session: Session) -> Session:
+        """Refresh on behalf of all: one worker asks, the others take what it got."""
+        shared = self._tools.shared
+        assert session.refresh_token is not None
+        mark = hashlib.sha256(
+            f"{session.id}\x00{session.refresh_token}".encode()
+        ).hexdigest()[:40]
+        sealer = self.sealer(party, b"ostiary refreshed")
+        deadline = self._tools.clock.now() + WAIT_S
+        while self._tools.clock.now() < deadline:
+            found = await shared.get(f"refreshed:{mark}")
+            if found == b"refused":
+                raise SessionInvalid("the refresh was refused")
+            if found is not None:
+                try:
+                    return load_session(sealer.open(found, binding=mark.encode()))
+                except BrokenSeal as error:
+                    raise SessionInvalid("invalid refreshed session") from error
+            if await shared.add(f"refreshing:{mark}", b"1", ttl_s=REFRESH_LEASE_S):
+                return await self._refresh_leased(party, session, mark, sealer)
+            await asyncio.sleep(POLL_S)
+        raise SessionInvalid("waited too long for another refresh of the session")
+
+    async def _refresh_leased(
+        self, party: Party, session: Session, mark: str, sealer: Sealer
+    ) -> Session:
+        shared, now = self._tools.shared, self._tools.clock.now()
+        client = party.client(session.client)
+        if client is None:
+            raise SessionInvalid("the session's client is not configured any more")
+        old = TokenSet(
+            access_token=session.access_token,
+            expires_at=session.expires_at,
+            id_token=session.id_token,
+            refresh_token=session.refresh_token,
+        )
+        try:
+            provider = await self._issuers.load(party)
+            granted = await self._tokens.refresh(party, provider, client, old)
+        except ProviderError as error:
+            self._tools.log("info", f"the refresh was refused: {error.detail}")
+            await shared.set(f"refreshed:{mark}", b"refused", ttl_s=REFRESHED_KEPT_S)
+            await self.end(party, session)
+            raise SessionInvalid("the refresh was refused") from error
+        except (OidcError, JoseError) as error:
+            self._tools.log("error", f"the refresh failed: {error.detail}")
+            await shared.delete(f"refreshing:{mark}")
+            raise SessionInvalid("the refresh failed") from error
+        except BaseException:
+            await shared.delete(f"refreshing:{mark}")
+            raise
+        tokens = granted.tokens
+        fresh = replace(
+            session,
+            rolled_at=now,
+            touched_at=now,
+            access_token=tokens.access_token,
+            id_token=tokens.id_token,
+            refresh_token=tokens.refresh_token,
+            expires_at=tokens.expires_at,
+        )
+        nonce = self._tools.entropy.bytes(12)
+        sealed = sealer.seal(dump_session(fresh), binding=mark.encode(), nonce=nonce)
+        await shared.set(f"refreshed:{mark}", sealed, ttl_s=REFRESHED_KEPT_S)
+        return fresh
+
+    def new_session(
+        self, tokens: TokenSet, *, subject: str, client: int, method: str
+    ) -> Session:
+        """A session that starts now."""
+        now = self._tools.clock.now()
+        return Session(
+            id=encode_base64url(self._tools.entropy.bytes(32)),
+            created_at=now,
+            rolled_at=now,
+            touched_at=now,
+            subject=subject,
+            method=method,
+            client=client,
+            access_token=tokens.access_token,
+            id_token=tokens.id_token,
+            refresh_token=tokens.refresh_token,
+            expires_at=tokens.expires_at,
+        )
+
+    def save_cookies(
+        self, party: Party, scheme: str, session: Session, present: Collection[str]
+    ) -> tuple[Field, ...]:
+        """
+        Set-Cookie for a session, and removal of chunks that it no longer needs.
+
+        Raises:
+            SessionTooLarge: It does not fit into nine cookies.
+        """
+        names = party.names(scheme)
+        chunks = build_chunks(
+            session,
+            name=names.session,
+            sealer=self.sealer(party),
+            binding=party.binding(names.session),
+            nonce=self._tools.entropy.bytes(12),
+        )
+        attributes = names.session_attributes
+        needed = {name for name, _ in chunks}
+        surplus = [n for n in names.session_chunks if n in present and n not in needed]
+        return (
+            *((b"Set-Cookie", build_set_cookie(n, v, attributes)) for n, v in chunks),
+            *((b"Set-Cookie", build_delete_cookie(n, attributes)) for n in surplus),
+        )
+
+    @staticmethod
+    def delete_cookies(
+        party: Party, scheme: str, present: Collection[str] | None
+    ) -> tuple[Field, ...]:
+        """Set-Cookie that removes a session's cookies: those present, or the first when unknown."""
+        names = party.names(scheme)
+        wanted = (
+            names.session_chunks
+            if present is None
+            else [n for n in names.session_chunks if n in present]
+        )
+        return tuple(
+            (b"Set-Cookie", build_delete_cookie(n, names.session_attributes))
+            for n in wanted
+        )
+
+    def allow(
+        self, request: SigninRequest, party: Party, opened: OpenedSession
+    ) -> Allowed:
+        """Let a session's request through; remember it when nothing has to be written."""
+        identity = opened.identity
+        fields = build_fields(
+            party.downstream_tokens, party.downstream_claims, identity
+        )
+        if opened.must_save:
+            fields += self.save_cookies(
+                party,
+                request.scheme,
+                opened.session,
+                party.names(request.scheme).session_chunks,
+            )
+        answer = Allowed(
+            method="session",
+            subject=opened.session.subject,
+            session=opened.session,
+            upstream_fields=build_fields(
+                party.upstream_tokens, party.upstream_claims, identity
+            ),
+            downstream_fields=fields,
+        )
+        if opened.text is not None and not opened.must_save:
+            key = digest(party.fingerprint, opened.text)
+            self._live.sessions.put(
+                key, LiveSession(session=opened.session, answer=answer)
+            )
+        return answer
+
+    async def end(self, party: Party, session: Session) -> None:
+        """
+        End a session everywhere: its cookie, though still sealed, opens nothing any more.
+
+        Raises:
+            SharedUnavailable: The others could not be told.
+        """
+        now = self._tools.clock.now()
+        limit = party.timeouts.absolute_s or _NO_TIMEOUT_S
+        ttl = max(1.0, session.created_at + limit - now)
+        await self._tools.shared.set(f"ended:{session.id}", b"1", ttl_s=ttl)
+        self._live.forget_session(session.id)
+        await self._tools.shared.publish(ENDED_CHANNEL, session.id.encode())

@@ -1,0 +1,113 @@
+"""
+What sign-in is asked, and the named steps it answers with.
+
+A door (the plugin, a portal) builds a `SigninRequest` and carries a `Step` out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ostiary.http.head import Field, Fields
+from ostiary.http.path import Target
+from ostiary.http.url import build_origin
+from ostiary.ports.clock import Clock, Entropy
+from ostiary.ports.fetch import Fetch
+from ostiary.ports.shared import Shared
+from ostiary.sessions.keys import KeyRing
+from ostiary.sessions.session import Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigninRequest:
+    """
+    One request at a door. `host` has no port; `port` None is the scheme's default.
+
+    `route_prefix` is the plain path prefix that matched, None for other matches.
+    """
+
+    method: bytes
+    target: Target
+    fields: Fields = field(repr=False)
+    scheme: str
+    host: str
+    port: int | None
+    route_prefix: str | None
+    request_id: str
+
+    @property
+    def origin(self) -> str:
+        """The origin as the browser sees it."""
+        return build_origin(self.scheme, self.host, self.port)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowed:
+    """Let the request through, with these edits. `session` is None for bearer tokens."""
+
+    method: str
+    subject: str
+    session: Session | None
+    upstream_fields: Fields = field(repr=False)
+    downstream_fields: Fields = field(default=(), repr=False)
+    strip_query: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendAway:
+    """Redirect the browser. `why` is a word for the log."""
+
+    status: int
+    location: str = field(repr=False)
+    why: str
+    fields: tuple[Field, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """
+    Do not let it through. `code` names the page and the log line; `message` is for the client.
+
+    `error` is the OAuth word for WWW-Authenticate, `login_url` where a person may sign in.
+    """
+
+    status: int
+    code: str
+    message: str
+    detail: str = ""
+    error: str | None = None
+    challenge: bool = False
+    login_url: str | None = None
+    retry_after_s: int | None = None
+    fields: tuple[Field, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Respond:
+    """Answer 200 with a JSON text (`login_action: response`, logout without a target)."""
+
+    body: bytes = field(repr=False)
+    fields: tuple[Field, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmLogout:
+    """Ask the person whether to log out: the request may come from another site."""
+
+    action: str
+
+
+Step = Allowed | SendAway | Refused | Respond | ConfirmLogout
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Toolbox:
+    """The ports that sign-in works with. `log` takes a level word and a line without secrets."""
+
+    fetch: Fetch
+    shared: Shared
+    clock: Clock
+    entropy: Entropy
+    ring: KeyRing = field(repr=False)
+    log: Callable[[str, str], None]

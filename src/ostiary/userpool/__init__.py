@@ -1,0 +1,1 @@
+"""The Amazon-Cognito-compatible user pool: API, OAuth endpoints, hosted pages."""

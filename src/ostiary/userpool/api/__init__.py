@@ -1,0 +1,1 @@
+"""The user pool's JSON API, as AWS SDKs speak it."""

@@ -1,0 +1,181 @@
+"""
+The user pool as one ASGI app: API, discovery, OAuth endpoints, hosted pages, health.
+
+Everything is on one listener; host and path choose (see `site`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ostiary.oidc.op.discovery import build_discovery, build_jwks
+from ostiary.pages import render_error
+from ostiary.ports.pool_store import StoreUnavailable
+from ostiary.userpool import messages, oauth
+from ostiary.userpool.api.wire import answer_api
+from ostiary.userpool.config import UserPoolConfig
+from ostiary.userpool.cors import Cors
+from ostiary.userpool.hosted import leaving, reset, sign_in, sign_up
+from ostiary.userpool.hosted.visit import Visit, open_visit
+from ostiary.userpool.identifiers import new_uuid
+from ostiary.userpool.services import Services, build_services
+from ostiary.userpool.site import DomainRouting, UnknownSite
+from ostiary.web.replies import json_reply, page
+
+_log: Final = logging.getLogger(__name__)
+Handler = Callable[[Services, Request], Awaitable[Response]]
+PageHandler = Callable[[Visit], Awaitable[Response]]
+
+_PAGES: Final[tuple[tuple[str, PageHandler | None, PageHandler | None], ...]] = (
+    ("/login", sign_in.get_login, sign_in.post_login),
+    ("/signup", sign_up.get_signup, sign_up.post_signup),
+    ("/confirm", sign_up.get_confirm, sign_up.post_confirm),
+    ("/resendcode", None, sign_up.post_resend),
+    ("/forgotPassword", reset.get_forgot, reset.post_forgot),
+    ("/confirmforgotPassword", reset.get_reset, reset.post_reset),
+    ("/confirmForgotPassword", reset.get_reset, reset.post_reset),
+)
+_ENDPOINTS: Final[tuple[tuple[str, tuple[str, ...], Handler], ...]] = (
+    ("/oauth2/authorize", ("GET",), oauth.authorize),
+    ("/oauth2/token", ("POST",), oauth.exchange),
+    ("/oauth2/userInfo", ("GET", "POST"), oauth.userinfo),
+    ("/oauth2/revoke", ("POST",), oauth.revoke),
+    ("/logout", ("GET",), leaving.logout),
+    ("/error", ("GET",), leaving.show_error),
+    ("/confirmUser", ("GET",), leaving.confirm_by_link),
+    ("/confirmUser/", ("GET",), leaving.confirm_by_link),
+    ("/", ("POST",), answer_api),
+)
+
+
+async def _discovery(services: Services, request: Request) -> Response:
+    pool = await services.config.store.load_pool(request.path_params["pool_id"])
+    if pool is None:
+        return _no_pool(request)
+    config = services.config
+    body = build_discovery(config.issuer(pool.id), config.domain_url(pool.domain))
+    return Response(body, media_type="application/json;charset=UTF-8")
+
+
+async def _jwks(services: Services, request: Request) -> Response:
+    pool = await services.config.store.load_pool(request.path_params["pool_id"])
+    if pool is None:
+        return _no_pool(request)
+    keys = await services.key_ring.load(pool.id)
+    body = build_jwks(keys.public_jwks)
+    return Response(body, media_type="application/json;charset=UTF-8")
+
+
+def _no_pool(request: Request) -> Response:
+    text = messages.POOL_MISSING.format(request.path_params["pool_id"])
+    return json_reply({"message": text}, status=400)
+
+
+async def _health(services: Services, _request: Request) -> Response:
+    await services.config.store.ping()
+    return json_reply({"status": "ok"}, media_type="application/json")
+
+
+def _bind(
+    services: Services, handler: Handler
+) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        return await handler(services, request)
+
+    return endpoint
+
+
+def _bind_page(
+    services: Services, get: PageHandler | None, post: PageHandler | None
+) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        visit = await open_visit(services, request)
+        if isinstance(visit, Response):
+            return visit
+        handler = post if request.method == "POST" else get
+        return await handler(visit) if handler else Response(status_code=405)
+
+    return endpoint
+
+
+def _routes(services: Services) -> list[Route]:
+    well_known = "/{pool_id}/.well-known"
+    routes = [
+        Route("/health", _bind(services, _health), methods=["GET"]),
+        Route(f"{well_known}/openid-configuration", _bind(services, _discovery)),
+        Route(f"{well_known}/jwks.json", _bind(services, _jwks)),
+    ]
+    for path, allowed, handler in _ENDPOINTS:
+        route = Route(path, _bind(services, handler), methods=list(allowed))
+        # A HEAD, as link scanners send it, must neither issue a code nor sign anyone out.
+        (route.methods or set()).discard("HEAD")
+        routes.append(route)
+    for path, get, post in _PAGES:
+        methods = [m for m, h in (("GET", get), ("POST", post)) if h]
+        routes.append(Route(path, _bind_page(services, get, post), methods=methods))
+    return routes
+
+
+def create_app(config: UserPoolConfig) -> Starlette:
+    """The site of all user pools in a store."""
+    services = build_services(config)
+
+    def failed(status: int, title: str, message: str) -> Response:
+        request_id = new_uuid(config.entropy)
+        body = render_error(
+            status=status,
+            title=title,
+            message=message,
+            action_url=None,
+            action_label=None,
+            request_id=request_id,
+        )
+        _log.warning("answered %d, request id %s", status, request_id)
+        return page(body, status=status)
+
+    async def unknown_site(_request: Request, _error: Exception) -> Response:
+        return failed(404, "Nothing is served here", "No user pool has this address.")
+
+    async def not_found(_request: Request, _error: Exception) -> Response:
+        return failed(
+            404, "Nothing is served here", "There is no page at this address."
+        )
+
+    async def wrong_method(_request: Request, error: Exception) -> Response:
+        headers = error.headers if isinstance(error, HTTPException) else None
+        return Response(status_code=405, headers=headers)
+
+    async def unavailable(_request: Request, error: Exception) -> Response:
+        _log.error("the pool store is unavailable: %s", error)
+        response = failed(
+            503, "Not available just now", "Please try again in a moment."
+        )
+        response.headers["Retry-After"] = "5"
+        return response
+
+    async def broken(_request: Request, _error: Exception) -> Response:
+        return failed(500, "Something went wrong", "Please try again.")
+
+    return Starlette(
+        routes=_routes(services),
+        middleware=[
+            Middleware(DomainRouting, suffix=config.domain_suffix),
+            Middleware(Cors),
+        ],
+        exception_handlers={
+            UnknownSite: unknown_site,
+            StoreUnavailable: unavailable,
+            404: not_found,
+            405: wrong_method,
+            500: broken,
+        },
+    )

@@ -1,0 +1,46 @@
+"""What a user-pool site is given: its ports, its names, its key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ostiary.ports.clock import Clock, Entropy
+from ostiary.ports.mail import Mailer
+from ostiary.ports.pool_store import PoolStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserPoolConfig:
+    """
+    Everything `create_app` needs.
+
+    Args:
+        issuer_base: A pool's issuer is this, a slash and the pool id.
+        domain_suffix: Hosted pages live at `https://<prefix>.<domain_suffix>[:domain_port]`.
+        domain_port: None where the port is 443.
+        database_key: 32 bytes that seal signing keys, client secrets and page tokens.
+        strict: Copy Cognito where the lenient default is kinder: read lists are literal,
+            logout accepts only Cognito's own forms.
+    """
+
+    store: PoolStore
+    clock: Clock
+    entropy: Entropy
+    mailer: Mailer
+    database_key: bytes = field(repr=False)
+    issuer_base: str
+    domain_suffix: str
+    domain_port: int | None = None
+    region: str = "ap-southeast-1"
+    strict: bool = False
+
+    def issuer(self, pool_id: str) -> str:
+        """The issuer of a pool's tokens."""
+        return f"{self.issuer_base}/{pool_id}"
+
+    def domain_url(self, prefix: str | None) -> str | None:
+        """Where a domain's hosted pages are."""
+        if prefix is None:
+            return None
+        port = "" if self.domain_port in {None, 443} else f":{self.domain_port}"
+        return f"https://{prefix}.{self.domain_suffix}{port}"

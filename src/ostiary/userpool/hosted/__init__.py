@@ -1,0 +1,1 @@
+"""The hosted pages: sign in, sign up, confirm, reset, sign out. They work without JavaScript."""

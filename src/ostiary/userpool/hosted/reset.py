@@ -1,0 +1,97 @@
+"""
+The pages for a forgotten password.
+
+They answer alike for every name, so that nobody learns who has an account.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from starlette.responses import Response
+
+from ostiary.model.pool import CodeKind
+from ostiary.userpool import accounts, messages
+from ostiary.userpool.accounts import AccountError
+from ostiary.userpool.hosted.sign_in import show_login
+from ostiary.userpool.hosted.visit import Visit
+from ostiary.userpool.passwords import describe_policy
+
+_log: Final = logging.getLogger(__name__)
+
+
+def _show_forgot(visit: Visit, *, error: str = "", status: int = 200) -> Response:
+    return visit.show(
+        "forgot.html",
+        status=status,
+        action=visit.url("/forgotPassword"),
+        username=visit.form.get("username", ""),
+        error=error,
+    )
+
+
+def _show_reset(
+    visit: Visit, *, error: str = "", password_error: str = "", status: int = 200
+) -> Response:
+    return visit.show(
+        "reset.html",
+        status=status,
+        action=visit.url("/confirmforgotPassword"),
+        username=visit.form.get("username", ""),
+        error=error,
+        password_error=password_error,
+        password_rules=describe_policy(
+            visit.site.pool.settings.Policies.PasswordPolicy
+        ),
+    )
+
+
+async def get_forgot(visit: Visit) -> Response:
+    """Show the form that asks for the name."""
+    return _show_forgot(visit)
+
+
+async def post_forgot(visit: Visit) -> Response:
+    """Mail a code if there is someone to mail it to; look the same if not."""
+    if not visit.is_own_form:
+        return _show_forgot(visit, error=messages.FORM_STALE, status=403)
+    pool = visit.site.pool
+    user = await accounts.find_user(
+        visit.services, pool, visit.form.get("username", "")
+    )
+    if user is not None and accounts.can_reset(user):
+        try:
+            await accounts.mail_code(visit.services, pool, user, CodeKind.RESET)
+        except AccountError as error:
+            # A limit or a mail failure would tell that the user exists.
+            _log.info("reset code not mailed: %s", error.code)
+    return _show_reset(visit)
+
+
+async def get_reset(visit: Visit) -> Response:
+    """Show the form for the code and the new password."""
+    return _show_reset(visit)
+
+
+async def post_reset(visit: Visit) -> Response:
+    """Set the new password, then ask to sign in with it."""
+    if not visit.is_own_form:
+        return _show_reset(visit, error=messages.FORM_STALE, status=403)
+    password = visit.form.get("password", "")
+    if password != visit.form.get("confirmPassword", ""):
+        return _show_reset(visit, password_error=messages.PASSWORDS_DIFFER)
+    name, pool = visit.form.get("username", ""), visit.site.pool
+    try:
+        await accounts.reset_password(
+            visit.services,
+            pool,
+            await accounts.find_user(visit.services, pool, name),
+            code=visit.form.get("confirmation_code", ""),
+            password=password,
+        )
+    except AccountError as error:
+        if error.field == "password":
+            return _show_reset(visit, password_error=error.message)
+        return _show_reset(visit, error=error.message)
+    return show_login(visit, username=name, notice=messages.PASSWORD_CHANGED)

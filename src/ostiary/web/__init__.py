@@ -1,0 +1,1 @@
+"""Starlette glue that the sites share: forms, CSRF, security headers, problem replies."""

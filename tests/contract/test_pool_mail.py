@@ -1,0 +1,79 @@
+"""The SMTP mailer, against a real SMTP server on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from email import message_from_bytes
+from email.policy import default
+from typing import Any
+
+import pytest
+from aiosmtpd.smtp import SMTP, Envelope
+
+from ostiary.adapters.smtp import SmtpMailer
+from ostiary.ports.mail import MailUnavailable, Message
+
+MESSAGE = Message(
+    recipient="ada@example.org", subject="Your verification code", text="It is 123456. "
+)
+
+
+class Inbox:
+    def __init__(self) -> None:
+        self.mails: list[bytes] = []
+        self.answer = "250 OK"
+
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Envelope) -> str:  # noqa: N802 - the library calls it
+        assert isinstance(envelope.content, bytes)
+        self.mails.append(envelope.content)
+        return self.answer
+
+
+@pytest.fixture
+async def inbox() -> AsyncIterator[tuple[Inbox, int]]:
+    handler = Inbox()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(
+        lambda: SMTP(handler, loop=loop, hostname="localhost"), "127.0.0.1", 0
+    )
+    yield handler, server.sockets[0].getsockname()[1]
+    server.close()
+    await server.wait_closed()
+
+
+async def test_a_mail_arrives_as_it_was_written(inbox: tuple[Inbox, int]) -> None:
+    handler, port = inbox
+    await SmtpMailer(host="127.0.0.1", port=port).send(MESSAGE)
+    mail = message_from_bytes(handler.mails[0], policy=default)
+
+    assert mail["To"] == "ada@example.org"
+    assert mail["From"] == "no-reply@verificationemail.com"
+    assert mail["Subject"] == "Your verification code"
+    assert "It is 123456." in mail.get_content()
+
+
+async def test_a_refused_mail_is_unavailable_and_tells_no_address(
+    inbox: tuple[Inbox, int],
+) -> None:
+    handler, port = inbox
+    handler.answer = "554 no <ada@example.org>"
+    with pytest.raises(MailUnavailable) as caught:
+        await SmtpMailer(host="127.0.0.1", port=port).send(MESSAGE)
+
+    assert caught.value.code == "mail_unavailable"
+    assert "ada" not in str(caught.value)
+
+
+async def test_no_server_is_unavailable() -> None:
+    with pytest.raises(MailUnavailable):
+        await SmtpMailer(host="127.0.0.1", port=1, timeout_s=2).send(MESSAGE)
+
+
+async def test_a_subject_cannot_add_header_fields(inbox: tuple[Inbox, int]) -> None:
+    handler, port = inbox
+    bad = Message(recipient="a@b.c", subject="x\r\nBcc: d@e.f", text="t")
+    with pytest.raises(MailUnavailable):
+        await SmtpMailer(host="127.0.0.1", port=port).send(bad)
+
+    assert handler.mails == []

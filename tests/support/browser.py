@@ -1,0 +1,159 @@
+"""A browser without a network: keeps cookies, and puts requests to sign-in."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from tests.support.ports import FakeClock, FakeEntropy, LogBook
+from tests.support.provider import CLIENT_ID, ISSUER, FakeProvider
+
+from ostiary.adapters.shared.memory import MemoryShared
+from ostiary.http.head import Fields, find_all
+from ostiary.http.path import parse_target
+from ostiary.sessions.keys import KeyRing, RingKey
+from ostiary.signin.authenticate import Signin
+from ostiary.signin.party import Party, compile_party
+from ostiary.signin.schema import OpenidConnectConfig
+from ostiary.signin.values import (
+    Allowed,
+    Refused,
+    SendAway,
+    SigninRequest,
+    Step,
+    Toolbox,
+)
+
+RING = KeyRing((RingKey(b"aaaa", b"s" * 32),))
+ORIGIN = "https://gw.example"
+
+
+def build_config(**changes: Any) -> OpenidConnectConfig:
+    return OpenidConnectConfig.model_validate(
+        {"issuer": ISSUER, "client_id": [CLIENT_ID], **changes}, strict=False
+    )
+
+
+def build_party(row_id: str = "row-1", **changes: Any) -> Party:
+    return compile_party(build_config(**changes), row_id)
+
+
+class World:
+    """One node: a provider, shared state, any number of workers."""
+
+    def __init__(self, *, ring: KeyRing = RING) -> None:
+        self.clock = FakeClock()
+        self.provider = FakeProvider(self.clock)
+        self.shared = MemoryShared(self.clock)
+        self.log = LogBook()
+        self.ring = ring
+        self.entropy = FakeEntropy()
+        self.signin = self.worker()
+
+    def worker(self) -> Signin:
+        """One more worker of the same node."""
+        return Signin(
+            Toolbox(
+                fetch=self.provider,
+                shared=self.shared,
+                clock=self.clock,
+                entropy=self.entropy,
+                ring=self.ring,
+                log=self.log,
+            )
+        )
+
+    def browser(self) -> Browser:
+        return Browser(self)
+
+
+class Browser:
+    """One cookie jar."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.cookies: dict[str, str] = {}
+
+    def request(
+        self,
+        url: str,
+        *,
+        method: bytes = b"GET",
+        fields: Fields = (),
+        cookies: bool = True,
+    ) -> SigninRequest:
+        parts = urlsplit(url)
+        sent = tuple(fields)
+        if cookies and self.cookies:
+            text = "; ".join(f"{k}={v}" for k, v in self.cookies.items())
+            sent += ((b"Cookie", text.encode()),)
+        target = parts.path + (f"?{parts.query}" if parts.query else "")
+        return SigninRequest(
+            method=method,
+            target=parse_target(target.encode()),
+            fields=sent,
+            scheme=parts.scheme,
+            host=parts.hostname or "",
+            port=parts.port,
+            route_prefix="/cognito",
+            request_id="r",
+        )
+
+    async def ask(
+        self, party: Party, url: str, *, worker: Signin | None = None, **options: Any
+    ) -> Step:
+        """Put a request; take the cookies that come back."""
+        request = self.request(url, **options)
+        signin = worker or self.world.signin
+        step = signin.decide(request, party)
+        if step is None:
+            step = await signin.authenticate(request, party)
+        self.keep(step)
+        return step
+
+    def keep(self, step: Step) -> None:
+        fields = (
+            step.downstream_fields
+            if isinstance(step, Allowed)
+            else getattr(step, "fields", ())
+        )
+        for value in find_all(fields, b"set-cookie"):
+            name, _, rest = value.decode().partition("=")
+            content = rest.partition(";")[0]
+            if "Max-Age=0" in rest:
+                self.cookies.pop(name, None)
+            else:
+                self.cookies[name] = content
+
+    async def start(
+        self, party: Party, url: str = f"{ORIGIN}/cognito/page?x=1", **options: Any
+    ) -> str:
+        """Begin a sign-in; return the authorization URL."""
+        step = await self.ask(party, url, **options)
+        assert isinstance(step, SendAway), step
+        assert step.status == 302
+        return step.location
+
+    async def sign_in(self, party: Party, **options: Any) -> SendAway:
+        """The whole flow; return the redirect that ends it."""
+        location = await self.start(party, **options)
+        step = await self.ask(
+            party,
+            f"{ORIGIN}/cognito?{self.world.provider.authorize(location)}",
+            **options,
+        )
+        assert isinstance(step, SendAway), step
+        return step
+
+    async def visit(self, party: Party, **options: Any) -> Step:
+        return await self.ask(party, f"{ORIGIN}/cognito/page", **options)
+
+
+def refused(step: Step) -> Refused:
+    assert isinstance(step, Refused), step
+    return step
+
+
+def allowed(step: Step) -> Allowed:
+    assert isinstance(step, Allowed), step
+    return step

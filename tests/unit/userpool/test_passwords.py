@@ -1,0 +1,68 @@
+"""Passwords: the policy's words, and records that give nothing away."""
+
+from __future__ import annotations
+
+import pytest
+
+from ostiary.model.pool_settings import PasswordPolicyType
+from ostiary.userpool import messages, passwords, srp
+
+POLICY = PasswordPolicyType()
+
+
+@pytest.mark.parametrize(
+    ("password", "message"),
+    [
+        ("Aa1!aaa", messages.PASSWORD_SHORT),
+        ("aaaaaaaa", messages.PASSWORD_UPPERCASE),
+        ("AAAAAAAA", messages.PASSWORD_LOWERCASE),
+        ("Aaaaaaaa", messages.PASSWORD_NUMERIC),
+        ("Aaaaaaa1", messages.PASSWORD_SYMBOL),
+        (" Aaaaaa1!", messages.PASSWORD_SPACE),
+        ("Aa1!" + "a" * 253, messages.PASSWORD_LONG),
+        ("Aaaaaa1!", None),
+        ("Aaaa aa1", None),
+        ("Ünïcode1!aA", None),
+    ],
+)
+def test_the_first_broken_rule_is_named(password: str, message: str | None) -> None:
+    assert passwords.find_policy_violation(password, POLICY) == message
+
+
+def test_a_lax_policy_asks_for_length_only() -> None:
+    lax = PasswordPolicyType(
+        MinimumLength=6,
+        RequireUppercase=False,
+        RequireLowercase=False,
+        RequireNumbers=False,
+        RequireSymbols=False,
+    )
+
+    assert passwords.find_policy_violation("aaaaaa", lax) is None
+    assert passwords.describe_policy(lax) == ("at least 6 characters",)
+
+
+def test_a_record_knows_its_password_and_no_other() -> None:
+    record = passwords.make_record(
+        pool_id="eu-west-1_abcdefghi",
+        username="u",
+        password="Passw0rd!x",
+        argon2_salt=b"s" * 16,
+        srp_salt=b"\x00" * 16,
+    )
+
+    assert passwords.is_right("Passw0rd!x", record)
+    assert not passwords.is_right("Passw0rd!y", record)
+    assert not passwords.is_right("nobody has this password", None)
+    assert record.argon2.startswith("$argon2id$v=19$m=47104,t=1,p=1$")
+    assert record.srp_salt[0] != "0"
+    assert len(record.srp_salt) == 32
+    x = srp.derive_x(
+        pool_name="abcdefghi",
+        username="u",
+        password="Passw0rd!x",
+        salt=int(record.srp_salt, 16),
+    )
+    assert record.srp_verifier == f"{srp.derive_verifier(x):x}"
+    assert "Passw0rd" not in repr(record)
+    assert record.argon2 not in repr(record)

@@ -1,0 +1,138 @@
+"""Write docs/reference from the code: settings, plugin fields, commands."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import typer
+from pydantic.fields import FieldInfo
+
+from ostiary.cli.commands import app
+from ostiary.plugins import BUNDLED
+from ostiary.settings import OURS_ONLY, Settings
+from ostiary.signin.schema import CLASSES, OpenidConnectConfig
+from ostiary.signin.schema.kinds import OstiaryRecord
+
+FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
+MADE = "<!-- Made by `make docs`; do not edit. -->\n\n"
+
+
+def _default(field: FieldInfo) -> str:
+    value = field.get_default(call_default_factory=True)
+    if value is None or field.is_required():
+        return ""
+    if isinstance(value, bool):
+        return "`true`" if value else "`false`"
+    if isinstance(value, tuple):
+        items = [_item(v) for v in value]
+        return f"`{', '.join(items)}`" if items else ""
+    return f"`{value}`" if isinstance(value, str | int | float) else ""
+
+
+def _item(value: Any) -> str:
+    if hasattr(value, "port"):
+        return f"{value.host}:{value.port}{' ssl' if value.tls else ''}"
+    return str(value)
+
+
+def _cell(text: str | None) -> str:
+    return (text or "").replace("|", "\\|").replace("\n", " ")
+
+
+def settings_page() -> str:
+    """Every setting."""
+    rows = [
+        f"| `{name}` | {_default(field)} | {'`OSTIARY_`' if name in OURS_ONLY else '`KONG_`, `OSTIARY_`'} | {_cell(field.description)} |"
+        for name, field in Settings.model_fields.items()
+    ]
+    return (
+        f"{MADE}# Settings\n\nDefaults, then the file given with `--conf`, then `KONG_<NAME>`, then "
+        "`OSTIARY_<NAME>`, then options of the command. Unknown `KONG_*` names are reported once; "
+        "an unknown name of ours is an error.\n\n"
+        "| setting | default | environment | meaning |\n|---|---|---|---|\n"
+        + "\n".join(rows)
+        + "\n"
+    )
+
+
+def plugin_page() -> str:
+    """Every field of openid-connect, and how true it is."""
+    names = [n for n in OpenidConnectConfig.model_fields if n != "ostiary"]
+    rows = [
+        f"| `{name}` | {_default(OpenidConnectConfig.model_fields[name])} | {CLASSES[name]} | "
+        f"{_cell(OpenidConnectConfig.model_fields[name].description)} |"
+        for name in names
+    ]
+    ours = [
+        f"| `ostiary.{name}` | {_default(field)} | enforced | {_cell(field.description)} |"
+        for name, field in OstiaryRecord.model_fields.items()
+    ]
+    counts = {
+        k: sum(CLASSES[n] == k for n in names) for k in ("enforced", "inert", "refused")
+    }
+    return (
+        f"{MADE}# openid-connect\n\nEvery field of Kong's schema (3.15) is known. Today "
+        f"{counts['enforced']} are *enforced*, {counts['inert']} are *inert* (accepted without "
+        "effect; none of them would restrict anything, and a warning names those that are set), "
+        f"and {counts['refused']} are *refused* unless they have their default, because ignoring "
+        "them would be unsafe.\n\nMethods that are built: `session`, `bearer`, "
+        "`authorization_code`. The others never match; their credentials count as none.\n\n"
+        "| field | default | today | meaning |\n|---|---|---|---|\n"
+        + "\n".join([*rows, *ours])
+        + "\n"
+    )
+
+
+def _commands(group: Any, prefix: str) -> list[str]:
+    found = []
+    for name, command in group.commands.items():
+        words = f"{prefix} {name}"
+        if hasattr(command, "commands"):
+            found += _commands(command, words)
+            continue
+        found.append(f"## `{words}`\n\n{(command.help or '').strip()}\n")
+        rows = []
+        for parameter in command.params:
+            if parameter.name == "help":
+                continue
+            shown = ", ".join(f"`{o}`" for o in parameter.opts)
+            rows.append(f"| {shown} | {_cell(getattr(parameter, 'help', ''))} |")
+        if rows:
+            found.append("| option | meaning |\n|---|---|\n" + "\n".join(rows) + "\n")
+    return found
+
+
+def cli_page() -> str:
+    """Every command."""
+    group = typer.main.get_command(app)
+    text = "\n".join(_commands(group, "ostiary"))
+    return f"{MADE}# Commands\n\n{re.sub(chr(10) + '{3,}', chr(10) * 2, text)}"
+
+
+def plugins_page() -> str:
+    """The bundled plugins in the order they run."""
+    rows = "\n".join(f"| {p.priority} | `{p.name}` |" for p in BUNDLED)
+    return f"{MADE}# Plugins\n\nIn the order they run.\n\n| priority | plugin |\n|---|---|\n{rows}\n"
+
+
+PAGES = {
+    "settings.md": settings_page,
+    "openid-connect.md": plugin_page,
+    "commands.md": cli_page,
+    "plugins.md": plugins_page,
+}
+
+
+def main() -> int:
+    """Write every page."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, make in PAGES.items():
+        (FOLDER / name).write_text(make())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

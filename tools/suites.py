@@ -1,0 +1,96 @@
+"""Run the suites one after the other; print the time of each and the 20 slowest tests."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+
+STATIC: dict[str, list[str]] = {
+    "format": [
+        str(BIN / "ruff"),
+        "format",
+        "--check",
+        "--quiet",
+        "src",
+        "tests",
+        "tools",
+    ],
+    "lint": [str(BIN / "ruff"), "check", "--quiet", "src", "tests", "tools"],
+    "types": [str(BIN / "mypy"), "--no-error-summary"],
+    "layers": [str(BIN / "lint-imports"), "--no-cache"],
+}
+QUICK = ("unit", "spec", "policy")
+SLOW = ("contract", "proxy", "security", "browser", "interop")
+
+
+def run(name: str, command: list[str]) -> tuple[str, float, bool]:
+    """Run one command to its end; return its name, its seconds, and whether it passed."""
+    print(f"== {name}", flush=True)
+    started = time.monotonic()
+    passed = subprocess.run(command, cwd=ROOT, check=False).returncode == 0
+    return name, time.monotonic() - started, passed
+
+
+def suites(names: tuple[str, ...], reports: Path) -> list[tuple[str, list[str]]]:
+    """The pytest commands for the test folders that hold tests."""
+    found = [n for n in names if list((ROOT / "tests" / n).rglob("test_*.py"))]
+    return [
+        (
+            n,
+            [
+                sys.executable,
+                "-m",
+                "pytest",
+                "-q",
+                f"tests/{n}",
+                f"--junitxml={reports / n}.xml",
+            ],
+        )
+        for n in found
+    ]
+
+
+def slowest(reports: Path) -> list[tuple[float, str]]:
+    """Every test's seconds and name, slowest first."""
+    rows = [
+        (float(case.get("time", "0")), f"{case.get('classname')}::{case.get('name')}")
+        for report in reports.glob("*.xml")
+        for case in ET.parse(report).iter("testcase")
+    ]
+    return sorted(rows, reverse=True)
+
+
+def main() -> int:
+    """Run what was asked for; the exit code says whether all of it passed."""
+    which = sys.argv[1] if len(sys.argv) > 1 else "all"
+    with tempfile.TemporaryDirectory() as folder:
+        reports = Path(folder)
+        jobs = [*STATIC.items(), *suites(QUICK, reports)]
+        if which == "all":
+            jobs += suites(SLOW, reports)
+        done = [run(name, command) for name, command in jobs]
+        tests = slowest(reports)
+        print("\n== seconds per suite")
+        for name, seconds, passed in done:
+            print(f"{seconds:8.1f}  {name:<10} {'ok' if passed else 'FAILED'}")
+        print(f"{sum(s for _, s, _ in done):8.1f}  together")
+        print("\n== the 20 slowest tests")
+        for seconds, name in tests[:20]:
+            print(f"{seconds:8.2f}  {name}")
+    failed = [name for name, _, passed in done if not passed]
+    if failed:
+        print(f"\nFAILED: {', '.join(failed)}")
+        return 1
+    print(f"\n{len(tests)} passed, 0 failed")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
