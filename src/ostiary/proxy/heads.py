@@ -11,6 +11,7 @@ Spec: RFC 9112 §2-4.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Protocol
 
 import httptools
@@ -30,7 +31,7 @@ class _Parser(Protocol):
     def get_http_version(self) -> str: ...
 
 
-class _HeadReader:
+class _HeadReader(ABC):
     """Feeds one head to llhttp and says which bytes follow it."""
 
     __slots__ = (
@@ -111,11 +112,11 @@ class _HeadReader:
     def on_headers_complete(self) -> None:
         self._complete = True
 
-    def _new_parser(self) -> _Parser:
-        raise NotImplementedError
+    @abstractmethod
+    def _new_parser(self) -> _Parser: ...
 
-    def _accept(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _accept(self) -> None: ...
 
     def _check_partial(self) -> None:
         """Refuse early what no further byte can mend."""

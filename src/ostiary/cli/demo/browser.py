@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser
+    from playwright.async_api import Browser, Playwright
 
 PROGRAMS: Final = ("chromium", "chromium-browser", "google-chrome")
 _FLAGS: Final = (
@@ -37,7 +37,7 @@ _NOT_INHERITED: Final = frozenset(
 
 
 class BrowserMissing(Exception):
-    """Something that the browser walk needs is not installed; the text says what."""
+    """Something that the browser walk needs is not there or does not work; the text says what."""
 
     code = "browser_missing"
 
@@ -82,6 +82,23 @@ async def _trust(home: Path, ca_file: Path | None) -> None:
         )  # fmt: skip
 
 
+async def _launch(playwright: Playwright, chromium: str, home: Path) -> Browser:
+    from playwright.async_api import Error
+
+    kept = {k: v for k, v in os.environ.items() if k not in _NOT_INHERITED}
+    # Chromium's sandbox cannot start as root, which containers often are.
+    is_root = os.geteuid() == 0
+    try:
+        return await playwright.chromium.launch(
+            executable_path=chromium,
+            args=[*_FLAGS, *(("--no-sandbox",) if is_root else ())],
+            chromium_sandbox=not is_root,
+            env={**kept, "HOME": str(home)},
+        )
+    except Error as error:
+        raise BrowserMissing(f"{chromium} did not start: {error.message}") from error
+
+
 @asynccontextmanager
 async def launch_browser(*, ca_file: Path | None) -> AsyncIterator[Browser]:
     """
@@ -91,7 +108,7 @@ async def launch_browser(*, ca_file: Path | None) -> AsyncIterator[Browser]:
         ca_file: The authority to trust besides the usual ones; None trusts those only.
 
     Raises:
-        BrowserMissing: Playwright, Chromium or certutil is not installed.
+        BrowserMissing: Playwright, Chromium or certutil is not installed, or does not work.
     """
     try:
         from playwright.async_api import async_playwright
@@ -105,16 +122,8 @@ async def launch_browser(*, ca_file: Path | None) -> AsyncIterator[Browser]:
     ) as folder:
         home = Path(folder)
         await _trust(home, ca_file)
-        kept = {k: v for k, v in os.environ.items() if k not in _NOT_INHERITED}
-        # Chromium's sandbox cannot start as root, which containers often are.
-        root = ("--no-sandbox",) if os.geteuid() == 0 else ()
         async with async_playwright() as playwright:
-            browser = await playwright.chromium.launch(
-                executable_path=chromium,
-                args=[*_FLAGS, *root],
-                chromium_sandbox=not root,
-                env={**kept, "HOME": folder},
-            )
+            browser = await _launch(playwright, chromium, home)
             try:
                 yield browser
             finally:

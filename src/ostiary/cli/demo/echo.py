@@ -31,6 +31,7 @@ _TOKEN: Final = re.compile(
     r"(?<![\w-])eyJ[\w-]{5,}\.[\w-]*\.[\w-]*(?:\.[\w-]*\.[\w-]*)?"
 )
 _TIMES: Final = frozenset({"exp", "iat", "nbf", "auth_time"})
+_KINDS: Final = {"access": "An access token", "id": "An ID token"}
 _SESSION_COOKIE: Final = re.compile(
     r"(?:__Host-|__Secure-)?(?:session|authorization)(?:[-_].*)?"
 )
@@ -178,6 +179,7 @@ def build_page(arrival: Arrival, *, landing_url: str | None) -> bytes:
         claims=[(name, _show(name, value)) for name, value in claims.items()],
         algorithm=str(bearer.header.get("alg", "")) if bearer else "",
         person=str(claims.get("email") or sent),
+        token_kind=_KINDS.get(str(claims.get("token_use")), "A token"),
         landing_url=landing_url,
     )
 

@@ -216,8 +216,12 @@ def build_trust_commands(state: DemoState) -> tuple[tuple[str, str], ...]:
     return (
         ("curl", f"curl -L --cacert {ca_file} {shlex.quote(state.protected_url)}"),
         (
-            "Chromium and Chrome on Linux (until you remove it)",
+            "Chromium and Chrome on Linux",
             f'certutil -A -d {_NSS} -t C,, -n "Ostiary demo" -i {ca_file}',
+        ),
+        (
+            "… and to take it back afterwards",
+            f'certutil -D -d {_NSS} -n "Ostiary demo"',
         ),
         (
             "Firefox",
