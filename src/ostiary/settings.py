@@ -18,6 +18,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationError
 
+from ostiary.http.url import is_http_url
 from ostiary.model.fields import Entity
 from ostiary.model.words import describe_problems, read_problems
 
@@ -111,7 +112,7 @@ def _read_port_maps(value: object) -> object:
     found = []
     for item in (part.strip() for part in value.split(",") if part.strip()):
         match = re.fullmatch(r"(\d{1,5}):(\d{1,5})", item)
-        if match is None:
+        if match is None or max(int(match[1]), int(match[2])) > 65535:
             raise ValueError("must be of form: published:listener, for example 80:8000")
         found.append((int(match[1]), int(match[2])))
     return tuple(found)
@@ -245,6 +246,7 @@ class Settings(Entity):
     )
 
 
+LOG_LEVELS = ("debug", "info", "notice", "warn", "error", "crit", "alert", "emerg")
 OURS_ONLY = frozenset(
     {"upstream_tls_verify", "admin_allowed_hosts", "smtp_sender"}
     | {name for name in Settings.model_fields if name.startswith("userpool")}
@@ -264,24 +266,31 @@ class LoadedSettings:
 def parse_file(text: str) -> dict[str, str]:
     """The names and values of a kong.conf-style file: `name = value`, `#` begins a comment."""
     found: dict[str, str] = {}
+    wrong: list[str] = []
     for number, line in enumerate(text.splitlines(), 1):
         bare = re.split(r"(?<!\\)#", line, maxsplit=1)[0].replace(r"\#", "#").strip()
         if not bare:
             continue
         name, sign, value = (part.strip() for part in bare.partition("="))
         if not sign or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-            raise SettingsInvalid(f"line {number}: must be of form: name = value")
+            wrong.append(f"line {number}: must be of form: name = value")
         found[name] = value
+    if wrong:
+        raise SettingsInvalid("; ".join(wrong))
     return found
 
 
-def _unknown(name: str, where: str) -> SettingsInvalid:
+def _unknown(name: str, where: str) -> str:
     near = difflib.get_close_matches(name, Settings.model_fields, n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    return SettingsInvalid(f"{where}: unknown setting{hint}")
+    hint = f", did you mean {near[0]}?" if near else ""
+    return f"{where}: unknown setting{hint}"
 
 
-def _from_environ(environ: Mapping[str, str], warnings: list[str]) -> dict[str, str]:
+def _from_environ(
+    environ: Mapping[str, str], warnings: list[str], problems: list[str]
+) -> dict[str, str]:
+    # An empty variable is an unset one: container files cannot leave a name out.
+    environ = {name: value for name, value in environ.items() if value}
     found: dict[str, str] = {}
     ignored = []
     for variable in sorted(environ):
@@ -297,10 +306,29 @@ def _from_environ(environ: Mapping[str, str], warnings: list[str]) -> dict[str, 
     for variable in sorted(environ):
         if variable.startswith("OSTIARY_"):
             name = variable.removeprefix("OSTIARY_").lower()
-            if name not in Settings.model_fields:
-                raise _unknown(name, variable)
-            found[name] = environ[variable]
+            name = _ALIASES.get(name, name)
+            if name in Settings.model_fields:
+                found[name] = environ[variable]
+            else:
+                problems.append(_unknown(name, variable))
     return found
+
+
+def _check_together(settings: Settings) -> list[str]:
+    """What is wrong with values that are well-formed one by one."""
+    problems = []
+    if settings.database != "off":
+        problems.append(
+            f"in 'database': {settings.database} is not supported yet; "
+            "set database = off and declarative_config = FILE"
+        )
+    if (settings.ssl_cert is None) != (settings.ssl_cert_key is None):
+        problems.append("ssl_cert and ssl_cert_key must be set together")
+    if settings.log_level not in LOG_LEVELS:
+        problems.append(f"in 'log_level': must be one of {', '.join(LOG_LEVELS)}")
+    if settings.admin_gui_url is not None and not is_http_url(settings.admin_gui_url):
+        problems.append("in 'admin_gui_url': must be one absolute http or https URL")
+    return problems
 
 
 def read_settings(
@@ -316,13 +344,15 @@ def read_settings(
         SettingsInvalid: An unknown name of ours, or values that cannot be; all at once.
     """
     warnings: list[str] = []
+    problems: list[str] = []
     values: dict[str, Any] = {}
     for name, value in parse_file(file_text or "").items():
         known = _ALIASES.get(name, name)
-        if known not in Settings.model_fields:
-            raise _unknown(name, f"setting {name}")
-        values[known] = value
-    values |= _from_environ(environ, warnings)
+        if known in Settings.model_fields:
+            values[known] = value
+        else:
+            problems.append(_unknown(name, f"setting {name}"))
+    values |= _from_environ(environ, warnings, problems)
     values |= overrides or {}
     size = values.get("client_max_body_size")
     if isinstance(size, str) and size[-1:].lower() in _SIZES and size[:-1].isdecimal():
@@ -330,18 +360,11 @@ def read_settings(
     try:
         settings = Settings.model_validate(values, strict=False)
     except ValidationError as error:
-        raise SettingsInvalid(describe_problems(read_problems(error))) from error
-    if settings.database != "off":
-        raise SettingsInvalid(
-            f"in 'database': {settings.database} is not supported yet; "
-            "set database = off and declarative_config = FILE"
-        )
-    if (settings.ssl_cert is None) != (settings.ssl_cert_key is None):
-        raise SettingsInvalid("ssl_cert and ssl_cert_key must be set together")
-    if settings.log_level not in {"debug", "info", "notice", "warn", "error"}:
-        raise SettingsInvalid(
-            "in 'log_level': must be debug, info, notice, warn or error"
-        )
+        found = describe_problems(read_problems(error))
+        raise SettingsInvalid("; ".join((*problems, found))) from error
+    problems += _check_together(settings)
+    if problems:
+        raise SettingsInvalid("; ".join(problems))
     if any("http2" in str(values.get(n, "")) for n in ("proxy_listen", "admin_listen")):
         warnings.append("http2 in a listen setting: HTTP/1.1 is served")
     return LoadedSettings(settings=settings, warnings=tuple(warnings))

@@ -14,6 +14,7 @@ import pytest
 import uvicorn
 from botocore.config import Config
 from botocore.exceptions import ClientError
+
 from tests.contract.pool_kit import Demo, PoolSite, build_demo, open_site
 from tests.contract.pool_shapes import find_faults
 

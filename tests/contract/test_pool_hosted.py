@@ -6,6 +6,8 @@ import asyncio
 import base64
 
 import pytest
+
+from ostiary.jose.jwt import read_unverified_claims
 from tests.contract.hosted_kit import CHALLENGE, SIGN_IN, VERIFIER, code_of, demo, site
 from tests.contract.pool_kit import (
     CALLBACK,
@@ -14,8 +16,6 @@ from tests.contract.pool_kit import (
     build_demo,
     query_of,
 )
-
-from ostiary.jose.jwt import read_unverified_claims
 
 __all__ = ["demo", "site"]
 

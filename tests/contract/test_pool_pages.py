@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
+
 from tests.contract.hosted_kit import SIGN_IN, demo, site
 from tests.contract.pool_kit import (
     CALLBACK,

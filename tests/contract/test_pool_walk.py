@@ -6,6 +6,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+
+from ostiary.jose.jwt import verify_jwt
+from ostiary.jose.keys import parse_jwks
 from tests.contract.pool_kit import (
     CALLBACK,
     Demo,
@@ -14,9 +17,6 @@ from tests.contract.pool_kit import (
     open_site,
     query_of,
 )
-
-from ostiary.jose.jwt import verify_jwt
-from ostiary.jose.keys import parse_jwks
 
 
 @pytest.fixture

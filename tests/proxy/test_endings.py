@@ -5,6 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+
+from ostiary.gateway.decision import Answer, BodyReader, Decision, Peer
+from ostiary.http.head import Reply, RequestHead, ResponseHead, find
+from ostiary.proxy import Limits
 from tests.proxy.support import (
     OK,
     RawClient,
@@ -17,10 +21,6 @@ from tests.proxy.support import (
     replies,
     soon,
 )
-
-from ostiary.gateway.decision import Answer, BodyReader, Decision, Peer
-from ostiary.http.head import Reply, RequestHead, ResponseHead, find
-from ostiary.proxy import Limits
 
 CHUNKED_POST = get(b"/", b"Transfer-Encoding: chunked\r\n", b"POST")
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+
+from ostiary.gateway.decision import Answer, BodyReader, Decision, Peer
+from ostiary.http.head import Reply, RequestHead
 from tests.proxy.support import (
     OK,
     Stage,
@@ -16,9 +19,6 @@ from tests.proxy.support import (
     replies,
     soon,
 )
-
-from ostiary.gateway.decision import Answer, BodyReader, Decision, Peer
-from ostiary.http.head import Reply, RequestHead
 
 CHUNKED_POST = get(b"/", b"Transfer-Encoding: chunked\r\n", b"POST")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.proxy.support import Stage, always_ok, get, read_request, soon
 
 from ostiary.proxy import Limits
+from tests.proxy.support import Stage, always_ok, get, read_request, soon
 
 H = b"Host: a\r\n"
 P = b"POST / HTTP/1.1\r\n" + H

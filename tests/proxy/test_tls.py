@@ -11,9 +11,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from tests.proxy.support import Stage, always_ok, get, to_tls
 
 from ostiary.gateway.decision import Target
+from tests.proxy.support import Stage, always_ok, get, to_tls
 
 
 @pytest.fixture(scope="module")

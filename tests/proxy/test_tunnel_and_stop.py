@@ -6,6 +6,8 @@ import asyncio
 import socket
 
 import pytest
+
+from ostiary.proxy import Listen, serve
 from tests.proxy.support import (
     OK,
     FakeDecider,
@@ -16,8 +18,6 @@ from tests.proxy.support import (
     read_request,
     soon,
 )
-
-from ostiary.proxy import Listen, serve
 
 UPGRADE = get(
     b"/ws",

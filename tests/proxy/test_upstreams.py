@@ -7,17 +7,6 @@ import socket
 from collections.abc import Awaitable
 
 import pytest
-from tests.proxy.support import (
-    OK,
-    Stage,
-    always_ok,
-    echo,
-    get,
-    post,
-    read_request,
-    replies,
-    soon,
-)
 
 from ostiary.gateway.decision import (
     BodyReader,
@@ -30,6 +19,17 @@ from ostiary.gateway.decision import (
 )
 from ostiary.http.head import Reply, RequestHead
 from ostiary.proxy.upstream import resolve_locally
+from tests.proxy.support import (
+    OK,
+    Stage,
+    always_ok,
+    echo,
+    get,
+    post,
+    read_request,
+    replies,
+    soon,
+)
 
 
 def free_port() -> int:

@@ -5,9 +5,6 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.support.ports import FakeClock, FakeEntropy, LogBook
-from tests.support.provider import CLIENT_ID, ISSUER, FakeProvider
-
 from ostiary.adapters.shared.memory import MemoryShared
 from ostiary.http.head import Fields, find_all
 from ostiary.http.path import parse_target
@@ -23,6 +20,8 @@ from ostiary.signin.values import (
     Step,
     Toolbox,
 )
+from tests.support.ports import FakeClock, FakeEntropy, LogBook
+from tests.support.provider import CLIENT_ID, ISSUER, FakeProvider
 
 RING = KeyRing((RingKey(b"aaaa", b"s" * 32),))
 ORIGIN = "https://gw.example"

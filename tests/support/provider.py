@@ -13,12 +13,11 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from tests.support.ports import FakeClock
-
 from ostiary.http.exchange import IncomingReply, OutgoingRequest
 from ostiary.jose.jwt import sign_jwt
 from ostiary.jose.keys import PrivateKey
 from ostiary.ports.fetch import FetchFailed, FetchLimits
+from tests.support.ports import FakeClock
 
 ISSUER = "https://idp.example/pool"
 CLIENT_ID = "client-1"

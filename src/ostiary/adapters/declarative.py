@@ -73,6 +73,10 @@ def parse_yaml(text: str) -> object:
         raise FileUnusable(
             f"failed parsing declarative configuration: {problem}{place}"
         ) from error
+    except (ValueError, TypeError) as error:
+        raise FileUnusable(
+            f"failed parsing declarative configuration: {type(error).__name__}: a value or key cannot be read"
+        ) from error
     except RecursionError as error:
         raise FileUnusable(
             "failed parsing declarative configuration: nested too deeply"

@@ -8,9 +8,11 @@ systems cannot resolve `idp.localhost`, and none may send that question to a nam
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import socket
 import ssl
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -20,11 +22,17 @@ from ostiary.http.exchange import IncomingReply, OutgoingRequest
 from ostiary.ports.fetch import FetchFailed, FetchLimits
 
 _CONNECTIONS = 64
+REMEMBERED_S = 10.0
+MAX_REMEMBERED = 1000
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class _Resolver(AbstractResolver):
+    """Remembers answers for a moment, so that what was checked is what gets connected."""
+
     def __init__(self) -> None:
         self._system = DefaultResolver()
+        self._recent: dict[tuple[str, int], tuple[float, list[ResolveResult]]] = {}
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
@@ -36,7 +44,25 @@ class _Resolver(AbstractResolver):
                     proto=0, flags=socket.AI_NUMERICHOST,
                 )
             ]  # fmt: skip
-        return await self._system.resolve(host, port, family)
+        now = asyncio.get_running_loop().time()
+        known = self._recent.get((host, port))
+        if known is not None and now < known[0]:
+            return known[1]
+        found = await self._system.resolve(host, port, family)
+        if len(self._recent) > MAX_REMEMBERED:
+            self._recent.clear()
+        self._recent[host, port] = (now + REMEMBERED_S, found)
+        return found
+
+    async def addresses(self, host: str, port: int) -> list[Address]:
+        """The addresses of a host, which may be an address itself."""
+        try:
+            return [ipaddress.ip_address(host.strip("[]"))]
+        except ValueError:
+            found = await self.resolve(host, port)
+            return [
+                ipaddress.ip_address(row["host"].partition("%")[0]) for row in found
+            ]
 
     async def close(self) -> None:
         await self._system.close()
@@ -72,8 +98,11 @@ class AiohttpFetch:
         self._unverified = ssl.create_default_context()
         self._unverified.check_hostname = False
         self._unverified.verify_mode = ssl.CERT_NONE
+        self._resolver = _Resolver()
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(resolver=_Resolver(), limit=_CONNECTIONS),
+            connector=aiohttp.TCPConnector(
+                resolver=self._resolver, limit=_CONNECTIONS, use_dns_cache=False
+            ),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=True,
             trust_env=False,
@@ -91,6 +120,8 @@ class AiohttpFetch:
         }
         host = request.url.split("/")[2] if request.url.count("/") >= 2 else request.url
         try:
+            if limits.beside is not None:
+                await self._check_place(request.url, limits.beside)
             async with self._session.request(
                 request.method, request.url, **options
             ) as reply:
@@ -105,8 +136,26 @@ class AiohttpFetch:
                 return IncomingReply(
                     status=reply.status, fields=fields, body=bytes(body)
                 )
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise FetchFailed(_describe(error, host)) from error
+
+    async def _check_place(self, url: str, issuer_host: str) -> None:
+        """Refuse an address from metadata that leads where the issuer itself is not (D7)."""
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port or 443
+        if host == issuer_host:
+            return
+        addresses = await self._resolver.addresses(host, port)
+        if any(
+            a.is_link_local or a.is_multicast or a.is_unspecified for a in addresses
+        ):
+            raise FetchFailed(f"the metadata names {host}, a link-local address")
+        if any(a.is_private or a.is_loopback for a in addresses):
+            own = await self._resolver.addresses(issuer_host, port)
+            if not all(a.is_private or a.is_loopback for a in own):
+                raise FetchFailed(
+                    f"the metadata names {host}, a private address, but the issuer is public"
+                )
 
     async def close(self) -> None:
         """Close all connections."""

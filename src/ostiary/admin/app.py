@@ -26,8 +26,9 @@ from ostiary.admin.state import (
     rows_of,
     show_row,
 )
+from ostiary.http.forms import MalformedForm, first, parse_form
 from ostiary.model.declarative import DeclarativeInvalid, dump_config
-from ostiary.web.body import BodyTooLarge, read_body
+from ostiary.web.body import FORM_TYPE, BodyTooLarge, read_body
 
 COLLECTIONS = ("services", "routes", "plugins")
 MAX_BODY_BYTES = 32 * 1024 * 1024
@@ -51,12 +52,32 @@ class AdminConfig:
     access_log: Callable[[str], None] | None = None
 
 
+def _unwrap(text: str, content_type: str) -> str:
+    """The declarative text in a body: the body itself, or its field `config`."""
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind == FORM_TYPE:
+        return first(parse_form(text), "config") or ""
+    if kind == "application/json":
+        try:
+            wrapped = json.loads(text)
+        except RecursionError as error:
+            raise ValueError("the body is nested too deeply") from error
+        inner = wrapped.get("config") if isinstance(wrapped, dict) else None
+        if isinstance(inner, str):
+            return inner
+    return text
+
+
 def _not_found() -> Response:
     return JSONResponse({"message": "Not found"}, status_code=404)
 
 
+def _not_allowed() -> Response:
+    return JSONResponse({"message": "Method not allowed"}, status_code=405)
+
+
 def _refuse_write(request: Request) -> Response:
-    kind = request.path_params.get("kind", request.path_params.get("below", "services"))
+    kind = request.path_params.get("below", request.path_params["kind"])
     message = f"cannot {_OPERATIONS[request.method]} '{kind}' entities when not using a database"
     body = {"code": 12, "name": "operation unsupported", "message": message}
     return JSONResponse(body, status_code=405)
@@ -157,11 +178,9 @@ class _Endpoints:
             return JSONResponse({"config": text})
         try:
             text = (await read_body(request, MAX_BODY_BYTES)).decode()
-            if request.headers.get("content-type", "").startswith("application/json"):
-                wrapped = json.loads(text)
-                if isinstance(wrapped, dict) and isinstance(wrapped.get("config"), str):
-                    text = wrapped["config"]
-            await self._config.apply_text(text)
+            await self._config.apply_text(
+                _unwrap(text, request.headers.get("content-type", ""))
+            )
         except BodyTooLarge:
             return JSONResponse({"message": "request body too large"}, status_code=413)
         except DeclarativeInvalid as error:
@@ -175,6 +194,8 @@ class _Endpoints:
         except OSError as error:
             message = f"the configuration cannot be kept: {error.strerror}"
             return JSONResponse({"message": message}, status_code=503)
+        except MalformedForm as error:
+            return JSONResponse({"message": str(error)}, status_code=400)
         except Exception as error:
             if getattr(error, "code", None) != "file_unusable" and not isinstance(
                 error, ValueError
@@ -250,7 +271,10 @@ def create_app(config: AdminConfig) -> Starlette:
             route("/{kind}/{key}", ends.one_row, verbs),
             route("/{kind}/{key}/{below}", ends.rows_below, verbs),
         ],
-        exception_handlers={404: lambda _request, _error: _not_found()},
+        exception_handlers={
+            404: lambda _request, _error: _not_found(),
+            405: lambda _request, _error: _not_allowed(),
+        },
     )
     app.add_middleware(_middleware(config))
     return app

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ostiary.gateway.decision import Peer
-from ostiary.http.head import Fields, find
+from ostiary.http.head import Fields, find, find_all
 from ostiary.http.url import DEFAULT_PORTS, MalformedUrl, split_host
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -25,15 +25,33 @@ FORWARDED = frozenset(
         b"x-original-forwarded-for", b"x-http-method-override", b"x-kong-request-id",
     }
 )  # fmt: skip
+# Names that proxies and meshes believe without asking: never from a client (T-F2, T-F7).
+_NEVER = (b"x-forwarded-", b"x-envoy-", b"x-ostiary-")
+
+
+def fold_name(name: bytes) -> bytes:
+    """A field name as careless upstreams read it: CGI and WSGI fold `-`, `_` and `.` (T-H1)."""
+    return name.lower().replace(b"_", b"-").replace(b".", b"-")
+
+
+def is_forwarded(folded: bytes) -> bool:
+    """Tell whether a folded name is one that only we may send to the upstream."""
+    return folded in FORWARDED or folded.startswith(_NEVER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outside:
-    """The request as the browser made it. `port` None is the scheme's default."""
+    """
+    The request as the browser made it. `port` None is the scheme's default.
+
+    `routed_port` is what hosts with a port are compared with: the one that was named, else
+    the listener's published one.
+    """
 
     scheme: str
     host: str
     port: int | None
+    routed_port: int
     client_ip: str
     is_trusted: bool
 
@@ -83,16 +101,24 @@ def read_outside(
         if forwarded:
             host, port = split_host(forwarded.decode("latin-1").split(",")[0].strip())
         given_port = (find(fields, b"x-forwarded-port") or b"").decode("latin-1")
-        if given_port.isdecimal() and 0 < int(given_port) < 65536:
+        if (
+            given_port.isdecimal()
+            and len(given_port) <= 5
+            and 0 < int(given_port) < 65536
+        ):
             port = int(given_port)
         real = (find(fields, b"x-real-ip") or b"").decode("latin-1").strip()
         client_ip = _address_or(real, peer.ip)
     if not host:
         raise MalformedUrl("the request has no host")
-    if port == DEFAULT_PORTS[scheme]:
-        port = None
+    published = port_maps.get(peer.local_port, peer.local_port)
     return Outside(
-        scheme=scheme, host=host, port=port, client_ip=client_ip, is_trusted=is_trusted
+        scheme=scheme,
+        host=host,
+        port=None if port == DEFAULT_PORTS[scheme] else port,
+        routed_port=published if port is None else port,
+        client_ip=client_ip,
+        is_trusted=is_trusted,
     )
 
 
@@ -112,7 +138,8 @@ def build_forwarded(
     cut_prefix: str | None,
 ) -> Fields:
     """The forwarded fields for the upstream; a client's own never survive an untrusted peer."""
-    earlier = find(fields, b"x-forwarded-for") if outside.is_trusted else None
+    kept = fields if outside.is_trusted else ()
+    earlier = b", ".join(v for v in find_all(kept, b"x-forwarded-for") if v)
     chain = f"{earlier.decode('latin-1')}, {peer.ip}" if earlier else peer.ip
     port = outside.port or DEFAULT_PORTS[outside.scheme]
     found = [
@@ -120,9 +147,13 @@ def build_forwarded(
         (b"X-Forwarded-Proto", outside.scheme.encode()),
         (b"X-Forwarded-Host", outside.host.encode()),
         (b"X-Forwarded-Port", str(port).encode()),
-        (b"X-Forwarded-Path", raw_path.encode("ascii")),
+        (
+            b"X-Forwarded-Path",
+            find(kept, b"x-forwarded-path") or raw_path.encode("ascii"),
+        ),
         (b"X-Real-IP", outside.client_ip.encode()),
     ]
-    if cut_prefix:
-        found.append((b"X-Forwarded-Prefix", cut_prefix.encode("ascii")))
+    prefix = find(kept, b"x-forwarded-prefix") or (cut_prefix or "").encode("ascii")
+    if prefix:
+        found.append((b"X-Forwarded-Prefix", prefix))
     return tuple(found)

@@ -14,6 +14,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import unquote_plus
 
 from ostiary.gateway.decision import (
     Answer,
@@ -27,11 +28,12 @@ from ostiary.gateway.decision import (
     TlsTo,
 )
 from ostiary.gateway.forwarded import (
-    FORWARDED,
     Network,
     Outside,
     TrustedPeers,
     build_forwarded,
+    fold_name,
+    is_forwarded,
     read_outside,
 )
 from ostiary.gateway.router import Match, Query, build_upstream_path
@@ -45,8 +47,20 @@ from ostiary.http.url import MalformedUrl, build_origin
 from ostiary.kit import Exchange, Handler, NeedsIo, error_reply
 
 _LOG = logging.getLogger("ostiary.gateway")
-_MASKED = re.compile(
-    r"((?:^|[?&])(?:code|state|iss|session_state|access_token|id_token|refresh_token|id_token_hint|token|client_secret|password)=)[^&\s]*"
+_ARGUMENT = re.compile(r"((?:^|[?&])([^=&?\s]*)=)([^&\s]*)")
+_SECRET_ARGUMENTS = frozenset(
+    {
+        "code", "state", "iss", "session_state", "access_token", "id_token",
+        "refresh_token", "id_token_hint", "token", "client_secret", "password",
+    }
+)  # fmt: skip
+_OURS = frozenset(
+    {
+        b"via",
+        b"x-kong-upstream-latency",
+        b"x-kong-proxy-latency",
+        b"x-kong-request-id",
+    }
 )
 NAME = b"ostiary"
 
@@ -65,7 +79,11 @@ class GatewayOptions:
 
 def mask_query(target: str) -> str:
     """A target for logs: the values of codes, states and tokens are starred out."""
-    return _MASKED.sub(r"\1***", target)
+    return _ARGUMENT.sub(
+        # The name is decoded: `access%5Ftoken` is the same argument to whoever reads forms.
+        lambda m: m[1] + "***" if unquote_plus(m[2]) in _SECRET_ARGUMENTS else m[0],
+        target,
+    )
 
 
 class Gateway:
@@ -160,7 +178,7 @@ class _Request:
             Query(
                 method=self.head.method,
                 host=self.outside.host,
-                port=self.outside.port or self.peer.local_port,
+                port=self.outside.routed_port,
                 path=self.target.path,
                 fields=self.head.fields,
                 tls=self.peer.tls,
@@ -229,13 +247,13 @@ class _Request:
             verify = service.tls_verify
             options = self.gateway.options
             tls = TlsTo(
-                server_name=service.host,
+                server_name=service.host.strip("[]"),
                 verify=options.verify_upstream_tls if verify is None else verify,
             )
         target = path if query is None else f"{path}?{query}"
         return Forward(
             target=Target(
-                host=service.host,
+                host=service.host.strip("[]"),
                 port=service.port,
                 tls=tls,
                 connect_timeout_ms=service.connect_timeout,
@@ -266,19 +284,19 @@ class _Request:
         named = host if port == default else f"{host}:{port}"
         if match.route.preserve_host:
             named = (find(self.head.fields, b"host") or b"").decode("latin-1")
-        cleared = exchange.cleared
+        cleared = {fold_name(name) for name in exchange.cleared}
         kept: list[Field] = [(b"Host", named.encode("latin-1"))]
-        via = None
+        via: list[bytes] = []
         for name, value in self.head.fields:
-            folded = name.lower().replace(b"_", b"-").replace(b".", b"-")
+            folded = fold_name(name)
             if (
                 folded in {b"host", b"proxy"}
-                or folded in FORWARDED
+                or is_forwarded(folded)
                 or folded in cleared
             ):
                 continue
             if folded == b"via":
-                via = value
+                via.append(value)
                 continue
             if folded == b"cookie" and exchange.hidden_cookies:
                 left = remove_cookies(
@@ -290,17 +308,17 @@ class _Request:
                     kept.append((name, left))
                 continue
             kept.append((name, value))
-        own_via = b"1.1 " + self.gateway.via
-        cut = match.cut if match.prefix not in {None, "/"} else 0
+        own_via = b"1.%d " % self.head.minor + self.gateway.via
+        prefix = self.target.path[: match.cut]
         kept += exchange.upstream_fields
         kept += build_forwarded(
             self.head.fields,
             self.outside,
             self.peer,
             raw_path=self.target.raw_path,
-            cut_prefix=self.target.path[:cut] if cut else None,
+            cut_prefix=prefix if prefix != "/" else None,
         )
-        kept.append((b"Via", own_via if via is None else via + b", " + own_via))
+        kept.append((b"Via", b", ".join((*via, own_via))))
         kept.append((b"X-Kong-Request-Id", self.request_id.encode()))
         return tuple(kept)
 
@@ -308,7 +326,7 @@ class _Request:
         total = (time.monotonic() - self.started) * 1000
         via = find_all(head.fields, b"via")
         own_via = b"1.1 " + self.gateway.via
-        fields = [f for f in head.fields if f[0].lower() != b"via"]
+        fields = [f for f in head.fields if f[0].lower() not in _OURS]
         fields += self.exchange.downstream_fields
         if find(head.fields, b"server") is None:
             fields.append((b"Server", self.gateway.via))
@@ -352,6 +370,7 @@ class _Request:
         method = self.head.method.decode("latin-1")
         target = mask_query(self.head.target.decode("latin-1"))
         agent = (find(self.head.fields, b"user-agent") or b"-").decode("latin-1")
+        target, agent = (text.replace('"', "%22") for text in (target, agent))
         status = 499 if outcome.client_gone else outcome.status
         line = (
             f'{self.peer.ip} - - [{when}] "{method} {target} HTTP/1.{self.head.minor}" {status} '
@@ -364,5 +383,9 @@ def _strip_query(query: str | None, names: tuple[str, ...]) -> str | None:
     """The query without some arguments, byte for byte otherwise."""
     if query is None or not names:
         return query
-    kept = [part for part in query.split("&") if part.partition("=")[0] not in names]
+    kept = [
+        part
+        for part in query.split("&")
+        if unquote_plus(part.partition("=")[0]) not in names
+    ]
     return "&".join(kept) or None

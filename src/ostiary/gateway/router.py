@@ -9,14 +9,19 @@ Spec: Kong's routing rules (gateway §3.1 what a match means, §3.2 order).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ostiary.http.head import Fields, find_all
+from ostiary.http.path import AmbiguousTarget
 from ostiary.http.url import MalformedUrl, split_host
 from ostiary.model.fields import compile_pattern
 from ostiary.model.gateway import Route, Service
+
+# `/route..;/x` or `/route..%2Fx`: after the cut some upstreams read a way up.
+_HALF_DOTS = re.compile(r"/?\.{1,2}(?:;|%3B|%2F|%5C)", re.IGNORECASE)
 
 
 class Priority(NamedTuple):
@@ -51,8 +56,7 @@ class Entry:
     prefix: str | None
     pattern: Any
     methods: frozenset[bytes] | None
-    hosts: tuple[str, ...]
-    ports: Mapping[str, int]
+    hosts: tuple[tuple[str, int | None], ...]
     headers: tuple[HeaderRule, ...]
     snis: frozenset[str] | None
 
@@ -100,21 +104,17 @@ def _header_rules(route: Route) -> tuple[HeaderRule, ...]:
 
 def build_entries(route: Route, service: Service | None) -> tuple[Entry, ...]:
     """The entries of one route."""
-    hosts, ports = [], {}
+    hosts: list[tuple[str, int | None]] = []
     for given in route.hosts or ():
         name, port = given.lower(), None
         if "*" not in given or not given.endswith("*"):
             try:
-                split, port = split_host(given.replace("*", "x", 1))
-                name = (
-                    given.lower() if port is None else given.lower().rpartition(":")[0]
-                )
-                _ = split
+                _, port = split_host(given.replace("*", "x", 1))
+                if port is not None:
+                    name = name.rpartition(":")[0]
             except MalformedUrl:
                 port = None
-        hosts.append(name)
-        if port is not None:
-            ports[name] = port
+        hosts.append((name, port))
     attributes = sum(
         1
         for value in (
@@ -135,7 +135,7 @@ def build_entries(route: Route, service: Service | None) -> tuple[Entry, ...]:
                 service=service,
                 priority=Priority(
                     attributes=attributes,
-                    exact_host=bool(hosts) and not any("*" in h for h in hosts),
+                    exact_host=bool(hosts) and not any("*" in h for h, _ in hosts),
                     headers=len(route.headers or {}),
                     is_regex=is_regex,
                     regex_priority=route.regex_priority if is_regex else 0,
@@ -151,7 +151,6 @@ def build_entries(route: Route, service: Service | None) -> tuple[Entry, ...]:
                 if route.methods
                 else None,
                 hosts=tuple(hosts),
-                ports=ports,
                 headers=_header_rules(route),
                 snis=frozenset(s.lower().rstrip(".") for s in route.snis)
                 if route.snis
@@ -205,7 +204,7 @@ class Router:
         self._prefixes: dict[str, _PathIndex] = {}
         self._any = _PathIndex()
         for entry in entries:
-            for host in entry.hosts or (None,):
+            for host in {name for name, _ in entry.hosts} or (None,):
                 self._index(host).add(entry)
         for index in self._indexes():
             index.freeze()
@@ -251,7 +250,7 @@ class Router:
 def _fits(entry: Entry, query: Query) -> bool:
     if entry.methods is not None and query.method not in entry.methods:
         return False
-    if entry.ports and not _port_fits(entry, query):
+    if entry.hosts and not _host_fits(entry, query):
         return False
     if entry.snis is not None and query.tls:
         name = (query.sni or "").lower().rstrip(".")
@@ -260,11 +259,11 @@ def _fits(entry: Entry, query: Query) -> bool:
     return all(_header_fits(rule, query.fields) for rule in entry.headers)
 
 
-def _port_fits(entry: Entry, query: Query) -> bool:
-    """Tell whether a host that asks for a port (or one that does not) matches."""
+def _host_fits(entry: Entry, query: Query) -> bool:
+    """Tell whether one of the hosts matches, and its port if it asks for one."""
     return any(
-        _sni_fits(host, query.host) and entry.ports.get(host, query.port) == query.port
-        for host in entry.hosts
+        port in {None, query.port} and _sni_fits(host, query.host)
+        for host, port in entry.hosts
     )
 
 
@@ -291,6 +290,8 @@ def _build_match(entry: Entry, path: str) -> Match:
         elif entry.prefix is not None:
             # A prefix's last slash stays with the rest, so that `/a/` + `/a/b` leaves `/b`.
             cut = len(entry.prefix.rstrip("/"))
+    if cut and _HALF_DOTS.match(path, cut):
+        raise AmbiguousTarget("what follows the route's path reads as a dot segment")
     return Match(route=entry.route, service=entry.service, prefix=entry.prefix, cut=cut)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 _PLAIN = re.compile(r"(?:/[A-Za-z0-9_~!$&'()*+,;=:@-][A-Za-z0-9._~!$&'()*+,;=:@-]*)*/?")
 _FORBIDDEN = re.compile(
-    r"[\x00-\x20\x7f-\uffff#\\]|%(?![0-9A-Fa-f]{2})|%5[cC]|%[01][0-9A-Fa-f]|%7[fF]"
+    r"[\x00-\x20\x7f-\U0010ffff#\\]|%(?![0-9A-Fa-f]{2})|%5[cC]|%[01][0-9A-Fa-f]|%7[fF]"
 )
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNRESERVED = frozenset(

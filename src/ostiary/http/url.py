@@ -34,7 +34,8 @@ def split_host(authority: str) -> tuple[str, int | None]:
     port = int(match["port"]) if match["port"] else None
     if port is not None and port > 65535:
         raise MalformedUrl("the port is over 65535")
-    return match["name"].lower(), port
+    # A name with and without its root dot is the same name: routes must not tell them apart.
+    return match["name"].lower().removesuffix("."), port
 
 
 def build_origin(scheme: str, host: str, port: int | None) -> str:
@@ -69,4 +70,4 @@ def is_http_url(url: str) -> bool:
         origin_of(url)
     except (MalformedUrl, ValueError):
         return False
-    return "@" not in parts.netloc and not re.search(r"[\x00-\x20\x7f]", url)
+    return "@" not in parts.netloc and not re.search(r"[^\x21-\x7e]", url)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import re
 from typing import NoReturn
 
@@ -55,6 +56,13 @@ def _refuse_constant(name: str) -> NoReturn:
     raise MalformedToken(f"JSON has no number {name}")
 
 
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise MalformedToken("a JSON number is too large")
+    return number
+
+
 def _deeper_than(data: bytes, limit: int) -> bool:
     depth = 0
     inside = escaped = False
@@ -89,8 +97,13 @@ def parse_json_object(data: bytes) -> dict[str, object]:
     ):
         raise MalformedToken("JSON is nested too deeply")
     try:
+        # Decoded here: json would also take UTF-16, UTF-32 and a byte order mark.
+        text = data.decode("utf-8")
         found = json.loads(
-            data, object_pairs_hook=_unique, parse_constant=_refuse_constant
+            text,
+            object_pairs_hook=_unique,
+            parse_constant=_refuse_constant,
+            parse_float=_finite,
         )
     except (ValueError, RecursionError) as error:
         raise MalformedToken("not JSON") from error

@@ -77,12 +77,30 @@ def _algorithms(jwk: Mapping[str, object]) -> frozenset[str]:
             fits = RSA_ALGORITHMS
         case "EC":
             fits = frozenset({EC_ALGORITHMS.get(str(jwk.get("crv")), "")}) - {""}
-        case "OKP" if jwk.get("crv") in {"Ed25519", "Ed448"}:
+        case "OKP" if jwk.get("crv") in ("Ed25519", "Ed448"):
             fits = frozenset({"EdDSA"})
         case _:
             fits = frozenset()
     named = jwk.get("alg")
     return fits if named is None else fits & {named if isinstance(named, str) else ""}
+
+
+def _powers(prime: int) -> frozenset[int]:
+    return frozenset(pow(65537, n, prime) for n in range(prime - 1))
+
+
+# Small primes, and what 65537 generates modulo each (Nemec et al. 2017, fingerprint of §3).
+_ROCA_MARKS = tuple(
+    (prime, marks)
+    for prime in range(3, 168, 2)
+    if all(prime % n for n in range(3, prime, 2))
+    and len(marks := _powers(prime)) < prime - 1
+)
+
+
+def _is_roca(modulus: int) -> bool:
+    """Tell whether a modulus was made by the smart-card library whose keys can be factored."""
+    return all(modulus % prime in marks for prime, marks in _ROCA_MARKS)
 
 
 def parse_public_key(jwk: Mapping[str, object]) -> PublicKey:
@@ -108,9 +126,15 @@ def parse_public_key(jwk: Mapping[str, object]) -> PublicKey:
     algorithms = _algorithms(jwk)
     if not algorithms:
         raise MalformedKey("no supported algorithm fits the key")
+    # Seen before the library sees it: it warns about short keys on standard error.
+    modulus = jwk.get("n")
+    if isinstance(modulus, str) and len(modulus) * 6 < MIN_RSA_BITS:
+        raise MalformedKey("an RSA key needs at least 2048 bits")
     key = _import({n: jwk[n] for n in _PUBLIC_MEMBERS if n in jwk})
     if isinstance(key, RSAKey) and key.raw_value.key_size < MIN_RSA_BITS:
         raise MalformedKey("an RSA key needs at least 2048 bits")
+    if isinstance(key, RSAKey) and _is_roca(key.public_key.public_numbers().n):
+        raise MalformedKey("the RSA key has the form of CVE-2017-15361 (ROCA)")
     return PublicKey(
         kid=kid, algorithms=algorithms, thumbprint=key.thumbprint(), key=key
     )

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import ValidationError
 
 from ostiary.model.gateway import Config, Plugin, Route, Row, Service
 from ostiary.model.words import Problem, describe_problems, nest_problems, read_problems
 
-_Row = TypeVar("_Row", bound=Row)
 ROOT = uuid.UUID("fd02801f-0957-4a15-a55a-c8d9606f30b5")
 _META = frozenset(
     {
@@ -67,7 +66,10 @@ class _Reader:
         self.problems: list[Problem] = []
         self.rows: dict[str, list[Row]] = {"services": [], "routes": [], "plugins": []}
         self.places: dict[str, tuple[str | int, ...]] = {}
-        self.references: list[tuple[str, str, str, tuple[str | int, ...]]] = []
+        self.ids: dict[tuple[str, str], str] = {}
+        self.waiting: list[
+            tuple[dict[str, Any], tuple[str | int, ...], dict[str, str | None]]
+        ] = []
 
     def problem(self, place: tuple[str | int, ...], message: str) -> None:
         self.problems.append((place, message))
@@ -116,11 +118,12 @@ class _Reader:
                 ((*place, *path), text) for path, text in read_problems(error)
             ]
             return identity if isinstance(identity, str) else None
+        label = "instance_name" if kind == "plugins" else "name"
         for unique, value in (
             ("primary key", row.id),
-            ("name", getattr(row, "name", None)),
+            (label, getattr(row, label, None)),
         ):
-            if value is None or (unique == "name" and kind == "plugins"):
+            if value is None:
                 continue
             if (first := self.places.get(f"{kind}:{unique}:{value}")) is not None:
                 self.problem(
@@ -139,9 +142,9 @@ class _Reader:
         given: str | None,
         place: tuple[str | int, ...],
     ) -> None:
-        """Set a foreign key: from nesting, or from a text or `{id|name: …}` to resolve later."""
+        """Set a foreign key: from nesting, or from a text or `{id|name: …}`."""
         if given is not None:
-            if name in data:
+            if data.get(name) is not None:
                 self.problem((*place, name), "value must be null")
             data[name] = given
             return
@@ -152,18 +155,25 @@ class _Reader:
             data.pop(name, None)
         elif isinstance(value, str):
             kind = f"{name}s"
-            data[name] = self.resolve(kind, value)
-            self.references.append((kind, value, data[name], (*place, name)))
+            found = self.ids.get((kind, value))
+            if found is None:
+                self.problem(
+                    (*place, name),
+                    f"invalid reference '{name}: {value}' (no such entry in '{kind}')",
+                )
+                data.pop(name)
+            else:
+                data[name] = found
         else:
             self.problem((*place, name), "expected a string")
             data.pop(name)
 
-    @staticmethod
-    def resolve(kind: str, value: str) -> str:
-        try:
-            return str(uuid.UUID(value))
-        except ValueError:
-            return build_id(kind, value)
+    def know(self, kind: str, name: object, identity: str | None) -> None:
+        """Let others refer to this row, by id or by name."""
+        if identity is not None:
+            self.ids.setdefault((kind, identity), identity)
+            if isinstance(name, str):
+                self.ids.setdefault((kind, name), identity)
 
     def plugins(
         self,
@@ -174,16 +184,23 @@ class _Reader:
         service: str | None = None,
     ) -> None:
         for row, here in self.children(data, "plugins", place):
-            self.parent(row, "route", route, here)
-            self.parent(row, "service", service, here)
+            self.waiting.append((row, here, {"route": route, "service": service}))
+
+    def place_plugins(self) -> None:
+        """Check the plugins: last, because their ids are made of the ids of what they name."""
+        for row, here, parents in self.waiting:
+            for name, given in parents.items():
+                self.parent(row, name, given, here)
             parts = (
                 row.get("name"),
                 row.get("route"),
                 row.get("service"),
                 row.get("consumer"),
             )
-            key = "plugins:" + ":".join(str(p) if p else "" for p in parts)
-            self.row("plugins", Plugin, row, key, here)
+            key = row.get("instance_name") or "plugins:" + ":".join(
+                str(p) if p else "" for p in parts
+            )
+            self.row("plugins", Plugin, row, str(key), here)
 
     def routes(
         self,
@@ -197,6 +214,7 @@ class _Reader:
             nested = {"plugins": row.pop("plugins", None)}
             key = row.get("name") or f"{service}:{here}"
             identity = self.row("routes", Route, row, str(key), here)
+            self.know("routes", row.get("name"), identity)
             self.plugins(nested, here, route=identity)
 
     def services(self, data: Mapping[str, Any]) -> None:
@@ -204,44 +222,16 @@ class _Reader:
             nested = {name: row.pop(name, None) for name in ("routes", "plugins")}
             key = row.get("name") or f"{here}"
             identity = self.row("services", Service, row, str(key), here)
+            self.know("services", row.get("name"), identity)
             self.routes(nested, here, service=identity)
             self.plugins(nested, here, service=identity)
-
-    def references_hold(self) -> dict[str, str]:
-        """Check that every reference names a row; return the ids that rows chose themselves."""
-        known = {(kind, row.id) for kind, rows in self.rows.items() for row in rows}
-        named = {
-            (kind, build_id(kind, name)): row.id
-            for kind, rows in self.rows.items()
-            for row in rows
-            if isinstance(name := getattr(row, "name", None), str)
-        }
-        for kind, text, identity, place in self.references:
-            if (kind, identity) not in known and (kind, identity) not in named:
-                name = kind.removesuffix("s")
-                self.problem(
-                    place,
-                    f"invalid reference '{name}: {text}' (no such entry in '{kind}')",
-                )
-        return {given: chosen for (_, given), chosen in named.items() if chosen}
-
-
-def _point(row: _Row, chosen: Mapping[str, str]) -> _Row:
-    """The row with its foreign keys as the rows they name are really called."""
-    changed = {
-        name: chosen[value]
-        for name in ("service", "route")
-        if isinstance(value := getattr(row, name, None), str)
-        and chosen.get(value, value) != value
-    }
-    return row.model_copy(update=changed) if changed else row
 
 
 def _check_top(data: Mapping[str, Any], reader: _Reader) -> None:
     version = data.get("_format_version")
     if version is None:
         reader.problem(("_format_version",), "required field missing")
-    elif version not in {"1.1", "2.1", "3.0"}:
+    elif not isinstance(version, str) or version not in {"1.1", "2.1", "3.0"}:
         reader.problem(
             ("_format_version",),
             "expected one of: 1.1, 2.1, 3.0"
@@ -270,17 +260,13 @@ def read_declarative(data: object) -> Config:
     reader.services(data)
     reader.routes(data, ())
     reader.plugins(data, ())
-    chosen = reader.references_hold()
+    reader.place_plugins()
     if reader.problems:
         raise DeclarativeInvalid(tuple(reader.problems))
     return Config.model_construct(
         services=tuple(r for r in reader.rows["services"] if isinstance(r, Service)),
-        routes=tuple(
-            _point(r, chosen) for r in reader.rows["routes"] if isinstance(r, Route)
-        ),
-        plugins=tuple(
-            _point(r, chosen) for r in reader.rows["plugins"] if isinstance(r, Plugin)
-        ),
+        routes=tuple(r for r in reader.rows["routes"] if isinstance(r, Route)),
+        plugins=tuple(r for r in reader.rows["plugins"] if isinstance(r, Plugin)),
     )
 
 

@@ -24,7 +24,10 @@ _PATH = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,;=:@/%]*")
 class Entity(BaseModel):
     """What every entity is: frozen, and strict about names."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    # A leeway or time-out of infinity would switch a check off without saying so.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False
+    )
 
 
 def _check_uuid(value: str) -> str:
@@ -182,7 +185,9 @@ def as_list(value: object) -> object:
 def as_set(value: object) -> object:
     """As `as_list`, and duplicates go."""
     found = as_list(value)
-    return tuple(dict.fromkeys(found)) if isinstance(found, tuple) else found
+    if not isinstance(found, tuple) or not all(isinstance(v, str) for v in found):
+        return found
+    return tuple(dict.fromkeys(found))
 
 
 LIST = BeforeValidator(as_list)

@@ -32,6 +32,7 @@ from ostiary.model.fields import (
     Timeout,
     Uuid,
     between,
+    compile_pattern,
     one_of,
 )
 
@@ -57,7 +58,7 @@ NotYet = Annotated[None, BeforeValidator(_refuse_value)]
 
 
 def _check_protocol(value: object) -> object:
-    if value in _LATER_PROTOCOLS:
+    if isinstance(value, str) and value in _LATER_PROTOCOLS:
         raise ValueError(f"protocol '{value}' is not supported yet")
     return value
 
@@ -99,6 +100,8 @@ class Service(Row):
             return data
         rest = {k: v for k, v in data.items() if k != "url"}
         url = data["url"]
+        if url is None:
+            return rest
         try:
             parts = urlsplit(url if isinstance(url, str) else "")
             port = parts.port
@@ -109,7 +112,8 @@ class Service(Row):
         if not parts.hostname:
             raise ValueError("url: missing host in url")
         rest["protocol"] = parts.scheme
-        rest["host"] = parts.hostname
+        host = parts.hostname
+        rest["host"] = f"[{host}]" if ":" in host else host
         rest["port"] = port or DEFAULT_PORTS.get(parts.scheme, 80)
         if parts.path:
             rest["path"] = parts.path
@@ -157,6 +161,9 @@ class Route(Row):
                 "headers: cannot contain 'host' header, which must be specified in the "
                 "'hosts' attribute"
             )
+        for values in (self.headers or {}).values():
+            if len(values) == 1 and values[0].startswith("~*"):
+                compile_pattern(values[0][2:])
         if self.snis and "https" not in self.protocols:
             raise ValueError(
                 "'snis' can only be set when 'protocols' is 'grpcs', 'https', 'tls' or "

@@ -8,6 +8,7 @@ them keep working.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
@@ -34,6 +35,7 @@ _TEXTS: dict[str, str] = {
     "string_too_long": "length must be at most {max_length}",
     "too_short": "length must be at least {min_length}",
     "none_required": "value must be null",
+    "finite_number": "expected a number",
 }
 
 
@@ -61,20 +63,33 @@ def read_problems(error: ValidationError) -> tuple[Problem, ...]:
     )
 
 
+@dataclass(slots=True)
+class _Place:
+    """One place of a file: what is wrong there, and below."""
+
+    messages: list[str] = field(default_factory=list)
+    below: dict[str | int, _Place] = field(default_factory=dict)
+
+    def nested(self) -> object:
+        if not self.below:
+            return self.messages[0] if len(self.messages) == 1 else self.messages
+        shown = {step: place.nested() for step, place in self.below.items()}
+        if not self.messages and all(isinstance(step, int) for step in shown):
+            indices = [step for step in shown if isinstance(step, int)]
+            return [shown.get(n) for n in range(max(indices) + 1)]
+        named: dict[str, object] = {str(step): value for step, value in shown.items()}
+        return {**named, "@entity": self.messages} if self.messages else named
+
+
 def nest_problems(problems: Sequence[Problem]) -> dict[str, object]:
     """Violations as Kong nests them: objects by name, arrays by index with null gaps."""
-    tree: dict[str, object] = {}
+    root = _Place()
     for path, message in problems:
-        here: dict[str, object] = tree
-        steps = [str(step) for step in path] or ["@entity"]
-        for step in steps[:-1]:
-            below = here.setdefault(step, {})
-            if not isinstance(below, dict):
-                break
-            here = below
-        else:
-            here[steps[-1]] = message
-    return tree
+        here = root
+        for step in path or ("@entity",):
+            here = here.below.setdefault(step, _Place())
+        here.messages.append(message)
+    return {str(step): place.nested() for step, place in root.below.items()}
 
 
 def describe_problems(problems: Sequence[Problem]) -> str:

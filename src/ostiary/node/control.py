@@ -15,15 +15,19 @@ from pathlib import Path
 
 from ostiary import __version__
 from ostiary.adapters.declarative import FileUnusable, load_declarative, parse_yaml
-from ostiary.adapters.shared.socket import SocketShared
+from ostiary.adapters.shared import MemoryShared, SocketShared
+from ostiary.adapters.system import SystemClock, SystemEntropy
 from ostiary.admin.app import AdminConfig, create_app
 from ostiary.admin.state import NodeView
 from ostiary.gateway.compile import (
     build_revision,
+    compile_config,
     describe_config_warnings,
     read_plugin_configs,
 )
+from ostiary.http.exchange import IncomingReply, OutgoingRequest
 from ostiary.jose.errors import BrokenSeal
+from ostiary.kit import Services
 from ostiary.model.declarative import (
     DeclarativeInvalid,
     dump_config,
@@ -40,14 +44,43 @@ from ostiary.node.role import (
     READY_CHANNEL,
     Orders,
     build_access_log,
+    log_line,
     read_orders,
     start_logging,
     wait_for_end,
 )
 from ostiary.node.serving import serve_site
 from ostiary.plugins import BUNDLED, CATALOG
+from ostiary.ports.fetch import FetchFailed, FetchLimits
+from ostiary.signin.authenticate import Signin
+from ostiary.signin.values import Toolbox
 
 _LOG = logging.getLogger("ostiary.control")
+
+
+class _NoFetch:
+    """Control checks configurations; it asks no provider anything."""
+
+    async def send(
+        self, request: OutgoingRequest, limits: FetchLimits
+    ) -> IncomingReply:
+        raise FetchFailed(
+            f"control does not fetch ({request.method}, {limits.timeout_s} s)"
+        )
+
+
+def _build_checker(orders: Orders) -> Services:
+    """Services for compiling a configuration without serving it."""
+    clock = SystemClock()
+    tools = Toolbox(
+        fetch=_NoFetch(),
+        shared=MemoryShared(clock),
+        clock=clock,
+        entropy=SystemEntropy(),
+        ring=orders.ring,
+        log=log_line,
+    )
+    return Services(signin=Signin(tools), log=log_line)
 
 
 class Control:
@@ -63,10 +96,11 @@ class Control:
             plugins={p.name: p.priority for p in BUNDLED},
         )
         self._lock = asyncio.Lock()
+        self._checker = _build_checker(orders)
 
     async def apply(self, config: Config) -> None:
         """
-        Check a configuration, keep it, and give it to every worker.
+        Check a configuration as workers will, keep it, and give it to every worker.
 
         Raises:
             DeclarativeInvalid: It is wrong; nothing was changed.
@@ -74,20 +108,27 @@ class Control:
             SharedUnavailable: The node socket is away.
         """
         async with self._lock:
-            checked = read_plugin_configs(config, CATALOG)
             data = json.dumps(dump_config(config)).encode()
+            compile_config(load_config(json.loads(data)), CATALOG, self._checker)
             save_last_good(self.orders.prefix, self.orders.database_key, data)
-            await self.shared.set(CONFIG_KEY, data, ttl_s=FOREVER_S)
-            await self.shared.publish(CONFIG_CHANNEL, b"")
-            self.view.config = config
-            self.view.plugin_configs = {
-                row: checked[row].model_dump(mode="json", exclude_none=False)
-                for row in checked
-            }
-            self.view.revision = build_revision(config)
-            self.view.warnings = describe_config_warnings(config, CATALOG)
+            await self._publish(data)
+            self._show(config)
             for warning in self.view.warnings:
                 _LOG.warning("%s", warning)
+
+    async def _publish(self, data: bytes) -> None:
+        await self.shared.set(CONFIG_KEY, data, ttl_s=FOREVER_S)
+        await self.shared.publish(CONFIG_CHANNEL, b"")
+
+    def _show(self, config: Config) -> None:
+        """Let the Admin API show a configuration that serves."""
+        checked = read_plugin_configs(config, CATALOG)
+        self.view.config = config
+        self.view.plugin_configs = {
+            row: entity.model_dump(mode="json") for row, entity in checked.items()
+        }
+        self.view.revision = build_revision(config)
+        self.view.warnings = describe_config_warnings(config, CATALOG)
 
     async def apply_text(self, text: str) -> None:
         """As `apply`, from the text of a declarative file."""
@@ -96,9 +137,10 @@ class Control:
     async def load_file(self) -> None:
         """Read the declarative file; a bad one is said in one sentence and changes nothing."""
         path = self.orders.settings.declarative_config
+        if path is None:
+            return
         try:
-            config = load_declarative(Path(path)) if path else Config()
-            await self.apply(config)
+            await self.apply(load_declarative(Path(path)))
             self.view.problem = None
             _LOG.info("configuration %s is live", self.view.revision)
         except (FileUnusable, DeclarativeInvalid) as error:
@@ -111,18 +153,25 @@ class Control:
             )
 
     async def start(self) -> None:
-        """Serve what was good last, then what the file says."""
-        if self.orders.settings.declarative_config is None:
+        """
+        Find out what serves: what the node knows, else what was good last.
+
+        The file is read when a node starts; a control process that was restarted alone takes
+        what is live, which somebody may have changed through `/config` since.
+        """
+        live = await self.shared.get(CONFIG_KEY)
+        if live is not None:
+            self._show(load_config(json.loads(live)))
             return
         try:
-            data = open_last_good(self.orders.prefix, self.orders.database_key)
+            kept = open_last_good(self.orders.prefix, self.orders.database_key)
         except (BrokenSeal, OSError) as error:
             _LOG.error("the last good configuration cannot be opened: %s", error)
-            data = None
+            kept = None
+        if kept is not None:
+            await self._publish(kept)
+            self._show(load_config(json.loads(kept)))
         await self.load_file()
-        if self.view.problem is not None and data is not None:
-            self.view.config = load_config(json.loads(data))
-            self.view.revision = build_revision(self.view.config)
 
     async def run(self) -> None:
         """Serve until the end."""

@@ -20,13 +20,15 @@ from typing import Any
 from ostiary.sessions.keys import KeyRing
 from ostiary.settings import Settings
 
-LEVELS = {"debug": 10, "info": 20, "notice": 25, "warn": 30, "error": 40}
+LEVELS = {
+    "debug": 10, "info": 20, "notice": 25, "warn": 30, "error": 40,
+    "crit": 50, "alert": 50, "emerg": 50,
+}  # fmt: skip
 logging.addLevelName(25, "NOTICE")
 FOREVER_S = 10 * 365 * 86400.0
 CONFIG_KEY = "node:config"
 CONFIG_CHANNEL = "node:config"
 READY_CHANNEL = "node:ready"
-STATUS_CHANNEL = "node:status"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

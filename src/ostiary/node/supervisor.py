@@ -26,7 +26,7 @@ from ostiary.adapters.certificates import make_leaf, write_pair
 from ostiary.adapters.shared.memory import MemoryShared
 from ostiary.adapters.shared.server import SharedServer
 from ostiary.adapters.system import SystemClock
-from ostiary.node.role import READY_CHANNEL, STATUS_CHANNEL
+from ostiary.node.role import READY_CHANNEL
 from ostiary.node.secrets import Secrets, dump_ring, open_secrets
 from ostiary.settings import ListenAddress, Settings
 
@@ -108,7 +108,7 @@ class Supervisor:
         self._news = asyncio.Event()
         self.node_id = ""
         self._secrets: Secrets
-        self._server: SharedServer
+        self._server: SharedServer | None = None
         self._socket_path = Path()
 
     @property
@@ -190,9 +190,12 @@ class Supervisor:
         if len(str(path)) > MAX_SOCKET_PATH:
             path = Path(tempfile.mkdtemp(prefix="ostiary-")) / "node.sock"
         self._socket_path = path
-        memory = MemoryShared(
-            SystemClock(), durable=self.prefix / "ended-sessions.json"
-        )
+        try:
+            memory = MemoryShared(
+                SystemClock(), durable=self.prefix / "ended-sessions.json"
+            )
+        except ValueError as error:
+            raise CannotStart(str(error)) from error
         memory.subscribe(READY_CHANNEL, self._hear_ready)
         self._server = SharedServer(memory, path)
         await self._server.start()
@@ -269,17 +272,17 @@ class Supervisor:
             await asyncio.sleep(wait)
             if self._stopping:
                 return
-            await self._spawn(child)
+            try:
+                await self._spawn(child)
+            except OSError as error:
+                # No memory or no process slot now: count it as a failure and try again.
+                _LOG.error("%s cannot be started: %s", child.name, error)
 
     def reload(self) -> None:
         """Ask control to read the declarative file again."""
         for child in self._children:
             if child.role == "control" and child.process is not None:
                 child.process.send_signal(signal.SIGHUP)
-
-    async def publish_status(self, message: bytes) -> None:
-        """Tell every process something about the node."""
-        await self._server.publish(STATUS_CHANNEL, message)
 
     async def stop(self) -> None:
         """Stop every process, workers first, and leave nothing running."""
@@ -301,7 +304,8 @@ class Supervisor:
         for watcher in self._watchers:
             watcher.cancel()
         await asyncio.gather(*self._watchers, return_exceptions=True)
-        await self._server.stop()
+        if self._server is not None:
+            await self._server.stop()
         for child in self._children:
             for _, sock in child.sockets:
                 sock.close()

@@ -117,7 +117,7 @@ class Worker:
             return
         try:
             snapshot = compile_config(load_config(json.loads(data)), CATALOG, services)
-        except (DeclarativeInvalid, ValueError) as error:
+        except (DeclarativeInvalid, ValueError, TypeError, KeyError) as error:
             _LOG.error(
                 "the configuration was refused, the previous one stays: %s", error
             )
@@ -150,6 +150,7 @@ class Worker:
         await self.shared.connect()
         fetch = AiohttpFetch(ca_file=self.ca_file)
         services = self.services(fetch)
+        self.shared.on_connect(services.signin.forget_sessions)
         await self.load(services)
         proxy = Proxy(self.gateway, ca_file=self.ca_file)
         self.shared.subscribe(

@@ -9,7 +9,6 @@ Spec: RFC 7519 §2 (NumericDate), §4.1.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 from ostiary.oidc.errors import TokenRefused
@@ -35,7 +34,7 @@ def read_time(claims: Claims, name: str) -> float | None:
             value = None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TokenRefused("invalid_claim", f"invalid {name} claim (not a number)")
-    if not math.isfinite(value) or abs(value) > _FAR_AWAY:
+    if not -_FAR_AWAY <= value <= _FAR_AWAY:
         raise TokenRefused("invalid_claim", f"invalid {name} claim (out of range)")
     return float(value)
 
@@ -70,14 +69,18 @@ def is_same_issuer(one: str, other: str) -> bool:
     return one == other or one.removesuffix("/") == other.removesuffix("/")
 
 
+def _is_place(step: str, count: int) -> bool:
+    return step.isdecimal() and len(step) < 6 and 1 <= int(step) <= count
+
+
 def find_path(claims: Claims, path: tuple[str, ...]) -> object | None:
-    """The value behind a path of names (and indices of arrays), or None."""
+    """The value behind a path of names (and places in arrays, from 1), or None."""
     found: object = claims
     for step in path:
         if isinstance(found, Mapping):
             found = found.get(step)
-        elif isinstance(found, list) and step.isdecimal() and int(step) < len(found):
-            found = found[int(step)]
+        elif isinstance(found, list) and _is_place(step, len(found)):
+            found = found[int(step) - 1]
         else:
             return None
     return found

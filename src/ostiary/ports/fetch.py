@@ -20,11 +20,17 @@ class FetchFailed(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchLimits:
-    """How one request is sent. Redirects are never followed."""
+    """
+    How one request is sent. Redirects are never followed.
+
+    `beside` is set for URLs that came from metadata: the issuer's host. Such a URL may lead to
+    a private address only if the issuer itself is there, and never to a link-local one (D7).
+    """
 
     timeout_s: float = 10.0
     verify_tls: bool = True
     max_body_bytes: int = 512 * 1024
+    beside: str | None = None
 
 
 class Fetch(Protocol):

@@ -118,7 +118,7 @@ class _HeadReader(ABC):
     @abstractmethod
     def _accept(self) -> None: ...
 
-    def _check_partial(self) -> None:
+    def _check_partial(self) -> None:  # noqa: B027 - most readers have nothing to refuse early
         """Refuse early what no further byte can mend."""
 
     def _syntax_fault(self, _error: Exception) -> BadMessage:

@@ -42,10 +42,11 @@ def _unpack(data: bytes) -> bytes:
         raise SessionInvalid("invalid session payload")
     inflater = zlib.decompressobj()
     try:
-        found = inflater.decompress(data[1:], MAX_INFLATED)
+        # One byte more than allowed: at exactly the limit zlib may not have seen the end.
+        found = inflater.decompress(data[1:], MAX_INFLATED + 1)
     except zlib.error as error:
         raise SessionInvalid("invalid session payload") from error
-    if not inflater.eof:
+    if not inflater.eof or len(found) > MAX_INFLATED:
         raise SessionInvalid("invalid session data size")
     return found
 
@@ -62,9 +63,12 @@ def build_chunks(
     The cookies of a session as names and values. The first tells how many there are.
 
     Raises:
-        SessionTooLarge: More than nine would be needed.
+        SessionTooLarge: More than nine would be needed, or reading it back would be refused.
     """
-    sealed = sealer.seal(_pack(dump_session(session)), binding=binding, nonce=nonce)
+    data = dump_session(session)
+    if len(data) > MAX_INFLATED:
+        raise SessionTooLarge(f"the session has {len(data)} bytes")
+    sealed = sealer.seal(_pack(data), binding=binding, nonce=nonce)
     text = encode_base64url(sealed)
     pieces = [text[at : at + CHUNK_LENGTH] for at in range(0, len(text), CHUNK_LENGTH)]
     if len(pieces) > MAX_CHUNKS:

@@ -61,6 +61,10 @@ class Signin:
     def _hear_end(self, message: bytes) -> None:
         self._live.forget_session(message.decode())
 
+    def forget_sessions(self) -> None:
+        """Look at every session anew: word of an end may have been missed."""
+        self._live.forget_sessions()
+
     def decide(self, request: SigninRequest, party: Party) -> Step | None:
         """
         The step for a request that needs no I/O, or None.
@@ -132,7 +136,7 @@ class Signin:
 
     async def _steps(self, request: SigninRequest, party: Party) -> Step:
         if is_logout(request, party):
-            opened, _ = await self._open(request, party)
+            opened, _ = await self._open(request, party, refresh=False)
             return await self._logout.run(request, party, opened)
         try:
             response = self._find_callback(request, party)
@@ -163,17 +167,20 @@ class Signin:
         )
 
     async def _open(
-        self, request: SigninRequest, party: Party
+        self, request: SigninRequest, party: Party, *, refresh: bool = True
     ) -> tuple[OpenedSession | None, tuple[Field, ...]]:
         """The request's session if it is good; else the fields that delete its cookies."""
         if "session" not in party.methods:
             return None, ()
         cookies = parse_cookies(find_all(request.fields, b"cookie"))
         try:
-            return await self._sessions.open(request, party, cookies), ()
+            return await self._sessions.open(
+                request, party, cookies, refresh=refresh
+            ), ()
         except SessionInvalid as error:
             self._tools.log("info", f"session was not found ({error.reason})")
-            if error.reason == "missing session cookie":
+            kept = not party.config.unauthorized_destroy_session
+            if kept or error.reason == "missing session cookie":
                 return None, ()
             present = {name for name, _ in cookies}
             return None, self._sessions.delete_cookies(party, request.scheme, present)

@@ -103,7 +103,7 @@ def encode_header(value: object) -> bytes | None:
     if isinstance(value, str) and _HEADER_TEXT.fullmatch(value):
         return value.encode("ascii")
     text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
-    return base64.b64encode(text.encode())
+    return base64.b64encode(text.encode("utf-8", "replace"))
 
 
 def build_fields(

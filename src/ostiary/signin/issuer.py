@@ -13,6 +13,7 @@ import asyncio
 import hashlib
 import json
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from ostiary.http.exchange import IncomingReply
 from ostiary.jose.encoding import decode_base64url, encode_base64url
@@ -54,10 +55,12 @@ class Provider:
     fetched_at: float
 
 
-def fetch_limits(party: Party) -> FetchLimits:
-    """How this party talks to its provider."""
+def fetch_limits(party: Party, *, configured: str | None = None) -> FetchLimits:
+    """How this party talks to its provider; `configured` is a URL the operator wrote himself."""
     return FetchLimits(
-        timeout_s=party.config.timeout / 1000, verify_tls=party.config.ssl_verify
+        timeout_s=party.config.timeout / 1000,
+        verify_tls=party.config.ssl_verify,
+        beside=None if configured else urlsplit(party.issuer).hostname,
     )
 
 
@@ -201,14 +204,15 @@ class Issuers:
                 strict=False,
             )
         )
-        limits = fetch_limits(party)
+        written = fetch_limits(party, configured=config.issuer)
         discovery = await tools.fetch.send(
-            discovery_request(config.issuer, extra), limits
+            discovery_request(config.issuer, extra), written
         )
         metadata = read_metadata(discovery, config.issuer)
         url = config.jwks_endpoint or metadata.jwks_uri
         if url is None:
             raise MetadataRefused("the discovery document has no jwks_uri")
+        limits = fetch_limits(party, configured=config.jwks_endpoint)
         jwks = await tools.fetch.send(jwks_request(url), limits)
         now = tools.clock.now()
         return (

@@ -83,11 +83,18 @@ class Live:
 
     def __init__(self) -> None:
         self.sessions: Bounded[LiveSession] = Bounded(MAX_SESSIONS)
+        self.ends_heard = 0
         self.tokens: Bounded[LiveToken] = Bounded(MAX_TOKENS)
 
     def forget_session(self, session_id: str) -> None:
-        """Drop every entry of an ended session."""
+        """Drop every entry of an ended session, and make what is being opened now not stick."""
+        self.ends_heard += 1
         for key in self.sessions.names():
             entry = self.sessions.get(key)
             if entry is not None and entry.session.id == session_id:
                 self.sessions.drop(key)
+
+    def forget_sessions(self) -> None:
+        """Drop all sessions: word of an end may have been missed."""
+        self.ends_heard += 1
+        self.sessions = Bounded(MAX_SESSIONS)

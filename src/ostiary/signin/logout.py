@@ -75,8 +75,13 @@ class Logout:
             SharedUnavailable: The other workers could not be told, so nothing was ended.
         """
         site = find(request.fields, b"sec-fetch-site")
-        if request.method == b"GET" and site == b"cross-site":
-            return ConfirmLogout(action=request.target.raw)
+        if site == b"cross-site":
+            again = (
+                request.origin + request.target.raw
+                if request.method == b"GET"
+                else None
+            )
+            return ConfirmLogout(action=again)
         names = party.names(request.scheme)
         fields = (
             *self._sessions.delete_cookies(party, request.scheme, None),

@@ -84,11 +84,14 @@ class Party:
 
     def binding(self, cookie_name: str) -> bytes:
         """What a session is bound to, besides the key."""
-        if self.own_ring is not None:
-            parts = ["shared", self.issuer, cookie_name]
-        else:
-            client = self.clients[0].client_id if self.clients else ""
-            parts = ["instance", self.instance, client, self.issuer, cookie_name]
+        client = self.clients[0].client_id if self.clients else ""
+        shared = self.own_ring is not None
+        parts = [
+            "shared" if shared else self.instance,
+            client,
+            self.issuer,
+            cookie_name,
+        ]
         return b"\x00".join(part.encode() for part in parts)
 
     def client(self, index: int) -> Client | None:
@@ -163,6 +166,11 @@ def _names(config: OpenidConnectConfig, instance: str, scheme: str) -> CookieNam
     )
 
 
+def _header_name(name: str) -> bytes:
+    """A header's name as it is sent: underscores become hyphens, as in Kong."""
+    return name.lower().replace("_", "-").encode("ascii")
+
+
 def _token_headers(config: OpenidConnectConfig, side: str) -> tuple[TokenHeader, ...]:
     found = []
     sources: tuple[HeaderSource, ...] = ("access_token", "id_token", "session_id")
@@ -172,7 +180,7 @@ def _token_headers(config: OpenidConnectConfig, side: str) -> tuple[TokenHeader,
             name, _, form = value.partition(":")
             found.append(
                 TokenHeader(
-                    name=name.lower().encode("ascii"),
+                    name=_header_name(name),
                     source=source,
                     bearer=form.lower() == "bearer",
                 )
@@ -185,11 +193,11 @@ def _claim_headers(
 ) -> tuple[tuple[bytes, tuple[str, ...]], ...]:
     mapped = getattr(config, f"{side}_headers")
     if mapped:
-        return tuple((m.header.lower().encode("ascii"), m.path) for m in mapped)
+        return tuple((_header_name(m.header), m.path) for m in mapped)
     claims = getattr(config, f"{side}_headers_claims") or ()
     names = getattr(config, f"{side}_headers_names") or ()
     return tuple(
-        (name.lower().encode("ascii"), (claim,))
+        (_header_name(name), (claim,))
         for claim, name in zip(claims, names, strict=False)
     )
 

@@ -15,8 +15,9 @@ from ostiary.http.cookies import build_delete_cookie, build_set_cookie
 from ostiary.http.head import Field
 from ostiary.jose.encoding import encode_base64url
 from ostiary.jose.errors import BrokenSeal, JoseError
-from ostiary.oidc.errors import OidcError, ProviderError
+from ostiary.oidc.errors import OidcError, ProviderError, TokenRefused
 from ostiary.oidc.rp.tokens import TokenSet
+from ostiary.ports.fetch import FetchFailed
 from ostiary.sessions.cookie import build_chunks, find_candidates, open_session
 from ostiary.sessions.keys import Sealer
 from ostiary.sessions.session import (
@@ -29,7 +30,7 @@ from ostiary.sessions.session import (
     renew,
 )
 from ostiary.signin.claims import Identity, build_fields
-from ostiary.signin.issuer import Issuers
+from ostiary.signin.issuer import Issuers, ProviderUnavailable
 from ostiary.signin.live import ENDED_CHANNEL, Live, LiveSession, digest
 from ostiary.signin.party import Party
 from ostiary.signin.tokens import TokenClient, read_claims
@@ -50,6 +51,7 @@ class OpenedSession:
     identity: Identity
     text: str | None = field(repr=False)
     must_save: bool = False
+    ends_heard: int = -1
 
 
 class SessionKeeper:
@@ -72,15 +74,22 @@ class SessionKeeper:
         return self._sealers[key]
 
     async def open(
-        self, request: SigninRequest, party: Party, cookies: Sequence[tuple[str, str]]
+        self,
+        request: SigninRequest,
+        party: Party,
+        cookies: Sequence[tuple[str, str]],
+        *,
+        refresh: bool = True,
     ) -> OpenedSession:
         """
-        The request's session, its tokens refreshed when due.
+        The request's session, its tokens refreshed when due (and when asked to).
 
         Raises:
             SessionInvalid: There is none, or it has ended.
             SharedUnavailable: That cannot be known now.
+            ProviderUnavailable: A refresh is due and the provider cannot do it now.
         """
+        ends_heard = self._live.ends_heard
         names = party.names(request.scheme)
         candidates = find_candidates(cookies, names.session)
         session = open_session(
@@ -91,12 +100,15 @@ class SessionKeeper:
         if await self._tools.shared.get(f"ended:{session.id}") is not None:
             raise SessionInvalid("session was ended")
         kind = decide_renewal(session, party.timeouts, now)
-        current = await self._refresh_if_due(party, renew(session, kind, now), now)
+        current = renew(session, kind, now)
+        if refresh:
+            current = await self._refresh_if_due(party, current, now)
         return OpenedSession(
             session=current,
             identity=self.identify(current),
             text=candidates[0] if len(candidates) == 1 and current is session else None,
             must_save=current != session,
+            ends_heard=ends_heard,
         )
 
     @staticmethod
@@ -123,9 +135,14 @@ class SessionKeeper:
                     "the access token has expired and cannot be refreshed"
                 )
             return session
-        return (
-            session if now < due - leeway else await self._refresh_once(party, session)
-        )
+        if now < due - leeway:
+            return session
+        try:
+            return await self._refresh_once(party, session)
+        except ProviderUnavailable:
+            if now < due + leeway:
+                return session  # early by the leeway: the token still works
+            raise
 
     async def _refresh_once(self, party: Party, session: Session) -> Session:
         """Refresh on behalf of all: one worker asks, the others take what it got."""
@@ -148,7 +165,7 @@ class SessionKeeper:
             if await shared.add(f"refreshing:{mark}", b"1", ttl_s=REFRESH_LEASE_S):
                 return await self._refresh_leased(party, session, mark, sealer)
             await asyncio.sleep(POLL_S)
-        raise SessionInvalid("waited too long for another refresh of the session")
+        raise ProviderUnavailable("waited too long for another refresh of the session")
 
     async def _refresh_leased(
         self, party: Party, session: Session, mark: str, sealer: Sealer
@@ -167,14 +184,26 @@ class SessionKeeper:
             provider = await self._issuers.load(party)
             granted = await self._tokens.refresh(party, provider, client, old)
         except ProviderError as error:
+            if error.error != "invalid_grant":
+                # Too many requests, a wrong secret: no reason to sign anybody out.
+                await shared.delete(f"refreshing:{mark}")
+                raise ProviderUnavailable(
+                    f"the refresh failed: {error.detail}"
+                ) from error
             self._tools.log("info", f"the refresh was refused: {error.detail}")
             await shared.set(f"refreshed:{mark}", b"refused", ttl_s=REFRESHED_KEPT_S)
             await self.end(party, session)
             raise SessionInvalid("the refresh was refused") from error
-        except (OidcError, JoseError) as error:
-            self._tools.log("error", f"the refresh failed: {error.detail}")
+        except TokenRefused as error:
+            self._tools.log(
+                "error", f"the refreshed tokens were refused: {error.detail}"
+            )
             await shared.delete(f"refreshing:{mark}")
-            raise SessionInvalid("the refresh failed") from error
+            raise SessionInvalid("the refreshed tokens were refused") from error
+        except (OidcError, JoseError, FetchFailed) as error:
+            await shared.delete(f"refreshing:{mark}")
+            detail = error.reason if isinstance(error, FetchFailed) else error.detail
+            raise ProviderUnavailable(f"the refresh failed: {detail}") from error
         except BaseException:
             await shared.delete(f"refreshing:{mark}")
             raise
@@ -277,7 +306,12 @@ class SessionKeeper:
             ),
             downstream_fields=fields,
         )
-        if opened.text is not None and not opened.must_save:
+        # An end that was heard since the session was looked up may have been this one's.
+        if (
+            opened.text is not None
+            and not opened.must_save
+            and opened.ends_heard == self._live.ends_heard
+        ):
             key = digest(party.fingerprint, opened.text)
             self._live.sessions.put(
                 key, LiveSession(session=opened.session, answer=answer)

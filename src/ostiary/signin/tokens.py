@@ -130,7 +130,9 @@ class TokenClient:
             else None,
             extra=_extra(party),
         )
-        reply = await self._tools.fetch.send(request, fetch_limits(party))
+        reply = await self._tools.fetch.send(
+            request, fetch_limits(party, configured=party.config.token_endpoint)
+        )
         tokens = read_token_response(reply, self._tools.clock.now())
         if tokens.id_token is None:
             if "openid" in (party.config.scopes or ()):
@@ -169,7 +171,9 @@ class TokenClient:
             refresh_token=old.refresh_token,
             extra=_extra(party),
         )
-        reply = await self._tools.fetch.send(request, fetch_limits(party))
+        reply = await self._tools.fetch.send(
+            request, fetch_limits(party, configured=party.config.token_endpoint)
+        )
         fresh = read_token_response(reply, self._tools.clock.now())
         merged = replace(
             fresh,
@@ -212,7 +216,10 @@ class TokenClient:
             name=party.config.revocation_token_param_name,
         )
         try:
-            reply = await self._tools.fetch.send(request, fetch_limits(party))
+            reply = await self._tools.fetch.send(
+                request,
+                fetch_limits(party, configured=party.config.revocation_endpoint),
+            )
         except FetchFailed as error:
             self._tools.log("error", f"revoking the {hint} failed: {error.reason}")
             return

@@ -93,9 +93,9 @@ class Respond:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfirmLogout:
-    """Ask the person whether to log out: the request may come from another site."""
+    """Ask the person whether to log out: the request comes from another site. `action` is a URL."""
 
-    action: str
+    action: str | None
 
 
 Step = Allowed | SendAway | Refused | Respond | ConfirmLogout

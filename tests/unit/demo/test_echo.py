@@ -7,9 +7,9 @@ import json
 import time
 
 import pytest
-from tests.unit.demo.asgi import call
 
 from ostiary.cli.demo.echo import decode_bearer, echo_app, mask_tokens
+from tests.unit.demo.asgi import call
 
 
 def _part(value: object) -> str:

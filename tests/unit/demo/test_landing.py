@@ -7,11 +7,11 @@ import json
 from dataclasses import asdict
 
 import pytest
-from tests.unit.demo.asgi import Reply, call
-from tests.unit.demo.demo_state import STATE
 
 from ostiary.cli.demo.landing import build_steps, build_trust_commands, landing_app
 from ostiary.cli.demo.values import parse_state
+from tests.unit.demo.asgi import Reply, call
+from tests.unit.demo.demo_state import STATE
 
 
 async def _show(users: int, target: str = "/", host: str = "127.0.0.1:8080") -> Reply:

@@ -6,9 +6,9 @@ import asyncio
 from datetime import UTC, datetime
 
 import pytest
-from tests.unit.demo.asgi import call
 
 from ostiary.cli.demo.mailbox import KEPT, Mailbox, mailbox_app
+from tests.unit.demo.asgi import call
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ADA = "ada@example.org"

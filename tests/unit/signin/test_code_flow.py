@@ -7,11 +7,11 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from tests.support.browser import ORIGIN, World, allowed, build_party, refused
-from tests.support.provider import ISSUER, OTHER_KEY
 
 from ostiary.http.head import find
 from ostiary.signin.values import Refused, SendAway
+from tests.support.browser import ORIGIN, World, allowed, build_party, refused
+from tests.support.provider import ISSUER, OTHER_KEY
 
 CALLBACK = f"{ORIGIN}/cognito"
 

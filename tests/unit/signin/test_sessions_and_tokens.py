@@ -7,6 +7,13 @@ from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+
+from ostiary.http.exchange import IncomingReply
+from ostiary.http.head import find, find_all
+from ostiary.jose.jwt import sign_jwt
+from ostiary.ports.shared import SharedUnavailable
+from ostiary.sessions.keys import KeyRing, RingKey
+from ostiary.signin.values import Allowed, ConfirmLogout, Respond, SendAway
 from tests.support.browser import (
     ORIGIN,
     RING,
@@ -17,13 +24,6 @@ from tests.support.browser import (
     refused,
 )
 from tests.support.provider import KEY, OTHER_KEY
-
-from ostiary.http.exchange import IncomingReply
-from ostiary.http.head import find, find_all
-from ostiary.jose.jwt import sign_jwt
-from ostiary.ports.shared import SharedUnavailable
-from ostiary.sessions.keys import KeyRing, RingKey
-from ostiary.signin.values import Allowed, ConfirmLogout, Respond, SendAway
 
 PAGE = f"{ORIGIN}/cognito/page"
 LASTING: dict[str, Any] = {"session_idling_timeout": 0, "session_rolling_timeout": 0}
@@ -507,3 +507,122 @@ async def test_shared_state_that_is_away_is_503_never_no_session() -> None:
     step = refused(await browser.visit(party, worker=world.worker()))
 
     assert (step.status, step.retry_after_s) == (503, 5)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(429, "too_many_requests"), (401, "invalid_client"), (503, "unavailable")],
+)
+async def test_a_provider_that_cannot_refresh_now_signs_nobody_out(
+    status: int, error: str
+) -> None:
+    world, party = World(), build_party(**LASTING)
+    browser = await signed_in(world, party)
+    world.clock.move(3601)
+    world.provider.token_reply = lambda _: world.provider.json(status, {"error": error})
+    step = refused(await browser.visit(party))
+
+    assert (step.status, step.code) == (500, "provider_unreachable")
+    assert any("session" in name for name in browser.cookies)
+    world.provider.token_reply = None
+    allowed(await browser.visit(party))
+
+
+async def test_an_early_refresh_that_fails_is_not_missed_by_anybody() -> None:
+    world, party = World(), build_party(**LASTING, leeway=100)
+    browser = await signed_in(world, party)
+    world.clock.move(3550)
+    world.provider.down = True
+
+    allowed(await browser.visit(party))
+
+
+async def test_logging_out_works_while_the_provider_is_away() -> None:
+    world = World()
+    party = build_party(
+        **LASTING, **LOGOUT, logout_redirect_uri=["https://app.example/bye"]
+    )
+    browser = await signed_in(world, party)
+    old = dict(browser.cookies)
+    world.clock.move(3601)
+    world.provider.down = True
+    step = await browser.ask(party, f"{PAGE}?logout=true")
+
+    assert isinstance(step, SendAway)
+    browser.cookies = old
+    world.provider.down = False
+    assert isinstance(await browser.visit(party), SendAway)
+
+
+async def test_the_logout_confirmation_leads_back_here_and_nowhere_else() -> None:
+    world = World()
+    party = build_party(**LOGOUT)
+    browser = await signed_in(world, party)
+    foreign = ((b"Sec-Fetch-Site", b"cross-site"),)
+    step = await browser.ask(
+        party, f"{ORIGIN}//evil.example/x?logout=1", fields=foreign
+    )
+
+    assert isinstance(step, ConfirmLogout)
+    assert step.action == f"{ORIGIN}//evil.example/x?logout=1"
+
+
+@pytest.mark.spec("D3")
+async def test_a_token_with_the_client_as_audience_must_look_like_an_access_token() -> (
+    None
+):
+    world, party = World(), build_party()
+    plain = {"aud": "client-1", "client_id": None, "token_use": None, "scope": None}
+    token = world.provider.access_token(**plain)
+
+    assert (
+        refused(await world.browser().visit(party, fields=bearer(token))).status == 401
+    )
+    scoped = world.provider.access_token(**{**plain, "scope": "openid"})
+    allowed(await world.browser().visit(party, fields=bearer(scoped)))
+
+
+@pytest.mark.spec("D14")
+async def test_an_end_heard_while_a_session_is_opened_is_not_forgotten() -> None:
+    world, party = World(), build_party()
+    browser = await signed_in(world, party)
+    request = browser.request(PAGE)
+    session_id = ""
+    inner = world.shared.get
+
+    async def get(key: str) -> bytes | None:
+        nonlocal session_id
+        found = await inner(key)
+        if key.startswith("ended:"):
+            session_id = key.removeprefix("ended:")
+            await world.shared.set(key, b"1", ttl_s=60)
+            await world.shared.publish("sessions-ended", session_id.encode())
+        return found
+
+    world.shared.get = get  # type: ignore[method-assign] # the race, made certain
+    allowed(await world.signin.authenticate(request, party))
+
+    assert world.signin.decide(request, party) is None
+
+
+async def test_after_a_lost_connection_every_session_is_looked_at_anew() -> None:
+    world, party = World(), build_party()
+    browser = await signed_in(world, party)
+    await browser.visit(party)
+    request = browser.request(PAGE)
+    assert world.signin.decide(request, party) is not None
+    world.signin.forget_sessions()
+
+    assert world.signin.decide(request, party) is None
+
+
+async def test_a_shared_secret_does_not_mix_clients() -> None:
+    shared: dict[str, Any] = {
+        "session_secret": "s3cret",
+        "session_cookie_name": "session",
+    }
+    world, party = World(), build_party(**shared)
+    other = build_party("row-2", client_id=["client-2"], **shared)
+    browser = await signed_in(world, party)
+
+    assert isinstance(await browser.visit(other), SendAway)

@@ -6,9 +6,9 @@ import re
 from uuid import UUID
 
 import pytest
-from tests.contract.pool_kit import FakeEntropy
 
 from ostiary.userpool import identifiers
+from tests.contract.pool_kit import FakeEntropy
 
 
 @pytest.mark.parametrize(

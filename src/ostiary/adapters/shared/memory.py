@@ -30,10 +30,26 @@ class MemoryShared:
         self._hearers: dict[str, list[Callable[[bytes], None]]] = {}
         self._durable = durable
         if durable is not None and durable.exists():
-            now = clock.now()
-            for key, (text, ends) in json.loads(durable.read_text()).items():
+            self._read_durable(durable)
+
+    def _read_durable(self, path: Path) -> None:
+        """
+        Take up what `_write_durable` wrote.
+
+        Raises:
+            ValueError: The file is broken. Starting without it would revive ended sessions.
+        """
+        now = self._clock.now()
+        try:
+            rows = json.loads(path.read_text())
+            for key, (text, ends) in rows.items():
                 if ends > now:
                     self._store(key, base64.b64decode(text), ends)
+        except (ValueError, TypeError, AttributeError) as error:
+            raise ValueError(
+                f"{path} is broken; remove it, and sessions that were logged out while it "
+                "counted may work again"
+            ) from error
 
     async def get(self, key: str) -> bytes | None:
         row = self._rows.get(key)
@@ -90,4 +106,6 @@ class MemoryShared:
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
             json.dump(rows, file)
+            file.flush()
+            os.fsync(file.fileno())
         fresh.replace(self._durable)

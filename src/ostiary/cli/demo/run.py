@@ -160,8 +160,10 @@ def _listen(port: int) -> list[tuple[str, socket.socket]]:
 async def _count_users(site: steps.Site, made: steps.Made) -> int:
     """How many people have signed up so far."""
     client = await asyncio.to_thread(steps.cognito, site)
-    reply = await asyncio.to_thread(client.list_users, UserPoolId=made.user_pool_id)
-    return len(reply["Users"])
+    reply = await asyncio.to_thread(
+        client.describe_user_pool, UserPoolId=made.user_pool_id
+    )
+    return int(reply["UserPool"]["EstimatedNumberOfUsers"])
 
 
 @asynccontextmanager
@@ -190,16 +192,19 @@ async def running_demo(
         build_settings(options, ports, trust), roles=("control", "worker", "userpool")
     )
     async with AsyncExitStack() as stack:
+        landing_url = f"http://127.0.0.1:{ports.landing}"
         mailbox = Mailbox()
         smtp = await serve_smtp(mailbox, port=ports.smtp)
         stack.callback(smtp.close)
         await stack.enter_async_context(
             serve_site(
-                mailbox_app(mailbox, landing_url=f"http://127.0.0.1:{ports.landing}"),
+                mailbox_app(mailbox, landing_url=landing_url),
                 _listen(ports.mailbox),
             )
         )
-        await stack.enter_async_context(serve_site(echo_app(), _listen(ports.upstream)))
+        await stack.enter_async_context(
+            serve_site(echo_app(landing_url=landing_url), _listen(ports.upstream))
+        )
         supervisor.prepare()
         stack.push_async_callback(supervisor.stop)
         await supervisor.start()
@@ -235,27 +240,31 @@ async def run_demo(options: DemoOptions) -> bool:
         CannotStart: It cannot start; the text says why in one sentence.
     """
     loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
+    work = asyncio.create_task(_demo(options))
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, work.cancel)
+    try:
+        return await work
+    except asyncio.CancelledError:
+        _say("\nStopped.")
+        return not options.check
+
+
+async def _demo(options: DemoOptions) -> bool:
     _say(f"Ostiary demo, state in {options.folder}")
     try:
         async with running_demo(options, lambda line: _say(f"  done  {line}")) as state:
-            if options.check:
-                from ostiary.cli.demo.check import run_walk
+            if not options.check:
+                _say(_describe(state))
+                await asyncio.Event().wait()
+            from ostiary.cli.demo.check import run_walk
 
-                passed = await run_walk(
-                    state, out=_say, artifacts=options.folder / "walk"
-                )
-                _say("The walk passed." if passed else "The walk FAILED.")
-                return passed
-            _say(_describe(state))
-            await stop.wait()
-            _say("\nStopping.")
+            passed = await run_walk(state, out=_say, artifacts=options.folder / "walk")
+            _say("The walk passed." if passed else "The walk FAILED.")
+            return passed
     except steps.StepFailed as error:
         raise CannotStart(str(error)) from error
     except OSError as error:
         raise CannotStart(
             f"cannot use {error.filename or options.folder}: {os.strerror(error.errno or 0)}"
         ) from error
-    return True

@@ -136,7 +136,7 @@ def _lifetime(document: dict[str, object]) -> float | None:
         return None
     try:
         seconds = float(value) if isinstance(value, int | float | str) else -1.0
-    except ValueError:
+    except (ValueError, OverflowError):
         seconds = -1.0
     if isinstance(value, bool) or not 0 <= seconds < 1e9:
         raise MalformedReply("expires_in in the token reply is not a number of seconds")

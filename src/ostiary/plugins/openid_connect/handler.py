@@ -99,7 +99,7 @@ class OpenidConnect:
                     title="Do you want to log out?",
                     text="Another site asked to log you out here. Nothing has happened yet.",
                     action_url=step.action,
-                    action_label="Log out",
+                    action_label="Log out" if step.action else None,
                 )
             case Refused():
                 return self._refuse(step, exchange)

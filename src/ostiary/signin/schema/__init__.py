@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
+from ostiary.model.fields import Entity
 from ostiary.signin.schema.classes import BUILT_METHODS, CLASSES
 from ostiary.signin.schema.endpoints import EndpointsFields
 from ostiary.signin.schema.guard import GuardFields
@@ -83,11 +84,22 @@ def _rename(data: Mapping[str, Any]) -> dict[str, Any]:
             ): v
             for k, v in redis.items()
         }
-        found["redis"] = {**record, **(found.get("redis") or {})}
+        newer = found.get("redis") or {}
+        found["redis"] = {**record, **newer} if isinstance(newer, Mapping) else newer
     for name in _COMMA_FIELDS & found.keys():
         if isinstance(found[name], str) and "," in found[name]:
             found[name] = [part.strip() for part in found[name].split(",")]
     return found
+
+
+def _default(model: type[Entity], name: str) -> Any:
+    """The default of a field; Any, because it is the field's own type."""
+    return model.model_fields[name].get_default(call_default_factory=True)
+
+
+def _meaning(value: object) -> object:
+    """An empty array says as much as none."""
+    return None if value == () else value
 
 
 class OpenidConnectConfig(
@@ -117,8 +129,7 @@ class OpenidConnectConfig(
             f"{name}: not supported yet"
             for name, kind in CLASSES.items()
             if kind == "refused"
-            and getattr(self, name)
-            != type(self).model_fields[name].get_default(call_default_factory=True)
+            and _meaning(getattr(self, name)) != _meaning(_default(type(self), name))
         ]
         for name, built in _BUILT_VALUES.items():
             value = getattr(self, name)
@@ -159,11 +170,12 @@ class OpenidConnectConfig(
 
 def describe_warnings(config: OpenidConnectConfig) -> tuple[str, ...]:
     """What an operator should know about an accepted configuration, a sentence each."""
-    found = []
-    for name in sorted(config.model_fields_set):
-        default = type(config).model_fields[name].get_default(call_default_factory=True)
-        if CLASSES.get(name) == "inert" and getattr(config, name) != default:
-            found.append(f"config.{name} has no effect yet")
+    found = [
+        f"config.{name} has no effect yet"
+        for name in sorted(config.model_fields_set)
+        if CLASSES.get(name) == "inert"
+        and _meaning(getattr(config, name)) != _meaning(_default(type(config), name))
+    ]
     later = [m for m in config.auth_methods or () if m not in BUILT_METHODS]
     if "auth_methods" in config.model_fields_set and later:
         found.append(f"config.auth_methods: {', '.join(later)} never match yet")

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, Field
 from pydantic.config import JsonDict
 
-from ostiary.http.url import is_http_url
+from ostiary.http.cookies import is_cookie_name
+from ostiary.http.url import MalformedUrl, is_http_url, split_host
 from ostiary.model.fields import LIST, Entity, NonEmpty, Port, one_of
 from ostiary.model.gateway import NotYet
 
@@ -47,8 +48,26 @@ def _check_cookie_path(value: str) -> str:
     return value
 
 
+def _check_cookie_name(value: str) -> str:
+    if not is_cookie_name(value):
+        raise ValueError(f"invalid value: {value}")
+    return value
+
+
+def _check_cookie_domain(value: str) -> str:
+    try:
+        _, port = split_host(value.removeprefix("."))
+    except MalformedUrl as error:
+        raise ValueError(f"invalid value: {value}") from error
+    if port is not None:
+        raise ValueError("must not have a port")
+    return value
+
+
 Url = Annotated[str, AfterValidator(_check_url)]
 Issuer = Annotated[str, AfterValidator(_check_url)]
+CookieName = Annotated[NonEmpty, AfterValidator(_check_cookie_name)]
+CookieDomain = Annotated[NonEmpty, AfterValidator(_check_cookie_domain)]
 CookiePath = Annotated[str, AfterValidator(_check_cookie_path)]
 Method = Annotated[str, one_of(*METHODS)]
 

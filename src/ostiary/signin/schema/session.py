@@ -13,6 +13,8 @@ from pydantic import Field
 from ostiary.model.fields import LIST, SET, Entity, NonEmpty, Port, one_of
 from ostiary.signin.schema.kinds import (
     SECRET,
+    CookieDomain,
+    CookieName,
     CookiePath,
     Method,
     RedisRecord,
@@ -22,14 +24,16 @@ from ostiary.signin.schema.kinds import (
 class SessionFields(Entity):
     """The authorization cookie, the session, and caches."""
 
-    authorization_cookie_name: NonEmpty = Field(
+    authorization_cookie_name: CookieName = Field(
         "authorization", description="Cookie name."
     )
     authorization_rolling_timeout: float = Field(
         600, description="Seconds a started flow stays valid."
     )
     authorization_cookie_path: CookiePath = Field("/", description="Path.")
-    authorization_cookie_domain: NonEmpty | None = Field(None, description="Domain.")
+    authorization_cookie_domain: CookieDomain | None = Field(
+        None, description="Domain."
+    )
     authorization_cookie_same_site: Annotated[
         str, one_of("Strict", "Lax", "None", "Default")
     ] = Field("Default", description="SameSite; Default = leave to the browser.")
@@ -48,11 +52,11 @@ class SessionFields(Entity):
         "default",
         description="Audience label inside the cookie; several audiences can share one cookie.",
     )
-    session_cookie_name: NonEmpty = Field("session", description="Cookie name.")
+    session_cookie_name: CookieName = Field("session", description="Cookie name.")
     session_cookie_path: CookiePath = Field(
         "/", description="Path, same validation as above."
     )
-    session_cookie_domain: NonEmpty | None = Field(
+    session_cookie_domain: CookieDomain | None = Field(
         None, description="Domain (e.g..example.com to share over subdomains)."
     )
     session_cookie_same_site: Annotated[

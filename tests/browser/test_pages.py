@@ -1,0 +1,256 @@
+"""
+Every page that people see: accessible, in light and dark, on a phone and on a desk.
+
+Set `BROWSER_SHOTS` to a folder to keep a picture of each.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page
+
+from ostiary.cli.demo.check import new_person, sign_in, sign_up
+from tests.browser.visits import Visitor, open_context
+
+Visit = Callable[[Page, Visitor], Awaitable[object]]
+SIZES = {"phone": (390, 844), "desk": (1280, 800)}
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+AXE = Axe()
+
+
+async def login(page: Page, visitor: Visitor) -> None:
+    await page.goto(visitor.target)
+
+
+async def login_refused(page: Page, visitor: Visitor) -> None:
+    await login(page, visitor)
+    await sign_in(page, email="nobody@example.org", password="Wrong-password-1")
+    await page.get_by_role("alert").wait_for()
+
+
+async def signup(page: Page, visitor: Visitor) -> None:
+    await login(page, visitor)
+    await page.get_by_role("link", name="Sign up", exact=True).click()
+
+
+async def signup_refused(page: Page, visitor: Visitor) -> None:
+    await signup(page, visitor)
+    for field in await page.locator("form input:visible:not([type=submit])").all():
+        mail = await field.get_attribute("type") == "email"
+        await field.fill("someone@example.org" if mail else "short")
+    await page.locator("input[name=signUpButton]").click()
+    await page.locator(".field-error, [role=alert]").first.wait_for()
+
+
+async def confirm(page: Page, visitor: Visitor) -> None:
+    await signup(page, visitor)
+    await sign_up(page, new_person())
+
+
+async def confirm_refused(page: Page, visitor: Visitor) -> None:
+    await confirm(page, visitor)
+    await page.locator("#verification_code").fill("000000")
+    await page.locator("input[name=confirm]").click()
+    await page.get_by_role("alert").wait_for()
+
+
+async def code_resent(page: Page, visitor: Visitor) -> None:
+    await confirm(page, visitor)
+    await page.get_by_role("button", name="Resend it").click()
+    await page.get_by_role("status").wait_for()
+
+
+async def forgot(page: Page, visitor: Visitor) -> None:
+    await login(page, visitor)
+    await page.get_by_role("link", name="Forgot your password?").click()
+
+
+async def reset(page: Page, visitor: Visitor) -> None:
+    await forgot(page, visitor)
+    await page.locator("#username").fill("nobody@example.org")
+    await page.locator("input[name=reset_my_password]").click()
+    await page.locator("#forgot_password_code").wait_for()
+
+
+async def hosted_error(page: Page, visitor: Visitor) -> None:
+    url = f"{visitor.state.hosted_ui_url}/error?error=redirect_mismatch"
+    await require_status(page, url, 400)
+
+
+async def mailbox_empty(page: Page, visitor: Visitor) -> None:
+    await page.goto(f"{visitor.state.mailbox_url}/?email=nobody@example.org&waited=1")
+    await page.get_by_text("No mail yet").wait_for()
+
+
+async def mailbox(page: Page, visitor: Visitor) -> None:
+    await page.goto(visitor.state.mailbox_url)
+    await page.locator(".mails").wait_for()
+
+
+async def mail(page: Page, visitor: Visitor) -> None:
+    await page.goto(
+        f"{visitor.state.mailbox_url}/wait?email={visitor.person.email}&after=0"
+    )
+    await page.locator("#mail-code").wait_for()
+
+
+async def landing(page: Page, visitor: Visitor) -> None:
+    await page.goto(visitor.state.landing_url)
+    await page.locator("#user-pool-id").wait_for()
+
+
+async def echo(page: Page, visitor: Visitor) -> None:
+    await visitor.sign_in(page)
+
+
+async def echo_on_the_second_route(page: Page, visitor: Visitor) -> None:
+    await visitor.sign_in(page, visitor.state.second_url)
+
+    assert await page.locator("#person").inner_text() == visitor.person.email
+
+
+async def gateway_400(page: Page, visitor: Visitor) -> None:
+    callback = f"{visitor.state.proxy_tls_url}/cognito?code=a&state=b"
+    await require_status(page, callback, 400)
+
+
+async def gateway_401(page: Page, visitor: Visitor) -> None:
+    target = visitor.state.protected_url
+    await page.goto("about:blank")
+    await page.set_content(
+        f'<form method="post" action="{target}"><button>Send</button></form>'
+    )
+    async with page.expect_response(target) as waiting:
+        await page.get_by_role("button").click()
+    await page.wait_for_load_state()
+
+    assert (await waiting.value).status == 401
+
+
+async def gateway_403(page: Page, visitor: Visitor) -> None:
+    await visitor.sign_in(page)
+    await require_status(page, f"{visitor.state.proxy_tls_url}/staff", 403)
+
+
+async def gateway_404(page: Page, visitor: Visitor) -> None:
+    await require_status(page, f"{visitor.state.proxy_tls_url}/nothing-here", 404)
+
+
+async def gateway_502(page: Page, visitor: Visitor) -> None:
+    await require_status(page, f"{visitor.state.proxy_tls_url}/dead", 502)
+
+
+async def require_status(page: Page, url: str, status: int) -> None:
+    response = await page.goto(url)
+
+    assert response is not None
+    assert response.status == status, await page.locator("body").inner_text()
+
+
+PAGES: dict[str, Visit] = {
+    visit.__name__: visit
+    for visit in (
+        login,
+        login_refused,
+        signup,
+        signup_refused,
+        confirm,
+        confirm_refused,
+        code_resent,
+        forgot,
+        reset,
+        hosted_error,
+        mailbox_empty,
+        mailbox,
+        mail,
+        landing,
+        echo,
+        echo_on_the_second_route,
+        gateway_400,
+        gateway_401,
+        gateway_403,
+        gateway_404,
+        gateway_502,
+    )
+}
+
+
+async def _keep_picture(page: Page, name: str) -> None:
+    folder = os.environ.get("BROWSER_SHOTS")
+    if folder:
+        await page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+
+
+async def _find_barriers(page: Page) -> list[tuple[str, str, list[str]]]:
+    results = await AXE.run(page)
+    return [
+        (found["id"], found["impact"], [n["html"] for n in found["nodes"]])
+        for found in results.response["violations"]
+        if found["impact"] in {"serious", "critical"}
+    ]
+
+
+@pytest.mark.spec("WCAG22")
+@pytest.mark.parametrize("name", PAGES)
+async def test_nobody_is_kept_out_of_a_page(
+    browser: Browser, visitor: Visitor, name: str
+) -> None:
+    # Colours must not be judged halfway through a transition.
+    async with open_context(browser, reduced_motion="reduce") as context:
+        page = await context.new_page()
+        await PAGES[name](page, visitor)
+
+        assert await page.get_by_role("heading", level=1).count() == 1
+        assert (await page.title()).endswith(" · Ostiary")
+
+        for size, (width, height) in SIZES.items():
+            await page.set_viewport_size({"width": width, "height": height})
+            shown = await page.evaluate("document.documentElement.scrollWidth")
+
+            assert shown <= width, f"{name} is {shown} px wide on a {size}"
+
+            for scheme in SCHEMES:
+                await page.emulate_media(color_scheme=scheme)
+                await _keep_picture(page, f"{name}-{scheme}-{size}")
+
+                assert await _find_barriers(page) == [], f"{scheme}, {size}"
+
+
+async def test_the_judge_finds_a_planted_barrier(page: Page) -> None:
+    await page.set_content('<button></button><p style="color:#ccc">pale</p>')
+    found = {rule for rule, _, _ in await _find_barriers(page)}
+
+    assert {"button-name", "color-contrast"} <= found
+
+
+async def _ask_elsewhere(browser: Browser) -> None:
+    async with open_context(browser) as context:
+        # Nothing leaves: the request ends in the browser.
+        await context.route("**/*", lambda route: route.abort())
+        page = await context.new_page()
+        await page.set_content('<img src="https://elsewhere.example/a.png" alt="">')
+
+
+async def _break_the_policy(browser: Browser, url: str) -> None:
+    async with open_context(browser) as context:
+        page = await context.new_page()
+        await page.goto(url)
+        async with page.expect_console_message():
+            await page.evaluate(
+                "document.body.innerHTML = '<img src=\"http://127.0.0.1:1/a\">'"
+            )
+
+
+async def test_the_watch_sees_what_must_not_be(
+    browser: Browser, visitor: Visitor
+) -> None:
+    with pytest.raises(AssertionError, match=r"elsewhere\.example"):
+        await _ask_elsewhere(browser)
+    with pytest.raises(AssertionError, match="Content Security Policy"):
+        await _break_the_policy(browser, visitor.state.mailbox_url)
