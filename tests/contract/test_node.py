@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -233,3 +234,44 @@ async def test_an_occupied_port_is_one_sentence(tmp_path: Path) -> None:
         lines = printed.stderr.strip().splitlines()
         assert lines[-1].startswith("Error: cannot listen on 127.0.0.1:")
         assert "Traceback" not in printed.stderr
+
+
+async def test_a_full_disk_is_said_in_words_and_the_configuration_stays(
+    tmp_path: Path,
+) -> None:
+    async with running_node(tmp_path) as node:
+        await asyncio.to_thread(perform, node)
+        revision = node.status()["configuration_hash"]
+        control = next(p for p, role in node.children().items() if role == "control")
+        # No file of this process may grow any more: what a full disk looks like to it.
+        resource.prlimit(control, resource.RLIMIT_FSIZE, (0, 0))
+        node.file.write_text(node.file.read_text().replace("/members", "/others"))
+
+        with pytest.raises(steps.StepFailed, match="cannot be kept"):
+            await asyncio.to_thread(steps.apply_declarative, node.site, node.file)
+        assert node.status()["configuration_hash"] == revision
+        stranger = Person(node.trust.ca_file)
+        page = f"{node.site.gateway}/members/anything"
+        assert (await asyncio.to_thread(stranger.get, page)).status == 302
+
+
+async def test_a_provider_that_is_away_is_a_page_that_says_so(tmp_path: Path) -> None:
+    async with running_node(tmp_path) as node:
+        await asyncio.to_thread(perform, node)
+        pool = next(p for p, role in node.children().items() if role == "userpool")
+        os.kill(pool, signal.SIGSTOP)
+        try:
+            text = node.file.read_text()
+            node.file.write_text(
+                text.replace("client_id:", "timeout: 500\n        client_id:")
+            )
+            await asyncio.to_thread(steps.apply_declarative, node.site, node.file)
+            stranger = Person(node.trust.ca_file)
+            page = f"{node.site.gateway}/cognito/anything"
+            seen = await asyncio.to_thread(stranger.get, page)
+        finally:
+            os.kill(pool, signal.SIGCONT)
+
+        assert seen.status == 500
+        assert "The identity provider cannot be reached" in seen.text
+        await eventually(lambda: stranger.get(page).status == 302)

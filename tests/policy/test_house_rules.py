@@ -98,7 +98,7 @@ def test_every_plugin_field_and_setting_says_what_it_means() -> None:
 
 
 IGNORING = re.compile(
-    r"ignore_https_errors\s*=\s*True|ignore-certificate-errors|verify\s*=\s*False|CERT_NONE|"
+    r"ignore_https_errors\s*=\s*True|ignore-certificate-errors|[(, ]verify\s*=\s*False|CERT_NONE|"
     r"_create_unverified_context|InsecureRequestWarning|curl\s[^\n]*\s(-k|--insecure)\b"
 )
 ALLOWED = {

@@ -25,18 +25,32 @@ class FileUnusable(Exception):
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader with YAML 1.2 booleans, and without duplicate keys."""
+    """SafeLoader with the scalars of YAML 1.2, and without duplicate keys."""
 
 
+_BOOL, _INT = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:int"
+# 1.1 takes `1:30` for 90, `010` for 8 and `2026-01-02` for a date; 1.2 has no such scalars.
+_OLDER = {_BOOL, _INT, "tag:yaml.org,2002:timestamp"}
 _Loader.yaml_implicit_resolvers = {
-    sign: [(tag, pattern) for tag, pattern in rows if tag != "tag:yaml.org,2002:bool"]
+    sign: [(tag, pattern) for tag, pattern in rows if tag not in _OLDER]
     for sign, rows in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 _Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:bool",
+    _INT,
+    re.compile(r"^(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)$"),
+    list("-+0123456789"),
+)
+_Loader.add_implicit_resolver(
+    _BOOL,
     re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"),
     list("tTfF"),
 )
+
+
+def _construct_int(loader: _Loader, node: yaml.ScalarNode) -> int:
+    text = str(loader.construct_scalar(node))
+    base = {"0o": 8, "0x": 16}.get(text[:2], 10)
+    return int(text, base)
 
 
 def _construct_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[object, object]:
@@ -52,6 +66,7 @@ def _construct_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[object, 
     return found
 
 
+_Loader.add_constructor(_INT, _construct_int)
 _Loader.add_constructor(
     yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_mapping
 )
@@ -73,7 +88,7 @@ def parse_yaml(text: str) -> object:
         raise FileUnusable(
             f"failed parsing declarative configuration: {problem}{place}"
         ) from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise FileUnusable(
             f"failed parsing declarative configuration: {type(error).__name__}: a value or key cannot be read"
         ) from error

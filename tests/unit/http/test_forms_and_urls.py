@@ -117,7 +117,7 @@ def test_arguments_are_added_and_those_there_stay(url: str, expected: str) -> No
         ("[::1]:8443", ("[::1]", 8443)),
         ("[::1]", ("[::1]", None)),
         ("kong-ee_1", ("kong-ee_1", None)),
-        ("a.example.", ("a.example.", None)),
+        ("a.example.", ("a.example", None)),
         ("a:65535", ("a", 65535)),
     ],
 )

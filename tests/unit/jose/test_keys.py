@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -115,6 +116,19 @@ def test_a_short_rsa_key_is_refused() -> None:
     assert parse_public_key(small_rsa(2048)).algorithms == RSA_ALGORITHMS
 
 
+@pytest.mark.spec("CVE-2017-15361")
+def test_a_key_that_can_be_factored_is_refused() -> None:
+    primes = [p for p in range(3, 168, 2) if all(p % n for n in range(3, p, 2))]
+    product = math.prod(primes)
+    modulus = pow(65537, 12345, product) + product * (2**2047 // product + 1)
+    modulus += product * (1 - modulus % 2)
+    n = encode_base64url(modulus.to_bytes(256, "big"))
+    with pytest.raises(MalformedKey) as caught:
+        parse_public_key({"kty": "RSA", "n": n, "e": "AQAB"})
+
+    assert "ROCA" in caught.value.detail
+
+
 @pytest.mark.parametrize("key", [RSA, EC])
 def test_private_members_of_a_public_key_are_dropped(key: PrivateKey) -> None:
     parsed = parse_public_key(key.to_private_jwk())
@@ -144,7 +158,9 @@ def test_members_that_are_no_keys_are_left_out() -> None:
     assert [k.kid for k in found.keys] == ["ec", "rsa"]
 
 
-MEMBER = st.none() | st.integers() | st.text(max_size=5) | st.just([]) | st.just({})
+MEMBER: st.SearchStrategy[Any] = (
+    st.none() | st.integers() | st.text(max_size=5) | st.just([]) | st.just({})
+)
 
 
 @pytest.mark.spec("T-J15")

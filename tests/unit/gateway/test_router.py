@@ -1,0 +1,322 @@
+"""Which route a request matches, and what becomes of its path."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ostiary.gateway.router import (
+    Match,
+    Query,
+    Router,
+    build_entries,
+    build_upstream_path,
+)
+from ostiary.http.head import Fields
+from ostiary.model.gateway import Route
+
+
+def make(**row: Any) -> Route:
+    return Route.model_validate(row, strict=False)
+
+
+def table(*rows: dict[str, Any]) -> Router:
+    return Router(
+        entry
+        for number, row in enumerate(rows)
+        for entry in build_entries(make(name=f"r{number}", **row), None)
+    )
+
+
+def query(
+    path: str = "/",
+    *,
+    method: bytes = b"GET",
+    host: str = "a.example",
+    port: int = 80,
+    fields: Fields = (),
+    tls: bool = False,
+    sni: str | None = None,
+) -> Query:
+    return Query(
+        method=method, host=host, port=port, path=path, fields=fields, tls=tls, sni=sni
+    )
+
+
+def won(match: Match | None) -> str | None:
+    return None if match is None else match.route.name
+
+
+@pytest.mark.spec("gateway#3.1")
+@pytest.mark.parametrize(
+    ("row", "asked", "expected"),
+    [
+        ({"paths": ["/route"]}, query("/route"), True),
+        ({"paths": ["/route"]}, query("/routereq"), True),
+        ({"paths": ["/route"]}, query("/rout"), False),
+        ({"paths": ["/route/"]}, query("/route"), False),
+        ({"paths": ["/Route"]}, query("/route"), False),
+        ({"paths": ["~/a/[0-9]+"]}, query("/a/12/b"), True),
+        ({"paths": ["~/a/[0-9]+"]}, query("/x/a/12"), False),
+        ({"paths": ["~/a$"]}, query("/ab"), False),
+        ({"paths": ["~/a|/b"]}, query("/b"), True),
+        ({"paths": ["~/a|/b"]}, query("/xb/b"), False),
+        ({"methods": ["GET"]}, query(), True),
+        ({"methods": ["POST", "PUT"]}, query(), False),
+        ({"methods": ["GET"]}, query(method=b"get"), False),
+        ({"hosts": ["a.example"]}, query(), True),
+        ({"hosts": ["A.Example"]}, query(), True),
+        ({"hosts": ["b.example"]}, query(), False),
+        ({"hosts": ["*.example"]}, query(), True),
+        ({"hosts": ["*.example"]}, query(host="x.y.example"), True),
+        ({"hosts": ["*.example"]}, query(host="example"), False),
+        ({"hosts": ["*.example"]}, query(host=".example"), False),
+        ({"hosts": ["a.*"]}, query(), True),
+        ({"hosts": ["a.*"]}, query(host="b.a.example"), False),
+        ({"hosts": ["a.example:80"]}, query(), True),
+        ({"hosts": ["a.example:81"]}, query(), False),
+        ({"hosts": ["*.example:81"]}, query(port=81), True),
+        ({"hosts": ["a.*:81"]}, query(), False),
+        ({"hosts": ["a.example:80", "a.example:81"]}, query(), True),
+        ({"hosts": ["a.example:80", "a.example:81"]}, query(port=81), True),
+        ({"hosts": ["a.example:80", "a.example:81"]}, query(port=82), False),
+        ({"hosts": ["a.example", "a.example:81"]}, query(), True),
+        ({"hosts": ["b.example:80", "a.example"]}, query(port=9), True),
+        ({"hosts": ["[::1]:80"]}, query(host="[::1]"), True),
+        ({"headers": {"X-A": ["1", "Two"]}}, query(fields=((b"x-a", b" tWO "),)), True),
+        ({"headers": {"X-A": ["1"]}}, query(fields=((b"X-A", b"2"), (b"x-a", b"1"))), True),
+        ({"headers": {"X-A": ["1"]}}, query(fields=((b"X-A", b"12"),)), False),
+        ({"headers": {"X-A": ["1"]}}, query(), False),
+        ({"headers": {"X-A": ["1"], "X-B": ["1"]}}, query(fields=((b"X-A", b"1"),)), False),
+        ({"headers": {"X-A": ["~*^b+$"]}}, query(fields=((b"X-A", b"BBB"),)), True),
+        ({"headers": {"X-A": ["~*^b+$"]}}, query(fields=((b"X-A", b"abb"),)), False),
+        ({"headers": {"X-A": ["~*b", "c"]}}, query(fields=((b"X-A", b"b"),)), False),
+        ({"snis": ["a.example"]}, query(tls=True, sni="A.example."), True),
+        ({"snis": ["a.example."]}, query(tls=True, sni="a.example"), True),
+        ({"snis": ["*.example"]}, query(tls=True, sni="a.example"), True),
+        ({"snis": ["b.example"]}, query(tls=True, sni="a.example"), False),
+        ({"snis": ["b.example"]}, query(tls=True), False),
+        ({"snis": ["b.example"]}, query(), True),
+        ({"paths": ["/a"], "methods": ["POST"]}, query("/a"), False),
+        ({"paths": ["/a"], "hosts": ["b.example"]}, query("/a"), False),
+    ],
+)  # fmt: skip
+def test_a_route_matches_when_all_it_asks_for_is_there(
+    row: dict[str, Any], asked: Query, *, expected: bool
+) -> None:
+    assert (table(row).match(asked) is not None) is expected
+
+
+X = ((b"X-A", b"1"), (b"X-B", b"1"))
+
+
+@pytest.mark.spec("gateway#3.2")
+@pytest.mark.parametrize(
+    ("winner", "loser"),
+    [
+        ({"paths": ["/"], "methods": ["GET"]}, {"paths": ["/a/b/c"]}),
+        ({"methods": ["GET"], "headers": {"X-A": ["1"]}}, {"paths": ["~/a"], "regex_priority": 9}),
+        ({"hosts": ["a.example"]}, {"hosts": ["*.example"]}),
+        ({"hosts": ["a.example"], "paths": ["/"]}, {"hosts": ["*.example"], "paths": ["/a/b"]}),
+        ({"hosts": ["a.example"]}, {"hosts": ["a.example", "*.example"]}),
+        ({"headers": {"X-A": ["1"], "X-B": ["1"]}}, {"headers": {"X-A": ["1"]}}),
+        ({"hosts": ["*.example"], "headers": {"X-A": ["1"], "X-B": ["1"]}},
+         {"hosts": ["a.*"], "headers": {"X-A": ["1"]}}),
+        ({"hosts": ["a.example"], "headers": {"X-A": ["1"]}},
+         {"hosts": ["*.example"], "headers": {"X-A": ["1"], "X-B": ["1"]}}),
+        ({"paths": ["~/a"]}, {"paths": ["/a/b/c"]}),
+        ({"paths": ["~/a"], "regex_priority": 2}, {"paths": ["~/a/b"], "regex_priority": 1}),
+        ({"paths": ["~/a"]}, {"paths": ["~/a/b"], "regex_priority": -1}),
+        ({"paths": ["/a/b"]}, {"paths": ["/a"], "regex_priority": 99}),
+        ({"paths": ["/a/b", "/z"]}, {"paths": ["/a"]}),
+        ({"paths": ["/a/b"]}, {"paths": ["/a", "/long/long/long"]}),
+        ({"paths": ["/"], "created_at": 1}, {"paths": ["/"], "created_at": 2}),
+    ],
+)  # fmt: skip
+def test_the_order_among_routes_that_match(
+    winner: dict[str, Any], loser: dict[str, Any]
+) -> None:
+    asked = query("/a/b/c", fields=X)
+
+    assert won(table(winner, loser).match(asked)) == "r0"
+    assert won(table(loser, winner).match(asked)) == "r1"
+
+
+def test_a_tie_is_broken_by_age_then_by_id_whatever_the_order() -> None:
+    low = {
+        "id": "00000000-0000-4000-8000-000000000001",
+        "paths": ["/"],
+        "created_at": 5,
+    }
+    high = {**low, "id": "00000000-0000-4000-8000-000000000002"}
+    old = {**low, "id": "00000000-0000-4000-8000-000000000000", "created_at": 4}
+
+    assert won(table(low, high).match(query())) == "r1"
+    assert won(table(high, low).match(query())) == "r0"
+    assert won(table(high, old, low).match(query())) == "r1"
+
+
+def test_no_route_is_no_match() -> None:
+    assert Router(()).match(query()) is None
+
+
+@pytest.mark.spec("gateway#3.4")
+@pytest.mark.parametrize(
+    ("service", "path", "strip", "asked", "expected"),
+    [
+        (base, "/", strip, "/route/req", "/route/req")
+        for base in ("/", None) for strip in (True, False)
+    ] + [
+        ("/", "/route", False, "/routereq", "/routereq"),
+        ("/", "/route", True, "/route", "/"),
+        ("/", "/route", True, "/route/", "/"),
+        ("/", "/route", True, "/routereq", "/req"),
+        ("/", "/route/", True, "/route/req", "/req"),
+        ("/srv", "/rou", False, "/roureq", "/srv/roureq"),
+        ("/srv", "/rou", True, "/roureq", "/srv/req"),
+        ("/srv/", "/rou", False, "/rou", "/srv/rou"),
+        ("/srv/", "/rou", True, "/rou", "/srv"),
+        ("/service", "/", True, "/", "/service"),
+        ("/service", "/", False, "/", "/service"),
+        ("/service", "/", True, "/route", "/service/route"),
+        ("/service", "/", False, "/route/", "/service/route/"),
+        ("/service", "/route", False, "/route", "/service/route"),
+        ("/service", "/route", True, "/route", "/service"),
+        ("/service", "/route", True, "/route/", "/service/"),
+        ("/service", "/route", True, "/routereq", "/service/req"),
+        ("/service", "/route/", False, "/route/req", "/service/route/req"),
+        ("/service", "/route/", True, "/route/", "/service/"),
+        ("/service", "/route/", True, "/route/req", "/service/req"),
+        ("/service/", "/", True, "/", "/service/"),
+        ("/service/", "/", False, "/", "/service/"),
+        ("/service/", "/", True, "/route", "/service/route"),
+        ("/service/", "/route", True, "/route", "/service"),
+        ("/service/", "/route", True, "/route/", "/service/"),
+        ("/service/", "/route", True, "/routereq", "/service/req"),
+        ("/service", None, True, "/", "/service"),
+        ("/service", None, False, "/route", "/service/route"),
+        ("/service/", None, True, "/", "/service/"),
+        ("/service", "/route", True, "/route./req", "/service/req"),
+        ("/service", "/route", True, "/route../req", "/service/req"),
+        ("/service", "/route", False, "/route./req", "/service/route./req"),
+        ("/service", "/route", True, "/route.././../req", "/service/req"),
+        ("/service", "/route", True, "/route..", "/service"),
+        ("/service", "/route", True, "/route...", "/service/..."),
+        ("/service", "/route", True, "/route/.hidden", "/service/.hidden"),
+        (None, "/a", True, "/a//b", "//b"),
+        ("/service", "~/r[a-z]+", True, "/route/req", "/service/req"),
+        ("/service", "~/r[a-z]+", False, "/route/req", "/service/route/req"),
+        ("/service", "~/r.*", True, "/route/req", "/service"),
+    ],
+)  # fmt: skip
+def test_the_path_the_upstream_sees(
+    service: str | None, path: str | None, *, strip: bool, asked: str, expected: str
+) -> None:
+    row = {"paths": [path]} if path else {"hosts": ["a.example"]}
+    match = table({**row, "strip_path": strip}).match(query(asked))
+    assert match is not None
+
+    assert build_upstream_path(service, asked, match.cut) == expected
+
+
+# An oracle written from the rules alone: every route is looked at, nothing is indexed.
+def naive(routes: list[dict[str, Any]], asked: Query) -> str | None:
+    best: tuple[Any, ...] | None = None
+    for number, row in enumerate(routes):
+        for path in row.get("paths") or [None]:
+            if not _naive_fits(row, path, asked):
+                continue
+            hosts = row.get("hosts") or []
+            regex = bool(path and path.startswith("~"))
+            rank = (
+                sum(bool(row.get(n)) for n in ("methods", "hosts", "headers", "paths")),
+                bool(hosts) and not any("*" in h for h in hosts),
+                len(row.get("headers") or {}),
+                regex,
+                row["regex_priority"] if regex else 0,
+                len(path) if path and not regex else 0,
+                -row["created_at"],
+                row["id"],
+                f"r{number}",
+            )
+            best = rank if best is None or rank > best else best
+    return None if best is None else str(best[-1])
+
+
+def _naive_fits(row: dict[str, Any], path: str | None, asked: Query) -> bool:
+    if path is not None:
+        if path.startswith("~"):
+            if not re.match(path[1:], asked.path):
+                return False
+        elif not asked.path.startswith(path):
+            return False
+    if row.get("methods") and asked.method.decode() not in row["methods"]:
+        return False
+    if row.get("hosts") and not any(_naive_host(h, asked) for h in row["hosts"]):
+        return False
+    sent = {(n.lower().decode(), v.lower().decode()) for n, v in asked.fields}
+    return all(
+        any((name.lower(), value.lower()) in sent for value in found)
+        for name, found in (row.get("headers") or {}).items()
+    )
+
+
+def _naive_host(pattern: str, asked: Query) -> bool:
+    name, _, port = pattern.partition(":")
+    if port and int(port) != asked.port:
+        return False
+    if name.startswith("*"):
+        return asked.host.endswith(name[1:]) and asked.host != name[1:]
+    if name.endswith("*"):
+        return asked.host.startswith(name[:-1])
+    return asked.host == name
+
+
+HOSTS = ["a.example", "*.example", "a.*", "a.example:80", "a.example:81", "*.a.example"]
+PATHS = ["/", "/a", "/a/", "/a/b", "/b", "~/a", "~/a/[a-z]", "~/(a|b)"]
+ROUTES = st.fixed_dictionaries(
+    {
+        "regex_priority": st.integers(0, 2),
+        "created_at": st.integers(1, 3),
+        "methods": st.none() | st.lists(st.sampled_from(["GET", "POST"]), max_size=2),
+        "hosts": st.none() | st.lists(st.sampled_from(HOSTS), max_size=3),
+        "paths": st.none() | st.lists(st.sampled_from(PATHS), max_size=3),
+        "headers": st.none()
+        | st.dictionaries(
+            st.sampled_from(["X-A", "X-B"]),
+            st.lists(st.sampled_from(["1", "2"]), min_size=1, max_size=2),
+            max_size=2,
+        ),
+    }
+).filter(lambda row: any(row[n] for n in ("methods", "hosts", "paths", "headers")))
+QUERIES = st.builds(
+    query,
+    st.sampled_from(["/", "/a", "/ab", "/a/", "/a/b", "/a/b/c", "/b/c", "/z"]),
+    method=st.sampled_from([b"GET", b"POST", b"PUT"]),
+    host=st.sampled_from(
+        ["a.example", "b.example", "x.a.example", "a.test", "example"]
+    ),
+    port=st.sampled_from([80, 81, 82]),
+    fields=st.lists(
+        st.tuples(st.sampled_from([b"x-a", b"X-B"]), st.sampled_from([b"1", b"2"])),
+        max_size=3,
+    ).map(tuple),
+)
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.lists(ROUTES, max_size=8), st.lists(QUERIES, min_size=1, max_size=6))
+def test_the_index_and_the_rules_choose_the_same_route(
+    rows: list[dict[str, Any]], asked: list[Query]
+) -> None:
+    routes = [
+        {**row, "id": f"00000000-0000-4000-8000-{number * 7 % 10:012}"}
+        for number, row in enumerate(rows)
+    ]
+    router = table(*routes)
+
+    assert [won(router.match(q)) for q in asked] == [naive(routes, q) for q in asked]
