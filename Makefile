@@ -4,11 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help setup demo test check docs fresh packages
+.PHONY: help setup demo test check bench docs fresh packages
 help:
 	@echo "make demo          the walk on this machine, until Ctrl-C   (CHECK=1: drive it in Chromium)"
 	@echo "make test          every test"
 	@echo "make check         the quick half: format, lint, types, layers, unit and spec tests"
+	@echo "make bench         CPU per request beside nginx, on this machine"
 	@echo "make fresh         both README commands in a bare Debian chroot (needs root)"
 	@echo "make docs          regenerate docs/reference"
 
@@ -37,6 +38,9 @@ check: $(VENV)/.dev
 
 test: packages $(VENV)/.dev
 	@$(BIN)/python tools/suites.py all
+
+bench: $(VENV)/.dev
+	@$(BIN)/python bench/run.py
 
 docs: $(VENV)/.dev
 	@$(BIN)/python tools/reference.py

@@ -22,11 +22,18 @@ STATIC: dict[str, list[str]] = {
         "tests",
         "tools",
     ],
-    "lint": [str(BIN / "ruff"), "check", "--quiet", "src", "tests", "tools"],
+    "lint": [str(BIN / "ruff"), "check", "--quiet", "src", "tests", "tools", "bench"],
     "types": [str(BIN / "mypy"), "--no-error-summary"],
     "layers": [str(BIN / "lint-imports"), "--no-cache"],
 }
 QUICK = ("unit", "spec", "policy")
+COVERED = ("unit", "spec")
+COVERAGE = f"{sys.executable} -m coverage"
+COVERAGE_STEP = [
+    "sh",
+    "-c",
+    f"{COVERAGE} combine --quiet && {COVERAGE} report",
+]
 SLOW = ("contract", "proxy", "security", "browser", "interop")
 
 
@@ -72,7 +79,9 @@ def main() -> int:
     which = sys.argv[1] if len(sys.argv) > 1 else "all"
     with tempfile.TemporaryDirectory() as folder:
         reports = Path(folder)
-        jobs = [*STATIC.items(), *suites(QUICK, reports)]
+        for old in ROOT.glob(".coverage*"):
+            old.unlink()
+        jobs = [*STATIC.items(), *suites(QUICK, reports), ("coverage", COVERAGE_STEP)]
         if which == "all":
             jobs += suites(SLOW, reports)
         done = [run(name, command) for name, command in jobs]

@@ -381,7 +381,7 @@ class _Request:
 
 def _strip_query(query: str | None, names: tuple[str, ...]) -> str | None:
     """The query without some arguments, byte for byte otherwise."""
-    if query is None or not names:
+    if not query or not names:
         return query
     kept = [
         part

@@ -29,6 +29,15 @@ _TITLES = {
     503: "The service is not available right now",
     504: "The service behind this gateway did not answer in time",
 }
+_EXPLANATIONS = {
+    400: "The gateway could not read this request. Check the address and try again.",
+    404: "No page of this gateway has this address. Check it for a slip, or go back.",
+    413: "What you sent is larger than this service takes.",
+    426: "This page is served over HTTPS only. Open it with https:// in front.",
+    502: "The gateway is up, but the service behind it broke off. Please try again in a moment.",
+    503: "The gateway is up, but the service behind it is not. Please try again in a moment.",
+    504: "The gateway is up, but the service behind it took too long. Please try again in a moment.",
+}
 
 
 def error_reply(
@@ -49,7 +58,7 @@ def error_reply(
 
     Args:
         title: The page's heading; a usual one for the status when None.
-        text: The page's explanation for people; `message` when None.
+        text: The page's explanation for people; a usual one for the status when None.
         extra: More members of the JSON form.
     """
     more: Fields = ()
@@ -57,7 +66,7 @@ def error_reply(
         body = pages.render_error(
             status=status,
             title=title or _TITLES.get(status, "Something went wrong"),
-            message=text or message,
+            message=text or _EXPLANATIONS.get(status, message),
             action_url=action_url,
             action_label=action_label,
             request_id=request_id,

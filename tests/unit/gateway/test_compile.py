@@ -84,7 +84,7 @@ def problems(*rows: dict[str, Any]) -> tuple[Any, ...]:
 
 @pytest.mark.spec("gateway#1.5")
 def test_an_unknown_plugin_and_a_wrong_config_are_both_told() -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"name": "odd"},
         {"name": "fake", "config": {"mark": 5, "more": 1}},
         {"name": "fake", "route": "r", "enabled": False, "config": {"nome": 1}},

@@ -1,0 +1,302 @@
+"""Settings: Kong's names, our names, every mistake at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ostiary.settings import (
+    ListenAddress,
+    LoadedSettings,
+    Settings,
+    SettingsInvalid,
+    parse_file,
+    parse_listen,
+    read_settings,
+)
+
+FAST = settings(max_examples=200, deadline=None, derandomize=True)
+
+
+def load(text: str | None = None, **environ: str) -> LoadedSettings:
+    return read_settings(file_text=text, environ=environ)
+
+
+def refused(text: str | None = None, **environ: str) -> str:
+    with pytest.raises(SettingsInvalid) as caught:
+        load(text, **environ)
+    assert caught.value.code == "settings_invalid"
+    return str(caught.value)
+
+
+def at(host: str, port: int, *, tls: bool = False) -> ListenAddress:
+    return ListenAddress(host=host, port=port, tls=tls)
+
+
+@pytest.mark.spec("gateway#5.1")
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("off", ()),
+        ("off, 0.0.0.0:1", ()),
+        ("", ()),
+        (" , ", ()),
+        ("0.0.0.0:8001 , 0.0.0.0:8444 ssl",
+         (at("0.0.0.0", 8001), at("0.0.0.0", 8444, tls=True))),
+        ("127.0.0.1:8000", (at("127.0.0.1", 8000),)),
+        ("[::1]:8443 ssl http2", (at("::1", 8443, tls=True),)),
+        ("localhost:1", (at("localhost", 1),)),
+        ("0.0.0.0:8443 http2 ssl reuseport backlog=16384",
+         (at("0.0.0.0", 8443, tls=True),)),
+        ("a:1 deferred bind ipv6only=on so_keepalive=off", (at("a", 1),)),
+        ("a:0", (at("a", 0),)),
+        ("a:65535", (at("a", 65535),)),
+    ],
+)  # fmt: skip
+def test_a_listen_setting_is_addresses(
+    text: str, expected: tuple[ListenAddress, ...]
+) -> None:
+    assert parse_listen(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["8000", "a", "a:", ":80", "a:x", "a:65536", "a:1 tls", "::1:80", "[::1]", "a:1 ssl=on", "unix:/tmp/x", "a b:1", "a:1, b", "http://a:1"],
+)  # fmt: skip
+def test_another_form_is_refused_in_the_words_of_kong(text: str) -> None:
+    with pytest.raises(
+        ValueError, match=r"^must be of form: \[off\] \| <ip>:<port> \[ssl\]"
+    ):
+        parse_listen(text)
+
+
+def test_a_flag_that_is_not_built_is_refused() -> None:
+    with pytest.raises(ValueError, match="proxy_protocol is not supported yet"):
+        parse_listen("a:1 proxy_protocol")
+
+
+@FAST
+@given(st.text("a0:.[], sloff", max_size=20))
+def test_any_text_is_addresses_or_refused(text: str) -> None:
+    try:
+        found = parse_listen(text)
+    except ValueError:
+        return
+
+    assert all(0 <= address.port <= 65535 and address.host for address in found)
+
+
+@pytest.mark.spec("gateway#5.1")
+def test_a_file_has_comments_and_blanks() -> None:
+    text = (
+        "# all\n\n log_level = warn # loud\n prefix=/a\\#b\nproxy_access_log = off#x\n"
+    )
+
+    assert parse_file(text) == {
+        "log_level": "warn", "prefix": "/a#b", "proxy_access_log": "off"
+    }  # fmt: skip
+
+
+def test_every_line_that_is_none_is_told() -> None:
+    text = refused("a b\nlog_level = warn\nLOG = 1\n= 2")
+
+    assert [part.partition(":")[0] for part in text.split("; ")] == [
+        "line 1", "line 3", "line 4"
+    ]  # fmt: skip
+
+
+@FAST
+@given(st.text("ab_=# \\\n\t9", max_size=40))
+def test_any_text_is_a_file_or_refused(text: str) -> None:
+    try:
+        found = parse_file(text)
+    except SettingsInvalid:
+        return
+
+    assert all(name and name == name.strip() for name in found)
+
+
+def test_defaults_are_said_once() -> None:
+    loaded = load()
+
+    assert loaded == LoadedSettings(settings=Settings(), warnings=())
+    assert loaded.settings.admin_listen == (at("127.0.0.1", 8001),)
+    assert loaded.settings.upstream_tls_verify is True
+
+
+@pytest.mark.spec("D24")
+@pytest.mark.parametrize(
+    ("text", "environ", "expected"),
+    [
+        (None, {}, "notice"),
+        ("log_level = warn", {}, "warn"),
+        ("log_level = warn", {"KONG_LOG_LEVEL": "error"}, "error"),
+        (None, {"KONG_LOG_LEVEL": "error", "OSTIARY_LOG_LEVEL": "info"}, "info"),
+        ("log_level = warn", {"OSTIARY_LOG_LEVEL": "info"}, "info"),
+    ],
+)
+def test_ours_wins_over_kongs_over_the_file_over_the_default(
+    text: str | None, environ: dict[str, str], expected: str
+) -> None:
+    assert load(text, **environ).settings.log_level == expected
+
+
+def test_overrides_win_over_everything() -> None:
+    loaded = read_settings(
+        file_text=None,
+        environ={"OSTIARY_LOG_LEVEL": "info"},
+        overrides={"log_level": "debug"},
+    )
+
+    assert loaded.settings.log_level == "debug"
+
+
+@pytest.mark.spec("D24")
+def test_unknown_names_of_kong_are_one_warning() -> None:
+    environ = {"KONG_PG_HOST": "x", "KONG_EE_DATABASE_PORT": "tcp://1", "KONG_UPSTREAM_TLS_VERIFY": "off"}  # fmt: skip
+    loaded = load(**environ)
+
+    assert loaded.warnings == (
+        "ignored settings: KONG_EE_DATABASE_PORT, KONG_PG_HOST, KONG_UPSTREAM_TLS_VERIFY",
+    )
+    assert loaded.settings.upstream_tls_verify is True
+
+
+@pytest.mark.spec("D24")
+@pytest.mark.parametrize(
+    ("text", "environ", "expected"),
+    [
+        (None, {"OSTIARY_LOGLEVEL": "x"},
+         "OSTIARY_LOGLEVEL: unknown setting, did you mean log_level?"),
+        (None, {"OSTIARY_ZZZ": "x"}, "OSTIARY_ZZZ: unknown setting"),
+        ("proxy_listn = off", {},
+         "setting proxy_listn: unknown setting, did you mean proxy_listen?"),
+    ],
+)  # fmt: skip
+def test_an_unknown_name_of_ours_is_refused_with_the_nearest(
+    text: str | None, environ: dict[str, str], expected: str
+) -> None:
+    assert refused(text, **environ) == expected
+
+
+SEED = {
+    "KONG_PG_HOST": "kong-ee-database",
+    "KONG_CASSANDRA_CONTACT_POINTS": "kong-ee-database",
+    "KONG_PROXY_ACCESS_LOG": "/dev/stdout",
+    "KONG_ADMIN_ACCESS_LOG": "/dev/stdout",
+    "KONG_PROXY_ERROR_LOG": "/dev/stderr",
+    "KONG_ADMIN_ERROR_LOG": "/dev/stderr",
+    "KONG_ADMIN_LISTEN": "0.0.0.0:8001 , 0.0.0.0:8444 ssl",
+    "KONG_PORTAL": "on",
+    "KONG_ENFORCE_RBAC": "off",
+    "KONG_ADMIN_GUI_URL": "http://kong-ee:8002",
+    "KONG_AUDIT_LOG": "on",
+    "KONG_PORTAL_GUI_PROTOCOL": "https",
+    "KONG_PORTAL_GUI_HOST": "kong-ee:8446",
+    "KONG_LICENSE_DATA": "{}",
+}
+
+
+@pytest.mark.spec("gateway#5.2")
+def test_the_variables_of_the_pages_command_are_obeyed_or_named() -> None:
+    loaded = load(**SEED)
+
+    assert loaded.settings.proxy_access_log == "/dev/stdout"
+    assert loaded.settings.admin_access_log == "/dev/stdout"
+    assert loaded.settings.proxy_error_log == "/dev/stderr"
+    assert loaded.settings.admin_error_log == "/dev/stderr"
+    assert loaded.settings.admin_gui_url == "http://kong-ee:8002"
+    assert loaded.settings.admin_listen == (
+        at("0.0.0.0", 8001), at("0.0.0.0", 8444, tls=True)
+    )  # fmt: skip
+    assert loaded.warnings == (
+        (
+            "ignored settings: KONG_AUDIT_LOG, KONG_CASSANDRA_CONTACT_POINTS, "
+            "KONG_ENFORCE_RBAC, KONG_LICENSE_DATA, KONG_PG_HOST, KONG_PORTAL, "
+            "KONG_PORTAL_GUI_HOST, KONG_PORTAL_GUI_PROTOCOL"
+        ),
+    )
+
+
+def test_the_pages_database_is_refused_with_the_way_out() -> None:
+    assert refused(**SEED, KONG_DATABASE="postgres") == (
+        "in 'database': postgres is not supported yet; "
+        "set database = off and declarative_config = FILE"
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("0", 0), ("10", 10), ("8k", 8192), ("8K", 8192), ("2m", 2 * 1024**2), ("1g", 1024**3)],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "name", ["KONG_CLIENT_MAX_BODY_SIZE", "KONG_NGINX_HTTP_CLIENT_MAX_BODY_SIZE"]
+)
+def test_sizes_have_suffixes(name: str, value: str, expected: int) -> None:
+    assert load(**{name: value}).settings.client_max_body_size == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("upstream_tls_verify", "OFF", False),
+        ("userpool", "true", True),
+        ("nginx_worker_processes", "auto", 0),
+        ("nginx_worker_processes", "4", 4),
+        ("trusted_ips", "10.0.0.1/8, ::1 ,", ("10.0.0.0/8", "::1/128")),
+        ("port_maps", "80:8000, 443:8443", ((80, 8000), (443, 8443))),
+    ],
+)
+def test_values_are_read_in_the_forms_of_kong(
+    name: str, value: str, expected: object
+) -> None:
+    found = load(f"{name} = {value}").settings
+
+    assert getattr(found, name) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("userpool", "maybe", "must be on or off"),
+        ("client_max_body_size", "8x", "expected an integer"),
+        ("client_max_body_size", "-1", "Input should be greater than or equal to 0"),
+        ("nginx_worker_processes", "999", "Input should be less than or equal to 256"),
+        ("trusted_ips", "10.0.0.0/8,x", "invalid ip or cidr range: 'x'"),
+        ("port_maps", "80", "must be of form: published:listener, for example 80:8000"),
+        ("port_maps", "80:99999", "must be of form: published:listener, for example 80:8000"),
+        ("log_level", "loud", "must be one of debug, info, notice, warn, error, crit, alert, emerg"),
+        ("smtp_port", "x", "expected an integer"),
+    ],
+)  # fmt: skip
+def test_a_value_that_cannot_be_is_named(name: str, value: str, text: str) -> None:
+    assert refused(f"{name} = {value}") == f"in '{name}': {text}"
+
+
+@pytest.mark.spec("gateway#5.1")
+def test_every_mistake_is_told_at_once() -> None:
+    text = refused("nome = 1\nport_maps = x\nsmtp_port = y", OSTIARY_ODD="1")
+
+    for name in ("nome", "OSTIARY_ODD", "port_maps", "smtp_port"):
+        assert name in text
+    later = refused("database = x\nlog_level = y\nssl_cert = z")
+    for name in ("database", "log_level", "ssl_cert_key"):
+        assert name in later
+
+
+@pytest.mark.spec("D26")
+def test_http2_is_accepted_and_said_once() -> None:
+    loaded = load(
+        KONG_PROXY_LISTEN="0.0.0.0:8443 http2 ssl", KONG_ADMIN_LISTEN="a:1 http2"
+    )
+
+    assert loaded.warnings == ("http2 in a listen setting: HTTP/1.1 is served",)
+
+
+def test_the_mail_password_is_not_shown() -> None:
+    found: Any = load(OSTIARY_SMTP_PASSWORD="hunter2").settings
+
+    assert "hunter2" not in repr(found)
