@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help setup demo test check bench docs fresh packages
+.PHONY: help setup demo test check bench vectors docs fresh packages
 help:
 	@echo "make demo          the walk on this machine, until Ctrl-C   (CHECK=1: drive it in Chromium)"
 	@echo "make test          every test"
@@ -38,6 +38,9 @@ check: $(VENV)/.dev
 
 test: packages $(VENV)/.dev
 	@$(BIN)/python tools/suites.py all
+
+vectors: $(VENV)/.dev
+	@$(BIN)/python tools/vectors.py $(VECTORS)
 
 bench: $(VENV)/.dev
 	@$(BIN)/python bench/run.py

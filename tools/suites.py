@@ -28,11 +28,10 @@ STATIC: dict[str, list[str]] = {
 }
 QUICK = ("unit", "spec", "policy")
 COVERED = ("unit", "spec")
-COVERAGE = f"{sys.executable} -m coverage"
 COVERAGE_STEP = [
     "sh",
     "-c",
-    f"{COVERAGE} combine --quiet && {COVERAGE} report",
+    f"{sys.executable} -m coverage combine --quiet && {sys.executable} -m coverage report",
 ]
 SLOW = ("contract", "proxy", "security", "browser", "interop")
 
@@ -54,10 +53,8 @@ def suites(names: tuple[str, ...], reports: Path) -> list[tuple[str, list[str]]]
             [
                 sys.executable,
                 "-m",
-                "pytest",
-                "-q",
-                f"tests/{n}",
-                f"--junitxml={reports / n}.xml",
+                *(("coverage", "run", "-m") if n in COVERED else ()),
+                *("pytest", "-q", f"tests/{n}", f"--junitxml={reports / n}.xml"),
             ],
         )
         for n in found

@@ -18,7 +18,7 @@ from ostiary.gateway.snapshot import Snapshot
 from ostiary.kit import Catalog, Handler, Services
 from ostiary.model.declarative import DeclarativeInvalid, dump_config
 from ostiary.model.fields import Entity
-from ostiary.model.gateway import Config, Plugin
+from ostiary.model.gateway import Config, Plugin, Route
 from ostiary.model.words import Problem, read_problems
 
 
@@ -89,18 +89,18 @@ def _specificity(row: Plugin) -> int:
 
 
 def _chain(
-    route_id: str | None,
-    service_id: str | None,
+    route: Route,
+    scheme: str,
     rows: tuple[Plugin, ...],
     handlers: Mapping[str, Handler],
     catalog: Catalog,
 ) -> tuple[Handler, ...]:
     chosen: dict[str, Plugin] = {}
     for row in rows:
-        fits = (row.route is None or row.route == route_id) and (
-            row.service is None or row.service == service_id
+        fits = (row.route is None or row.route == route.id) and (
+            row.service is None or row.service == route.service
         )
-        if not fits or not row.enabled:
+        if not fits or not row.enabled or scheme not in row.protocols:
             continue
         best = chosen.get(row.name)
         if best is None or _specificity(row) > _specificity(best):
@@ -135,15 +135,16 @@ def compile_config(config: Config, catalog: Catalog, services: Services) -> Snap
     }
     by_id = {service.id: service for service in config.services}
     entries: list[Entry] = []
-    chains: dict[str, tuple[Handler, ...]] = {}
+    chains: dict[tuple[str, str], tuple[Handler, ...]] = {}
     for route in config.routes:
         service = by_id.get(route.service)
         if service is not None and not service.enabled:
             continue
         entries += build_entries(route, service)
-        chains[route.id or ""] = _chain(
-            route.id, route.service, config.plugins, handlers, catalog
-        )
+        for scheme in ("http", "https"):
+            chains[route.id or "", scheme] = _chain(
+                route, scheme, config.plugins, handlers, catalog
+            )
     return Snapshot(
         router=Router(entries), chains=chains, revision=build_revision(config)
     )

@@ -188,7 +188,8 @@ class _Request:
         if self.match is None:
             return self.answer(self.error(404, "no Route matched with those values"))
         route = self.match.route
-        if self.outside.scheme not in route.protocols:
+        # As in Kong, a route with only `http` takes https too; the reverse is refused.
+        if self.outside.scheme == "http" and "http" not in route.protocols:
             return self._wrong_scheme(route.https_redirect_status_code)
         self.exchange = Exchange(
             head=self.head,
@@ -202,11 +203,9 @@ class _Request:
             error_kind=self.kind,
             body=self.body,
         )
-        return self._run(snapshot.chains[route.id or ""], 0)
+        return self._run(snapshot.chains[route.id or "", self.outside.scheme], 0)
 
     def _wrong_scheme(self, status: int) -> Decision:
-        if self.outside.scheme != "http":
-            return self.answer(self.error(404, "no Route matched with those values"))
         if status == 426:
             fields = ((b"Connection", b"Upgrade"), (b"Upgrade", b"TLS/1.2, HTTP/1.1"))
             return self.answer(self.error(426, "Please use HTTPS protocol", fields))

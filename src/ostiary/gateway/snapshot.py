@@ -11,10 +11,10 @@ from ostiary.kit import Handler
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """`chains` holds, by route id, the handlers of a route in the order they run."""
+    """`chains` holds, by route id and scheme, the handlers of a route in the order they run."""
 
     router: Router
-    chains: Mapping[str, tuple[Handler, ...]] = field(repr=False)
+    chains: Mapping[tuple[str, str], tuple[Handler, ...]] = field(repr=False)
     revision: str
 
 

@@ -18,7 +18,7 @@ from ostiary.adapters.declarative import FileUnusable, load_declarative, parse_y
 from ostiary.adapters.shared import MemoryShared, SocketShared
 from ostiary.adapters.system import SystemClock, SystemEntropy
 from ostiary.admin.app import AdminConfig, create_app
-from ostiary.admin.state import NodeView
+from ostiary.admin.state import NodeView, describe_redirect_uris
 from ostiary.gateway.compile import (
     build_revision,
     compile_config,
@@ -41,6 +41,7 @@ from ostiary.node.role import (
     CONFIG_CHANNEL,
     CONFIG_KEY,
     FOREVER_S,
+    LEVELS,
     READY_CHANNEL,
     Orders,
     build_access_log,
@@ -52,6 +53,7 @@ from ostiary.node.role import (
 from ostiary.node.serving import serve_site
 from ostiary.plugins import BUNDLED, CATALOG
 from ostiary.ports.fetch import FetchFailed, FetchLimits
+from ostiary.settings import Settings
 from ostiary.signin.authenticate import Signin
 from ostiary.signin.values import Toolbox
 
@@ -81,6 +83,15 @@ def _build_checker(orders: Orders) -> Services:
         log=log_line,
     )
     return Services(signin=Signin(tools), log=log_line)
+
+
+def describe_open_admin(settings: Settings) -> tuple[str, ...]:
+    """A warning for every Admin API listener that others than this machine can reach (D25)."""
+    return tuple(
+        f"the Admin API listens on {a.host}:{a.port} without authentication"
+        for a in settings.admin_listen
+        if not (a.host.startswith("127.") or a.host in {"::1", "localhost"})
+    )
 
 
 class Control:
@@ -128,7 +139,18 @@ class Control:
             row: entity.model_dump(mode="json") for row, entity in checked.items()
         }
         self.view.revision = build_revision(config)
-        self.view.warnings = describe_config_warnings(config, CATALOG)
+        self.view.warnings = (
+            *describe_open_admin(self.orders.settings),
+            *describe_config_warnings(config, CATALOG),
+        )
+        for found in describe_redirect_uris(self.view):
+            if found["paths"] and not found["configured"]:
+                _LOG.log(
+                    LEVELS["notice"],
+                    "route %s: register https://<your host>%s as redirect URI at the provider",
+                    found["route"],
+                    found["paths"][0],
+                )
 
     async def apply_text(self, text: str) -> None:
         """As `apply`, from the text of a declarative file."""

@@ -58,6 +58,12 @@ def test_an_instance_that_is_off_leaves_the_place_to_a_wider_one() -> None:
     assert ran(off) == []
 
 
+@pytest.mark.spec("gateway#4.1")
+def test_an_instance_runs_only_for_its_protocols() -> None:
+    assert ran(plugin("plain only", protocols=["http"])) == []
+    assert ran(plugin("both", protocols=["http", "https"])) == ["both"]
+
+
 def test_an_instance_of_another_place_does_not_run() -> None:
     assert ran(plugin("a", route="o"), plugin("b", service="t")) == []
 

@@ -201,13 +201,16 @@ def test_a_trusted_peer_that_took_tls_off_is_believed() -> None:
     )
 
 
+def test_a_route_with_only_http_takes_https_too() -> None:
+    forward(ask(simple(protocols=["http"])))
+
+
 @pytest.mark.spec("gateway#3.6")
 @pytest.mark.parametrize(
     ("row", "asked", "status", "message"),
     [
         ({"paths": ["/a"]}, {}, 404, "no Route matched with those values"),
         ({"service": None}, {}, 503, "no Service found with those values"),
-        ({"protocols": ["http"]}, {}, 404, "no Route matched with those values"),
         ({}, {"target": b"/a\\b"}, 400, "Bad request"),
         ({}, {"target": b"*"}, 400, "Bad request"),
         ({}, {"host": b"a b"}, 400, "Bad request"),
