@@ -27,7 +27,7 @@ $(VENV)/.dev: $(VENV)/.run
 setup: $(VENV)/.run
 
 demo: setup
-	@if [ -n "$(CHECK)" ]; then tools/packages chromium libnss3-tools && $(PIP) --editable '.[check]'; fi
+	@if [ -n "$(CHECK)" ]; then tools/packages chromium libatomic1 libnss3-tools && $(PIP) --editable '.[check]'; fi
 	@$(BIN)/ostiary demo $(if $(CHECK),--check,) $(DEMO_ARGS)
 
 packages:
