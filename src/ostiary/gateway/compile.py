@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from ostiary.gateway.router import Entry, Router, build_entries
 from ostiary.gateway.snapshot import Snapshot
-from ostiary.kit import Catalog, Handler, Services
+from ostiary.kit import Catalog, Handler, KeepsCookies, OwnCookies, Services
 from ostiary.model.declarative import DeclarativeInvalid, dump_config
 from ostiary.model.fields import Entity
 from ostiary.model.gateway import Config, Plugin, Route
@@ -145,6 +145,13 @@ def compile_config(config: Config, catalog: Catalog, services: Services) -> Snap
             chains[route.id or "", scheme] = _chain(
                 route, scheme, config.plugins, handlers, catalog
             )
+    keepers = [h.own_cookies for h in handlers.values() if isinstance(h, KeepsCookies)]
     return Snapshot(
-        router=Router(entries), chains=chains, revision=build_revision(config)
+        router=Router(entries),
+        chains=chains,
+        revision=build_revision(config),
+        own_cookies=OwnCookies(
+            names=frozenset(name for own in keepers for name in own.names),
+            prefixes=tuple({p: None for own in keepers for p in own.prefixes}),
+        ),
     )

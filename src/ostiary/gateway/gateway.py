@@ -131,7 +131,7 @@ class _Request:
 
     __slots__ = (
         "body", "exchange", "gateway", "head", "kind", "match", "outside", "peer", "request_id",
-        "started", "target",
+        "snapshot", "started", "target",
     )  # fmt: skip
 
     def __init__(
@@ -148,6 +148,7 @@ class _Request:
         self.target: RequestTarget
         self.match: Match | None = None
         self.exchange: Exchange
+        self.snapshot: Snapshot
 
     def error(self, status: int, message: str, fields: tuple[Field, ...] = ()) -> Reply:
         return error_reply(
@@ -173,7 +174,7 @@ class _Request:
         self.outside = read_outside(
             self.head.fields, self.peer, gateway.trusted, gateway.options.port_maps
         )
-        snapshot = gateway.snapshot
+        snapshot = self.snapshot = gateway.snapshot
         self.match = snapshot.router.match(
             Query(
                 method=self.head.method,
@@ -279,6 +280,7 @@ class _Request:
     ) -> tuple[Field, ...]:
         assert self.match is not None
         exchange, match = self.exchange, self.match
+        own = self.snapshot.own_cookies
         default = 443 if protocol == "https" else 80
         named = host if port == default else f"{host}:{port}"
         if match.route.preserve_host:
@@ -297,11 +299,11 @@ class _Request:
             if folded == b"via":
                 via.append(value)
                 continue
-            if folded == b"cookie" and exchange.hidden_cookies:
+            if folded == b"cookie" and own.names:
                 left = remove_cookies(
                     value,
-                    names=exchange.hidden_cookies,
-                    prefixes=exchange.hidden_cookie_prefixes,
+                    names=own.names,
+                    prefixes=own.prefixes,
                 )
                 if left:
                     kept.append((name, left))

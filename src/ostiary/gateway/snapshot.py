@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ostiary.gateway.router import Router
-from ostiary.kit import Handler
+from ostiary.kit import Handler, OwnCookies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +16,9 @@ class Snapshot:
     router: Router
     chains: Mapping[tuple[str, str], tuple[Handler, ...]] = field(repr=False)
     revision: str
+    own_cookies: OwnCookies
 
 
-EMPTY = Snapshot(router=Router(()), chains={}, revision="0" * 32)
+EMPTY = Snapshot(
+    router=Router(()), chains={}, revision="0" * 32, own_cookies=OwnCookies()
+)

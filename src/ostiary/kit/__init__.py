@@ -10,7 +10,9 @@ from ostiary.kit.exchange import (
     Body,
     Exchange,
     Handler,
+    KeepsCookies,
     NeedsIo,
+    OwnCookies,
 )
 from ostiary.kit.replies import error_reply, redirect_reply
 from ostiary.model.fields import Entity
@@ -39,8 +41,10 @@ __all__ = [
     "Field",
     "Fields",
     "Handler",
+    "KeepsCookies",
     "NeedsIo",
     "OpenidConnectConfig",
+    "OwnCookies",
     "Party",
     "PluginType",
     "Refused",

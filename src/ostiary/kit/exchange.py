@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from ostiary.http.head import Field, Reply, RequestHead
 from ostiary.http.negotiate import Kind
@@ -54,8 +54,6 @@ class Exchange:
     upstream_fields: list[Field] = field(default_factory=list)
     downstream_fields: list[Field] = field(default_factory=list)
     cleared: set[bytes] = field(default_factory=set)
-    hidden_cookies: set[str] = field(default_factory=set)
-    hidden_cookie_prefixes: tuple[str, ...] = ()
     stripped_query: tuple[str, ...] = ()
     session_id: str | None = None
     subject: str | None = None
@@ -71,6 +69,25 @@ class Exchange:
 
 
 AccessResult = Reply | NeedsIo | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnCookies:
+    """Cookies that are between the browser and the gateway: names, and beginnings of names."""
+
+    names: frozenset[str] = frozenset()
+    prefixes: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class KeepsCookies(Protocol):
+    """
+    A handler with cookies of its own.
+
+    No upstream of any route sees them: whoever holds one could use it here.
+    """
+
+    own_cookies: OwnCookies
 
 
 class Handler(Protocol):

@@ -11,7 +11,15 @@ from ostiary.gateway.compile import compile_config
 from ostiary.gateway.decision import Answer, Decision, Forward, Peer
 from ostiary.gateway.gateway import Gateway, GatewayOptions
 from ostiary.http.head import Fields, Reply, RequestHead, find_all
-from ostiary.kit import AccessResult, Catalog, Entity, Exchange, PluginType, Services
+from ostiary.kit import (
+    AccessResult,
+    Catalog,
+    Entity,
+    Exchange,
+    OwnCookies,
+    PluginType,
+    Services,
+)
 from ostiary.model.declarative import read_declarative
 
 PEER = Peer(ip="203.0.113.9", port=5, local_ip="10.0.0.1", local_port=8443, tls=True)
@@ -35,6 +43,11 @@ class FakePlugin:
     row: str
     act: Act
     ran: list[str]
+    own_cookies: OwnCookies = field(
+        default_factory=lambda: OwnCookies(
+            names=frozenset({"session"}), prefixes=("flow_",)
+        )
+    )
 
     def access(self, exchange: Exchange) -> AccessResult:
         self.ran.append(self.mark)

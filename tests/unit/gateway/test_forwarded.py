@@ -194,14 +194,14 @@ def test_no_spelling_of_a_managed_field_passes(configured: bytes) -> None:
 
 
 @pytest.mark.spec("T-H10")
-def test_our_cookies_are_hidden_and_others_stay() -> None:
-    def act(exchange: Exchange) -> AccessResult:
-        exchange.hidden_cookies.add("session")
-        exchange.hidden_cookie_prefixes += ("flow_",)
-        return None
-
-    gateway = World(act=act).gateway(
-        services=[service()], routes=[route()], plugins=[{"name": "fake"}]
+@pytest.mark.parametrize("where", [{}, {"route": "other"}])
+def test_our_cookies_are_hidden_from_every_upstream_and_others_stay(
+    where: dict[str, str],
+) -> None:
+    gateway = World().gateway(
+        services=[service()],
+        routes=[route(), route(name="other", paths=["/other"])],
+        plugins=[{"name": "fake", **where}],
     )
     sent = ((b"Cookie", b"a=1; session=x; b=2"), (b"cookie", b"flow_1=x"))
 

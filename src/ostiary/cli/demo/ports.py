@@ -42,18 +42,23 @@ def _find_free(taken: set[int]) -> int:
             return port
 
 
-def choose_ports(*, free: bool, say: Callable[[str], None]) -> Ports:
+USUAL = Ports()
+
+
+def choose_ports(
+    *, free: bool, say: Callable[[str], None], usual: Ports = USUAL
+) -> Ports:
     """The demo's ports. A port in use is named, with the one taken instead."""
     chosen: dict[str, int] = {}
     for entry in fields(Ports):
-        usual = getattr(Ports(), entry.name)
-        if not free and _is_free(usual):
-            chosen[entry.name] = usual
+        wanted = getattr(usual, entry.name)
+        if not free and _is_free(wanted):
+            chosen[entry.name] = wanted
             continue
         chosen[entry.name] = _find_free(set(chosen.values()))
         if not free:
             name = entry.name.replace("_", " ")
             say(
-                f"Port {usual} ({name}) is in use by another program; using {chosen[entry.name]}."
+                f"Port {wanted} ({name}) is in use by another program; using {chosen[entry.name]}."
             )
     return Ports(**chosen)

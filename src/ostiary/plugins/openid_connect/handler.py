@@ -16,6 +16,7 @@ from ostiary.kit import (
     ConfirmLogout,
     Exchange,
     OpenidConnectConfig,
+    OwnCookies,
     Refused,
     Reply,
     Respond,
@@ -35,12 +36,25 @@ _CREDENTIALS = (b"authorization", b"access-token", b"x-access-token")
 class OpenidConnect:
     """One configured `openid-connect` plugin."""
 
-    __slots__ = ("_cleared", "_hides", "_log", "_realm", "_signin", "party")
+    __slots__ = (
+        "_cleared",
+        "_hides",
+        "_log",
+        "_realm",
+        "_signin",
+        "own_cookies",
+        "party",
+    )
 
     def __init__(
         self, config: OpenidConnectConfig, row_id: str, services: Services
     ) -> None:
         self.party = compile_party(config, row_id)
+        schemes = (self.party.secure, self.party.plain)
+        self.own_cookies = OwnCookies(
+            names=frozenset(name for s in schemes for name in s.session_chunks),
+            prefixes=tuple(f"{s.flow}{sign}" for s in schemes for sign in "_-"),
+        )
         self._signin = services.signin
         self._log = services.log
         self._realm = urlsplit(config.issuer).hostname or "ostiary"
@@ -69,9 +83,6 @@ class OpenidConnect:
     def _protect(self, exchange: Exchange) -> None:
         """Whatever we may say about the user, the client must not be able to say itself."""
         exchange.clear(self._cleared)
-        names = self.party.names(exchange.scheme)
-        exchange.hidden_cookies.update(names.session_chunks)
-        exchange.hidden_cookie_prefixes += (f"{names.flow}_", f"{names.flow}-")
 
     def _carry_out(self, step: Step, exchange: Exchange) -> Reply | None:
         match step:

@@ -1,0 +1,66 @@
+"""Ports that are taken, and the demo's own certificate authority."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import astuple
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+
+from ostiary.adapters.certificates import read_pair
+from ostiary.cli.demo.ports import Ports, choose_ports
+from ostiary.cli.demo.trust import prepare_trust
+
+
+def test_a_port_in_use_is_named_with_the_one_taken_instead() -> None:
+    usual = choose_ports(free=True, say=lambda _: None)
+    said: list[str] = []
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", usual.proxy_tls))
+        other.listen()
+        chosen = choose_ports(free=False, say=said.append, usual=usual)
+
+    assert chosen.proxy_tls != usual.proxy_tls
+    assert said == [
+        f"Port {usual.proxy_tls} (proxy tls) is in use by another program; "
+        f"using {chosen.proxy_tls}."
+    ]
+    assert chosen.admin == usual.admin
+
+
+def test_free_ports_are_all_different() -> None:
+    ports = astuple(choose_ports(free=True, say=lambda _: None))
+
+    assert len(set(ports)) == len(ports) == len(astuple(Ports()))
+
+
+@pytest.mark.spec("D31")
+def test_the_authority_can_only_speak_for_this_machine(tmp_path: Path) -> None:
+    trust = prepare_trust(tmp_path, host="kong-ee.localhost", domain_prefix="demo")
+    ca, _ = read_pair(trust.ca_file, tmp_path / "ca.key")
+    constraints = ca.extensions.get_extension_for_class(x509.NameConstraints)
+    basic = ca.extensions.get_extension_for_class(x509.BasicConstraints)
+
+    assert constraints.critical
+    assert {str(n.value) for n in constraints.value.permitted_subtrees or ()} == {
+        "localhost", "kong-ee", "127.0.0.0/8", "::1/128",
+    }  # fmt: skip
+    assert (basic.value.ca, basic.value.path_length) == (True, 0)
+    assert (ca.not_valid_after_utc - ca.not_valid_before_utc).days == 90
+    assert (tmp_path / "ca.key").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.spec("D30")
+def test_certificates_are_kept_until_the_names_change(tmp_path: Path) -> None:
+    first = prepare_trust(tmp_path, host="kong-ee.localhost", domain_prefix="demo")
+    before = first.ca_file.read_bytes()
+    prepare_trust(tmp_path, host="kong-ee.localhost", domain_prefix="demo")
+    assert first.ca_file.read_bytes() == before
+    prepare_trust(tmp_path, host="kong-ee", domain_prefix="demo")
+    leaf = x509.load_pem_x509_certificate(first.gateway_cert.read_bytes())
+    names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+
+    assert first.ca_file.read_bytes() != before
+    assert names.get_values_for_type(x509.DNSName) == ["kong-ee", "localhost"]
