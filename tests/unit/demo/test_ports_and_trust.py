@@ -24,8 +24,10 @@ def test_a_port_in_use_is_named_with_the_one_taken_instead() -> None:
 
     assert chosen.proxy_tls != usual.proxy_tls
     assert said == [
-        f"Port {usual.proxy_tls} (proxy tls) is in use by another program; "
-        f"using {chosen.proxy_tls}."
+        (
+            f"Port {usual.proxy_tls} (proxy tls) is in use by another program; "
+            f"using {chosen.proxy_tls}."
+        )
     ]
     assert chosen.admin == usual.admin
 
