@@ -70,7 +70,10 @@ def cpu_seconds(pids: list[int]) -> float:
 
 def children(pid: int) -> list[int]:
     text = subprocess.run(
-        ["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True
+        ["ps", "-o", "pid=", "--ppid", str(pid)],
+        check=True,
+        capture_output=True,
+        text=True,
     )
     return [pid, *(int(p) for p in text.stdout.split())]
 
