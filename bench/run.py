@@ -82,7 +82,7 @@ def tokens(issuer: str, key: PrivateKey, person: int) -> dict[str, str]:
     now = int(time.time())
     base = {
         "iss": issuer, "sub": f"user-{person}", "iat": now, "exp": now + 3600,
-        "cognito:groups": [f"group-{n}" for n in range(12)], "event_id": secrets.token_hex(16),
+        "cognito:groups": [secrets.token_hex(12) for _ in range(16)], "event_id": secrets.token_hex(16),
     }  # fmt: skip
     access = {
         **base,

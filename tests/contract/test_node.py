@@ -275,3 +275,25 @@ async def test_a_provider_that_is_away_is_a_page_that_says_so(tmp_path: Path) ->
         assert seen.status == 500
         assert "The identity provider cannot be reached" in seen.text
         await eventually(lambda: stranger.get(page).status == 302)
+
+
+async def test_a_second_node_in_the_same_folder_is_refused(tmp_path: Path) -> None:
+    async with running_node(tmp_path) as node:
+        assert node.process is not None
+        printed = await asyncio.to_thread(
+            subprocess.run,
+            [
+                *(sys.executable, "-m", "ostiary", "start"),
+                *("--config", str(node.file), "--prefix", str(node.prefix)),
+            ],
+            env={**node.environ(), "KONG_PROXY_LISTEN": "127.0.0.1:0"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+        assert printed.returncode == 1
+        assert (
+            f"is in use by another process (pid {node.process.pid})" in printed.stderr
+        )
+        assert node.status()["problem"] is None

@@ -5,6 +5,10 @@ from __future__ import annotations
 
 def main() -> None:
     """Run `ostiary`."""
-    from ostiary.cli.commands import app
+    try:
+        from ostiary.cli.commands import app
 
-    app()
+        app()
+    except KeyboardInterrupt:
+        # Ctrl-C before there was anything to stop.
+        raise SystemExit(130) from None

@@ -62,6 +62,8 @@ def load_settings(conf: Path | None, overrides: dict[str, object]):  # type: ign
         )
     except OSError as error:
         _fail(f"cannot read {conf}: {error.strerror}")
+    except UnicodeDecodeError:
+        _fail(f"cannot read {conf}: not UTF-8")
     except SettingsInvalid as error:
         _fail(error)
     for warning in loaded.warnings:

@@ -25,8 +25,12 @@ FORWARDED = frozenset(
         b"x-original-forwarded-for", b"x-http-method-override", b"x-kong-request-id",
     }
 )  # fmt: skip
-# Names that proxies and meshes believe without asking: never from a client (T-F2, T-F7).
-_NEVER = (b"x-forwarded-", b"x-envoy-", b"x-ostiary-")
+# Names that proxies and meshes believe without asking, and names that say who somebody is:
+# never from a client, on any route (T-F2, T-F7, T-H3).
+_NEVER = (
+    b"x-forwarded-", b"x-envoy-", b"x-ostiary-", b"x-consumer-", b"x-credential-",
+    b"x-authenticated-", b"x-anonymous-", b"x-userinfo",
+)  # fmt: skip
 
 
 def fold_name(name: bytes) -> bytes:

@@ -21,11 +21,13 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from ostiary.adapters.certificates import make_leaf, write_pair
 from ostiary.adapters.shared.memory import MemoryShared
 from ostiary.adapters.shared.server import SharedServer
 from ostiary.adapters.system import SystemClock
+from ostiary.node.lock import AlreadyRunning, hold_folder
 from ostiary.node.role import READY_CHANNEL
 from ostiary.node.secrets import Secrets, dump_ring, open_secrets
 from ostiary.settings import ListenAddress, Settings
@@ -108,6 +110,7 @@ class Supervisor:
         self._news = asyncio.Event()
         self.node_id = ""
         self._secrets: Secrets
+        self._lock: IO[str] | None = None
         self._server: SharedServer | None = None
         self._socket_path = Path()
 
@@ -128,10 +131,12 @@ class Supervisor:
             SecretsUnsafe: The secrets folder is open to others.
         """
         try:
-            self.prefix.mkdir(parents=True, exist_ok=True)
+            self._lock = hold_folder(self.prefix)
             self._secrets = open_secrets(self.prefix)
             self.node_id = self._read_node_id()
             self._make_certificate()
+        except AlreadyRunning as error:
+            raise CannotStart(str(error)) from error
         except OSError as error:
             raise CannotStart(
                 f"cannot use {error.filename or self.prefix}: {error.strerror}"
@@ -309,6 +314,8 @@ class Supervisor:
         for child in self._children:
             for _, sock in child.sockets:
                 sock.close()
+        if self._lock is not None:
+            self._lock.close()
 
 
 def _join(address: ListenAddress) -> socket.socket:

@@ -11,7 +11,10 @@ from cryptography import x509
 
 from ostiary.adapters.certificates import read_pair
 from ostiary.cli.demo.ports import Ports, choose_ports
+from ostiary.cli.demo.run import DemoOptions, running_demo
 from ostiary.cli.demo.trust import prepare_trust
+from ostiary.node.lock import hold_folder
+from ostiary.node.supervisor import CannotStart
 
 
 def test_a_port_in_use_is_named_with_the_one_taken_instead() -> None:
@@ -66,3 +69,23 @@ def test_certificates_are_kept_until_the_names_change(tmp_path: Path) -> None:
 
     assert first.ca_file.read_bytes() != before
     assert names.get_values_for_type(x509.DNSName) == ["kong-ee", "localhost"]
+
+
+async def test_a_folder_with_a_running_demo_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "trust").mkdir()
+    options = DemoOptions(folder=tmp_path, fresh=True, free_ports=True)
+    with hold_folder(tmp_path), pytest.raises(CannotStart, match="is in use"):
+        async with running_demo(options, lambda _: None):
+            raise AssertionError("it started")
+
+    assert (tmp_path / "trust").exists()
+
+
+async def test_a_folder_that_is_no_demos_is_not_emptied(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    options = DemoOptions(folder=tmp_path, fresh=True, free_ports=True)
+    with pytest.raises(CannotStart, match="was not touched"):
+        async with running_demo(options, lambda _: None):
+            raise AssertionError("it started")
+
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"

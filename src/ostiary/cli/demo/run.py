@@ -32,6 +32,7 @@ from ostiary.cli.demo.sites import (
 )
 from ostiary.cli.demo.trust import Trust, prepare_trust
 from ostiary.cli.demo.values import DemoState
+from ostiary.node.lock import AlreadyRunning, hold_folder
 from ostiary.node.serving import serve_site
 from ostiary.node.supervisor import CannotStart, Supervisor
 from ostiary.settings import Settings, read_settings
@@ -55,12 +56,15 @@ def _say(line: str) -> None:
 
 
 def _forget(folder: Path) -> None:
-    """Remove an earlier demo's folder, and nothing else that may have that name."""
-    if not folder.exists():
-        return
-    if not (folder / "trust").exists() and any(folder.iterdir()):
+    """Remove what an earlier demo left, and nothing else that may be in such a folder."""
+    left = [path for path in folder.iterdir() if path.name != ".lock"]
+    if left and not (folder / "trust").exists():
         raise CannotStart(f"{folder} is not a demo's folder; it was not touched")
-    shutil.rmtree(folder)
+    for path in left:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def _read_known(folder: Path) -> dict[str, str]:
@@ -177,21 +181,26 @@ async def running_demo(
         CannotStart: A port, a folder or a process cannot be had.
         StepFailed: A step of the page did not work.
     """
-    if options.fresh:
-        _forget(options.folder)
-    ports = choose_ports(free=options.free_ports, say=say)
-    trust = prepare_trust(
-        options.folder / "trust", host=options.host, domain_prefix=steps.DOMAIN
-    )
-    known = _read_known(options.folder)
-    site = build_site(options, ports)
-    file = options.folder / "kong.yml"
-    if not file.exists():
-        steps.write_declarative(file, site, None)
-    supervisor = Supervisor(
-        build_settings(options, ports, trust), roles=("control", "worker", "userpool")
-    )
     async with AsyncExitStack() as stack:
+        try:
+            stack.enter_context(hold_folder(options.folder))
+        except AlreadyRunning as error:
+            raise CannotStart(str(error)) from error
+        if options.fresh:
+            _forget(options.folder)
+        ports = choose_ports(free=options.free_ports, say=say)
+        trust = prepare_trust(
+            options.folder / "trust", host=options.host, domain_prefix=steps.DOMAIN
+        )
+        known = _read_known(options.folder)
+        site = build_site(options, ports)
+        file = options.folder / "kong.yml"
+        if not file.exists():
+            steps.write_declarative(file, site, None)
+        supervisor = Supervisor(
+            build_settings(options, ports, trust),
+            roles=("control", "worker", "userpool"),
+        )
         landing_url = f"http://127.0.0.1:{ports.landing}"
         mailbox = Mailbox()
         smtp = await serve_smtp(mailbox, port=ports.smtp)
