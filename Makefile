@@ -4,11 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help setup demo test check bench vectors docs fresh packages
+.PHONY: help setup demo test check bench interop vectors docs fresh packages
 help:
 	@echo "make demo          the walk on this machine, until Ctrl-C   (CHECK=1: drive it in Chromium)"
 	@echo "make test          every test"
 	@echo "make check         the quick half: format, lint, types, layers, unit and spec tests"
+	@echo "make interop       with a certified provider and a certified client"
 	@echo "make bench         CPU per request beside nginx, on this machine"
 	@echo "make fresh         both README commands in a bare Debian chroot (needs root)"
 	@echo "make docs          regenerate docs/reference"
@@ -37,7 +38,12 @@ check: $(VENV)/.dev
 	@$(BIN)/python tools/suites.py check
 
 test: packages $(VENV)/.dev
+	@$(BIN)/python tests/interop/install.py
 	@$(BIN)/python tools/suites.py all
+
+interop: $(VENV)/.dev
+	@$(BIN)/python tests/interop/install.py
+	@$(BIN)/python -m pytest -q tests/interop
 
 vectors: $(VENV)/.dev
 	@$(BIN)/python tools/vectors.py $(VECTORS)

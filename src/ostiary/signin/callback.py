@@ -16,7 +16,7 @@ from ostiary.http.cookies import build_delete_cookie, build_set_cookie, parse_co
 from ostiary.http.forms import add_query, build_form
 from ostiary.http.head import Field, find_all
 from ostiary.jose.errors import JoseError
-from ostiary.oidc.errors import CallbackRefused, OidcError
+from ostiary.oidc.errors import CallbackRefused, OidcError, ProviderError
 from ostiary.oidc.rp.authorization import AuthorizationResponse, check_response
 from ostiary.sessions.cookie import SessionTooLarge
 from ostiary.signin import refusals
@@ -47,6 +47,10 @@ from ostiary.signin.values import (
     Toolbox,
 )
 
+# What a person, not a fault, makes a provider answer; anybody could fill the log with it.
+_DECLINED = frozenset(
+    {"access_denied", "login_required", "interaction_required", "consent_required"}
+)
 _RESPONSE_ARGUMENTS = ("code", "state", "iss", "session_state")
 
 
@@ -215,7 +219,9 @@ class Callback:
                 fields=back.fields,
             )
         except (OidcError, JoseError) as error:
-            self._tools.log("error", f"the sign-in failed: {error.detail}")
+            declined = isinstance(error, ProviderError) and error.error in _DECLINED
+            level = "info" if declined else "error"
+            self._tools.log(level, f"the sign-in failed: {error.detail}")
             refused = refusals.unauthorized(
                 back.party,
                 back.party.client(back.flow.client),

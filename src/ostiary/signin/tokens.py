@@ -196,7 +196,7 @@ class TokenClient:
             return Granted(
                 tokens=self._with_expiry(merged, verified), id_claims=verified.claims
             )
-        return Granted(tokens=merged, id_claims=claims)
+        return Granted(tokens=self._with_expiry(merged, None), id_claims=claims)
 
     async def revoke(
         self, party: Party, provider: Provider, client: Client, *, token: str, hint: str
@@ -273,8 +273,13 @@ class TokenClient:
         )  # fmt: skip
 
     @staticmethod
-    def _with_expiry(tokens: TokenSet, verified: VerifiedToken) -> TokenSet:
-        if tokens.expires_at is not None:
-            return tokens
-        expires = read_time(read_claims(tokens.access_token), "exp")
-        return replace(tokens, expires_at=expires or verified.expires_at)
+    def _with_expiry(tokens: TokenSet, verified: VerifiedToken | None) -> TokenSet:
+        """The earliest end that anybody told: `expires_in`, the access token's own `exp`."""
+        try:
+            own = read_time(read_claims(tokens.access_token), "exp")
+        except TokenRefused:
+            own = None
+        ends = [end for end in (tokens.expires_at, own) if end is not None]
+        if not ends and verified is not None and verified.expires_at is not None:
+            ends = [verified.expires_at]
+        return replace(tokens, expires_at=min(ends, default=None))

@@ -296,3 +296,27 @@ async def test_a_shared_secret_does_not_mix_clients() -> None:
     browser = await signed_in(world, party)
 
     assert isinstance(await browser.visit(other), SendAway)
+
+
+async def test_of_two_ends_the_earlier_counts() -> None:
+    world, party = World(), build_party(**LASTING)
+    world.provider.access_edits = {"exp": int(world.clock.now()) + 100}
+    browser = await signed_in(world, party)
+    world.clock.move(99)
+    allowed(await browser.visit(party))
+    assert world.provider.refreshes == 0
+    world.provider.access_edits = {}
+    world.clock.move(1)
+    allowed(await browser.visit(party))
+
+    assert world.provider.refreshes == 1
+
+
+async def test_a_person_who_declines_does_not_fill_the_error_log() -> None:
+    world, party = World(), build_party()
+    browser = world.browser()
+    location = await browser.start(party)
+    state = location.partition("state=")[2].partition("&")[0]
+    await browser.ask(party, f"{ORIGIN}/cognito?error=access_denied&state={state}")
+
+    assert [line for line in world.log.lines if line.startswith("error")] == []

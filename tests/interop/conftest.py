@@ -1,0 +1,52 @@
+"""One node, one certified provider and one signed-up person of the pool for the whole session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from anyio.from_thread import start_blocking_portal
+
+from tests.interop.install import MISSING, is_installed
+from tests.interop.stage import (
+    AWKWARD_SECRET,
+    PLAIN_SECRET,
+    Stage,
+    Visitor,
+    running_provider,
+    start_with_both,
+)
+from tests.support.node import running_node
+
+EMAIL = "ada@example.com"
+
+
+@pytest.fixture(scope="session")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    if not is_installed():
+        pytest.fail(MISSING, pytrace=False)
+    context = running_node(tmp_path_factory.mktemp("interop"))
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(context) as node,
+        running_provider(node) as provider,
+    ):
+        made, pool = start_with_both(node, provider)
+        yield Stage(node=node, provider=provider, made=made, pool=pool)
+        pool.close()
+        logs = node.logs()
+        assert "Traceback" not in logs
+        assert [s for s in (AWKWARD_SECRET, PLAIN_SECRET) if s in logs] == []
+
+
+@pytest.fixture
+def visitor(stage: Stage) -> Visitor:
+    return stage.visitor()
+
+
+@pytest.fixture(scope="session")
+def member(stage: Stage) -> str:
+    """The address of somebody who has an account in the pool."""
+    page = stage.visitor().sign_up(stage.node, stage.page("members"), EMAIL)
+    assert page.status == 200
+    return EMAIL
