@@ -9,6 +9,7 @@ from tests.support.browser import ORIGIN, Browser, World
 
 PAGE = f"{ORIGIN}/cognito/page"
 LASTING: dict[str, Any] = {"session_idling_timeout": 0, "session_rolling_timeout": 0}
+XHR = ((b"X-Requested-With", b"XMLHttpRequest"),)
 LOGOUT: dict[str, Any] = {"logout_query_arg": "logout", "logout_methods": ["GET"]}
 
 

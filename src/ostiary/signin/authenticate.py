@@ -269,6 +269,8 @@ class Signin:
         """The first bearer token in the places the configuration names."""
         if "bearer" not in party.methods:
             return None
+        if len(find_all(request.fields, b"authorization")) > 1:
+            return None  # two answers to "who are you" are none (T-H8)
         places = party.config.bearer_token_param_type or ()
         if "header" in places:
             token = parse_bearer(find(request.fields, b"authorization"))

@@ -15,7 +15,7 @@ from tests.support.browser import (
     build_party,
     refused,
 )
-from tests.support.parties import PAGE, bearer, signed_in
+from tests.support.parties import PAGE, XHR, bearer, signed_in
 from tests.support.provider import OTHER_KEY
 
 
@@ -175,3 +175,12 @@ async def test_a_token_with_the_client_as_audience_must_look_like_an_access_toke
     )
     scoped = world.provider.access_token(**{**plain, "scope": "openid"})
     allowed(await world.browser().visit(party, fields=bearer(scoped)))
+
+
+@pytest.mark.spec("T-H8")
+async def test_two_authorization_fields_are_no_credentials() -> None:
+    world, party = World(), build_party()
+    good = bearer(world.provider.access_token())
+    step = refused(await world.browser().visit(party, fields=(*good, *good, *XHR)))
+
+    assert step.status == 401

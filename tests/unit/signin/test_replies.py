@@ -10,11 +10,10 @@ import pytest
 
 from ostiary.signin.values import Refused, Respond, SendAway
 from tests.support.browser import ORIGIN, World, allowed, build_party, refused
-from tests.support.parties import LASTING, LOGOUT, PAGE, bearer, signed_in
+from tests.support.parties import LASTING, LOGOUT, PAGE, XHR, bearer, signed_in
 from tests.support.provider import ISSUER
 
 ELSEWHERE = "https://app.example/sorry"
-XHR = ((b"X-Requested-With", b"XMLHttpRequest"),)
 
 
 @pytest.mark.spec("oidc-plugin#18.1")
