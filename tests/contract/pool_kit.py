@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from starlette.applications import Starlette
 from starlette.types import ASGIApp
 from starlette.types import Message as AsgiMessage
 
@@ -181,13 +182,17 @@ class Browser:
 
 @dataclass
 class PoolSite:
-    app: ASGIApp
+    app: Starlette
     clock: FakeClock
     mailer: FakeMailer
     config: UserPoolConfig
 
     def browser(self, **changes: Any) -> Browser:
         return Browser(self.app, **changes)
+
+    async def settle(self) -> None:
+        """Let what answers did not wait for be done, such as mails."""
+        await self.app.state.errands.wait()
 
     async def call(self, operation: str, **members: Any) -> Any:
         answer = await self.call_raw(operation, members)
@@ -227,7 +232,9 @@ async def open_site(folder: Path, *, strict: bool = False) -> AsyncIterator[Pool
             domain_port=9443,
             strict=strict,
         )
-        yield PoolSite(create_app(config), clock, mailer, config)
+        opened = PoolSite(create_app(config), clock, mailer, config)
+        yield opened
+        await opened.settle()
 
 
 CALLBACK = "https://kong-ee.localhost:8443/cognito"

@@ -432,7 +432,7 @@ async def test_a_pool_of_another_region_is_not_seen(site: PoolSite, demo: Demo) 
     assert answer.json()["__type"] == "ResourceNotFoundException"
 
 
-async def test_browsers_of_any_origin_may_call(site: PoolSite) -> None:
+async def test_browsers_of_any_origin_may_ask_to_call(site: PoolSite) -> None:
     answer = await site.browser(host="cognito-idp.localhost").request(
         "OPTIONS",
         "/",

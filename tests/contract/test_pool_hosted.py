@@ -146,18 +146,6 @@ async def test_a_scanner_s_head_request_changes_nothing(demo: Demo, path: str) -
     assert "cognito" in demo.browser.cookies
 
 
-async def test_a_second_press_of_the_button_still_ends_at_the_client(
-    site: PoolSite, demo: Demo
-) -> None:
-    page = await demo.sign_up()
-    cookies = dict(demo.browser.cookies)
-    await demo.browser.submit(page, {"code": site.mailer.last_code()})
-    demo.browser.cookies = cookies
-    again = await demo.browser.submit(page, {"code": site.mailer.last_code()})
-
-    assert again.location.startswith(CALLBACK)
-
-
 async def test_the_link_of_a_mail_confirms_and_signs_nobody_in(
     site: PoolSite, demo: Demo
 ) -> None:

@@ -22,11 +22,13 @@ MESSAGE = Message(
 class Inbox:
     def __init__(self) -> None:
         self.mails: list[bytes] = []
+        self.envelopes: list[tuple[str | None, list[str]]] = []
         self.answer = "250 OK"
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Envelope) -> str:  # noqa: N802 - the library calls it
         assert isinstance(envelope.content, bytes)
         self.mails.append(envelope.content)
+        self.envelopes.append((envelope.mail_from, envelope.rcpt_tos))
         return self.answer
 
 
@@ -51,6 +53,9 @@ async def test_a_mail_arrives_as_it_was_written(inbox: tuple[Inbox, int]) -> Non
     assert mail["From"] == "no-reply@verificationemail.com"
     assert mail["Subject"] == "Your verification code"
     assert "It is 123456." in mail.get_content()
+    assert handler.envelopes == [
+        ("no-reply@verificationemail.com", ["ada@example.org"])
+    ]
 
 
 async def test_a_refused_mail_is_unavailable_and_tells_no_address(
@@ -77,3 +82,35 @@ async def test_a_subject_cannot_add_header_fields(inbox: tuple[Inbox, int]) -> N
         await SmtpMailer(host="127.0.0.1", port=port).send(bad)
 
     assert handler.mails == []
+
+
+@pytest.mark.parametrize(
+    "recipient",
+    [
+        "=?utf-8?q?evil=40evil=2Eexample=2C?=@example.org",
+        "a@b.example, c@d.example",
+        '"a@b.example"@example.org',
+        "Ada <a@b.example>",
+        "\u00e4@example.org",
+        "a\r\nBcc: d@e.example",
+        "nobody",
+        "",
+    ],
+)
+async def test_a_recipient_that_reads_in_two_ways_gets_nothing(
+    inbox: tuple[Inbox, int], recipient: str
+) -> None:
+    handler, port = inbox
+    bad = Message(recipient=recipient, subject="x", text="t")
+    with pytest.raises(MailUnavailable):
+        await SmtpMailer(host="127.0.0.1", port=port).send(bad)
+
+    assert handler.envelopes == []
+
+
+async def test_a_sender_may_have_a_name(inbox: tuple[Inbox, int]) -> None:
+    handler, port = inbox
+    mailer = SmtpMailer(host="127.0.0.1", port=port, sender="Pool <pool@example.org>")
+    await mailer.send(MESSAGE)
+
+    assert handler.envelopes == [("pool@example.org", ["ada@example.org"])]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from email.errors import MessageError
+from email.headerregistry import Address, AddressHeader
 from email.message import EmailMessage
 
 import aiosmtplib
 
 from ostiary.ports.mail import MailUnavailable, Message
+
+_PLAIN = re.compile(r'(?!.*=\?)[^\s"(),:;<>@\[\\\]]+@[A-Za-z0-9.-]+')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +34,12 @@ class SmtpMailer:
 
     async def send(self, message: Message) -> None:
         try:
+            mail = _build_mail(self.sender, message)
             await aiosmtplib.send(
-                _build_mail(self.sender, message),
+                mail,
+                # Said outright: nobody reads the header again to find out who gets it.
+                sender=_only_address(mail, "From"),
+                recipients=[message.recipient],
                 hostname=self.host,
                 port=self.port,
                 username=self.username,
@@ -39,7 +48,12 @@ class SmtpMailer:
                 use_tls=self.use_tls,
                 timeout=self.timeout_s,
             )
-        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+        except (
+            aiosmtplib.SMTPException,
+            MessageError,
+            OSError,
+            ValueError,
+        ) as error:
             # Only the kind: the server's answer can repeat the address.
             raise MailUnavailable(f"SMTP failed: {type(error).__name__}") from error
 
@@ -48,7 +62,18 @@ def _build_mail(sender: str, message: Message) -> EmailMessage:
     # The library refuses line ends in header fields with a ValueError.
     mail = EmailMessage()
     mail["From"] = sender
-    mail["To"] = message.recipient
+    if _PLAIN.fullmatch(message.recipient) is None:
+        raise ValueError("the recipient is not a plain address")
+    mail["To"] = Address(addr_spec=message.recipient)
+    if _only_address(mail, "To") != message.recipient:
+        raise ValueError("the recipient can be read as another address")
     mail["Subject"] = message.subject
     mail.set_content(message.text)
     return mail
+
+
+def _only_address(mail: EmailMessage, name: str) -> str:
+    header = mail[name]
+    if not isinstance(header, AddressHeader) or len(header.addresses) != 1:
+        raise ValueError(f"{name} is not one address")
+    return header.addresses[0].addr_spec

@@ -9,7 +9,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    field_validator,
+)
 
 STANDARD_ATTRIBUTES: Final = (
     "sub",
@@ -43,8 +50,9 @@ STANDARD_SCOPES: Final = (
 )
 
 Name = Annotated[
-    str, Field(min_length=1, max_length=128, pattern=r"^[\w\s+=,.@-]+$", strict=True)
+    str, Field(min_length=1, max_length=128, pattern=r"^[\w +=,.@-]+$", strict=True)
 ]
+Line = Annotated[str, Field(pattern=r"^[^\x00-\x1F\x7F]*$", strict=True)]
 Text = Annotated[str, Field(strict=True)]
 Uri = Annotated[
     str, Field(min_length=1, max_length=1024, pattern=r"^\S+$", strict=True)
@@ -145,7 +153,7 @@ class InviteMessageTemplateType(Wire):
 
     SMSMessage: Text | None = None
     EmailMessage: Text | None = None
-    EmailSubject: Text | None = None
+    EmailSubject: Line | None = None
 
 
 class AdminCreateUserConfigType(Wire):
@@ -181,7 +189,7 @@ class EmailConfigurationType(Wire):
     """The sender. Mails leave through the node's mailer whatever stands here."""
 
     EmailSendingAccount: Literal["COGNITO_DEFAULT"] = "COGNITO_DEFAULT"
-    ReplyToEmailAddress: Text | None = None
+    ReplyToEmailAddress: Line | None = None
 
 
 class VerificationMessageTemplateType(Wire):
@@ -191,6 +199,10 @@ class VerificationMessageTemplateType(Wire):
     EmailMessage: MailText | None = None
     EmailSubject: MailSubject | None = None
     DefaultEmailOption: Literal["CONFIRM_WITH_CODE"] = "CONFIRM_WITH_CODE"
+
+
+def _each_once(values: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    return None if values is None else tuple(dict.fromkeys(values))
 
 
 class PoolUpdate(Wire):
@@ -213,6 +225,8 @@ class PoolUpdate(Wire):
     AccountRecoverySetting: AccountRecoverySettingType | None = None
     UserPoolTier: Literal["LITE", "ESSENTIALS", "PLUS"] = "ESSENTIALS"
 
+    _once = field_validator("AutoVerifiedAttributes")(_each_once)
+
 
 class PoolSettings(PoolUpdate):
     """A pool's settings: the replaceable ones and those fixed at creation."""
@@ -220,6 +234,8 @@ class PoolSettings(PoolUpdate):
     UsernameAttributes: tuple[Literal["email"], ...] | None = None
     UsernameConfiguration: UsernameConfigurationType | None = None
     Schema: Annotated[tuple[SchemaAttribute, ...], Field(max_length=50)] = ()
+
+    _names_once = field_validator("UsernameAttributes")(_each_once)
 
     @property
     def has_email_names(self) -> bool:
@@ -303,6 +319,17 @@ class ClientSettings(Wire):
     EnableTokenRevocation: StrictBool = True
     EnablePropagateAdditionalUserContextData: StrictBool = False
     AuthSessionValidity: Annotated[StrictInt, Field(ge=3, le=15)] = 3
+
+    _once = field_validator(
+        "ReadAttributes",
+        "WriteAttributes",
+        "ExplicitAuthFlows",
+        "SupportedIdentityProviders",
+        "CallbackURLs",
+        "LogoutURLs",
+        "AllowedOAuthFlows",
+        "AllowedOAuthScopes",
+    )(_each_once)
 
     @property
     def access_token_s(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 from pathlib import Path
@@ -24,6 +25,7 @@ from ostiary.settings import Settings
 from ostiary.userpool.app import create_app
 from ostiary.userpool.config import UserPoolConfig
 
+ERRANDS_WITHIN_S = 5.0
 _LOG = logging.getLogger("ostiary.userpool")
 
 
@@ -87,6 +89,10 @@ async def run(orders: Orders) -> None:
             await shared.publish(READY_CHANNEL, b"userpool 0")
             await wait_for_end()
             await shared.close()
+        # Mail that was promised on a page is handed over before the store closes.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ERRANDS_WITHIN_S):
+                await app.state.errands.wait()
 
 
 def main() -> None:

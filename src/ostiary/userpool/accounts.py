@@ -29,7 +29,14 @@ from ostiary.userpool.codes import Verdict
 from ostiary.userpool.identifiers import new_code, new_sub
 from ostiary.userpool.services import Services
 
-_EMAIL: Final = re.compile(r"[^@\s,;:<>()\[\]\\\"]{1,64}@[A-Za-z0-9.-]{1,255}")
+# RFC 5321 §4.1.2 without quoted strings, address literals and names without a dot: an
+# address that two parsers could read as two different ones is nobody's.
+_ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_EMAIL: Final = re.compile(
+    rf"(?=[^@]{{1,64}}@.{{1,253}}\Z)(?!.*=\?){_ATOM}(?:\.{_ATOM})*"
+    rf"@(?:localhost|{_LABEL}(?:\.{_LABEL})+)"
+)
 _MAX_ATTRIBUTE: Final = 2048
 
 
@@ -58,6 +65,11 @@ async def _make_record(
         )
 
 
+def is_mail_address(text: str) -> bool:
+    """Tell whether mail may be sent to this address: plain, and read alike by everyone."""
+    return _EMAIL.fullmatch(text) is not None
+
+
 def check_sign_up(
     pool: Pool, *, name: str, password: str, attributes: Mapping[str, str]
 ) -> None:
@@ -83,7 +95,7 @@ def check_sign_up(
             field=missing[0],
         )
     email = attributes.get("email")
-    if email is not None and _EMAIL.fullmatch(email) is None:
+    if email is not None and not is_mail_address(email):
         raise AccountError(
             "InvalidParameterException", messages.EMAIL_WRONG, field="email"
         )
@@ -166,16 +178,19 @@ async def sign_in(
     Raises:
         AccountError: They are not, the user is locked out or disabled, or must reset.
     """
-    user = await find_user(services, pool, name)
+    user, now, allowed = await find_user(services, pool, name), services.now(), True
     if user is not None:
-        now = services.now()
         allowed = await services.config.store.update_attempts(
             pool_id=pool.id,
             username=user.username,
             rule=lambda attempts: lockout.begin_attempt(attempts, now=now),
         )
-        if not allowed:
-            raise AccountError("NotAuthorizedException", messages.SIGN_IN_LOCKED)
+    elif hides_existence:
+        allowed = services.strangers.begin_attempt(
+            pool_id=pool.id, login_key=pool.settings.login_key(name), now=now
+        )
+    if not allowed:
+        raise AccountError("NotAuthorizedException", messages.SIGN_IN_LOCKED)
     async with services.hashing:
         right = await asyncio.to_thread(
             passwords.is_right,

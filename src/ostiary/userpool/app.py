@@ -126,7 +126,11 @@ def _routes(services: Services) -> list[Route]:
 
 
 def create_app(config: UserPoolConfig) -> Starlette:
-    """The site of all user pools in a store."""
+    """
+    The site of all user pools in a store.
+
+    Its `state.errands` are to be waited for before the store is closed.
+    """
     services = build_services(config)
 
     def failed(status: int, title: str, message: str) -> Response:
@@ -165,7 +169,7 @@ def create_app(config: UserPoolConfig) -> Starlette:
     async def broken(_request: Request, _error: Exception) -> Response:
         return failed(500, "Something went wrong", "Please try again.")
 
-    return Starlette(
+    app = Starlette(
         routes=_routes(services),
         middleware=[
             Middleware(DomainRouting, suffix=config.domain_suffix),
@@ -179,3 +183,5 @@ def create_app(config: UserPoolConfig) -> Starlette:
             500: broken,
         },
     )
+    app.state.errands = services.errands
+    return app

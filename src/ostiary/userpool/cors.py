@@ -1,7 +1,8 @@
 """
 Cross-origin access for browser SDKs, on the endpoints that carry no cookies.
 
-Hosted pages are not among them: another site's script may never read a form's token.
+Hosted pages are not among them: another site's script may never read a form's token. At `/`
+only operations without a signature answer such a script (decision 0011).
 
 Spec: Fetch §3.2.
 """

@@ -54,6 +54,8 @@ USERINFO_BAD_TOKEN: Final = "Access token is expired, disabled, or deleted, or t
 USERINFO_NO_OPENID: Final = "Access token does not contain openid scope"
 
 AUTH_MISSING: Final = "Missing Authentication Token"
+BROWSER_CALL: Final = "Web pages may not call operations that need a signature."
+HOST_FOREIGN: Final = "This host name is not served here."
 OPERATION_UNKNOWN: Final = "The operation {} is not known."
 OPERATION_LATER: Final = "The operation {} is not available yet."
 NOT_YET: Final = "{} is not supported yet."
@@ -79,6 +81,7 @@ AUTH_FLOWS_MIXED: Final = (
 DEFAULT_REDIRECT: Final = (
     "Invalid DefaultRedirectURI. It should be part of CallbackURLs."
 )
+TOKEN_VALIDITY: Final = "Invalid range for token validity."  # noqa: S105 - a text
 REFRESH_SHORTER: Final = (
     "Refresh token validity must not be shorter than that of access and ID tokens."
 )

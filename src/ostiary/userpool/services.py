@@ -9,7 +9,9 @@ from typing import Final
 from ostiary.model.pool import Pool, PoolClient
 from ostiary.oidc.op.client import Client
 from ostiary.userpool.config import UserPoolConfig
+from ostiary.userpool.errands import Errands
 from ostiary.userpool.keys import KeyRing, Vault
+from ostiary.userpool.strangers import Strangers
 
 # A hash takes 46 MiB; more at once would starve the machine, not the guesser.
 _HASHES_AT_ONCE: Final = 4
@@ -25,6 +27,9 @@ class Services:
     hashing: asyncio.Semaphore = field(
         default_factory=lambda: asyncio.Semaphore(_HASHES_AT_ONCE), repr=False
     )
+
+    errands: Errands = field(default_factory=Errands, repr=False)
+    strangers: Strangers = field(default_factory=Strangers, repr=False)
 
     def now(self) -> float:
         return self.config.clock.now()

@@ -7,15 +7,33 @@ Spec: RFC 6749 §3.1.2, RFC 8252 §7, RFC 9700 §2.1.
 from __future__ import annotations
 
 import hmac
+import re
 from dataclasses import dataclass, field
+from ipaddress import AddressValueError, IPv6Address
 from typing import Final
 from urllib.parse import urlsplit
 
 LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 # A browser would run or render these in place instead of handing them to the client.
 _UNSAFE_SCHEMES: Final = frozenset(
-    {"javascript", "data", "vbscript", "file", "blob", "about", "ws", "wss"}
+    {
+        "javascript",
+        "data",
+        "vbscript",
+        "file",
+        "feed",
+        "view-source",
+        "intent",
+        "filesystem",
+        "blob",
+        "about",
+        "ws",
+        "wss",
+    }
 )
+# Nothing here can end a policy's source, or widen it as `*` would.
+_AUTHORITY: Final = re.compile(r"(?:[A-Za-z0-9.-]+|\[([0-9A-Fa-f:.]+)\])(?::[0-9]+)?")
+_SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,13 +62,26 @@ def is_registrable_uri(uri: str) -> bool:
         _ = parts.port
     except ValueError:
         return False
-    if not parts.scheme or parts.scheme in _UNSAFE_SCHEMES or "#" in uri:
-        return False
-    if any(c.isspace() or ord(c) < 0x20 for c in uri):
+    if "#" in uri or re.search(r"[^\x21-\x7e]", uri):
         return False
     if parts.scheme in {"http", "https"}:
-        return bool(parts.hostname) and "@" not in parts.netloc
-    return True
+        return _is_authority(parts.netloc) and bool(parts.hostname)
+    # An app's scheme is followed by a slash; `javascript:` and its like need none.
+    return _is_app_scheme(parts.scheme) and uri[len(parts.scheme) + 1 :].startswith("/")
+
+
+def _is_authority(text: str) -> bool:
+    found = _AUTHORITY.fullmatch(text)
+    if found is None:
+        return False
+    try:
+        return found[1] is None or bool(IPv6Address(found[1]).packed)
+    except AddressValueError:
+        return False
+
+
+def _is_app_scheme(scheme: str) -> bool:
+    return _SCHEME.fullmatch(scheme) is not None and scheme not in _UNSAFE_SCHEMES
 
 
 def is_same_secret(given: str, kept: str) -> bool:
@@ -59,8 +90,15 @@ def is_same_secret(given: str, kept: str) -> bool:
 
 
 def origin_of(uri: str) -> str | None:
-    """Scheme and authority of an http(s) URI, the scheme alone of others; for policies."""
+    """
+    Scheme and authority of an http(s) URI, the scheme alone of others; for policies.
+
+    None for what cannot be registered, which may be in a store from earlier: a policy never
+    holds foreign text.
+    """
+    if not is_registrable_uri(uri):
+        return None
     parts = urlsplit(uri)
     if parts.scheme in {"http", "https"}:
         return f"{parts.scheme}://{parts.netloc}"
-    return f"{parts.scheme}:" if parts.scheme else None
+    return f"{parts.scheme}:"

@@ -24,6 +24,7 @@ from ostiary.userpool.services import client_secret, client_secret_purpose
 
 Shape = dict[str, Any]  # Any: JSON
 _USUAL_PAGE: Final = 60
+_DAY_S: Final = 86400
 
 
 def _check_uris(settings: ClientSettings) -> None:
@@ -68,6 +69,17 @@ def _check_attributes(pool: Pool, settings: ClientSettings) -> None:
             raise invalid(messages.WRITE_ATTRIBUTES)
 
 
+def _check_lifetimes(settings: ClientSettings) -> None:
+    short_lived = (settings.access_token_s, settings.id_token_s)
+    refresh_s = settings.refresh_token_s
+    if not all(300 <= s <= _DAY_S for s in short_lived):
+        raise invalid(messages.TOKEN_VALIDITY)
+    if not 3600 <= refresh_s <= 3650 * _DAY_S:
+        raise invalid(messages.TOKEN_VALIDITY)
+    if refresh_s < max(short_lived):
+        raise invalid(messages.REFRESH_SHORTER)
+
+
 def check_client(pool: Pool, settings: ClientSettings, *, has_secret: bool) -> None:
     """
     What the model cannot say of a client's settings.
@@ -82,9 +94,7 @@ def check_client(pool: Pool, settings: ClientSettings, *, has_secret: bool) -> N
     for provider in settings.SupportedIdentityProviders or ():
         if provider != "COGNITO":
             raise invalid(messages.PROVIDER_MISSING.format(provider, pool.id))
-    shortest = max(settings.access_token_s, settings.id_token_s)
-    if settings.refresh_token_s < shortest:
-        raise invalid(messages.REFRESH_SHORTER)
+    _check_lifetimes(settings)
     _check_uris(settings)
     _check_flows(settings, has_secret=has_secret)
     _check_attributes(pool, settings)

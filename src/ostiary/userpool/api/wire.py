@@ -20,7 +20,7 @@ from ostiary.model.pool_settings import Wire
 from ostiary.ports.pool_store import StoreError
 from ostiary.userpool import messages
 from ostiary.userpool.api import clients, inputs, pools, users
-from ostiary.userpool.api.caller import Call, read_region
+from ostiary.userpool.api.caller import Call, check_host, read_region, refuse_web_pages
 from ostiary.userpool.api.catalogue import ALL_OPERATIONS
 from ostiary.userpool.api.errors import ApiError, read_violations
 from ostiary.userpool.identifiers import new_uuid
@@ -36,10 +36,15 @@ Shape = dict[str, Any]  # Any: JSON
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """An operation's input model and what carries it out."""
+    """
+    An operation's input model and what carries it out.
+
+    One that `needs_signature` is for programs, not for web pages.
+    """
 
     model: type[Wire]
     run: Callable[[Call, Any], Awaitable[Shape]]  # Any: an instance of `model`
+    needs_signature: bool = True
 
 
 OPERATIONS: Final[dict[str, Operation]] = {
@@ -83,6 +88,8 @@ def parse_input(body: bytes, model: type[Wire]) -> Wire:
     """
     try:
         data = json.loads(body or b"{}")
+        # A lone surrogate is no text: it could neither be stored nor sent.
+        json.dumps(data, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise ApiError("SerializationException", messages.BAD_JSON) from error
     if not isinstance(data, dict):
@@ -99,7 +106,10 @@ def parse_input(body: bytes, model: type[Wire]) -> Wire:
 
 
 async def _answer(services: Services, request: Request) -> Shape:
+    check_host(services.config, request.headers.get("host", ""))
     operation = _find_operation(request.headers.get("x-amz-target", ""))
+    if operation.needs_signature:
+        refuse_web_pages(request.headers)
     region = read_region(request.headers.get("authorization"), services.config.region)
     try:
         body = await read_body(request, _LIMIT)
@@ -118,7 +128,11 @@ async def answer_api(services: Services, request: Request) -> Response:
     except ApiError as error:
         refusal = error
     except StoreError as error:
-        _log.exception("call %s failed: %s", request_id, error.code)
+        _log.error("call %s failed: %s", request_id, error.code)
+        refusal = ApiError("InternalErrorException", messages.INTERNAL, status=500)
+    except Exception as error:  # noqa: BLE001 - SDKs can read nothing but JSON
+        # Only the kind: the text may repeat what the caller sent.
+        _log.error("call %s broke: %s", request_id, type(error).__name__)
         refusal = ApiError("InternalErrorException", messages.INTERNAL, status=500)
     else:
         return Response(json.dumps(shape), status, headers, _TYPE)

@@ -14,8 +14,10 @@ from ostiary.pages import render
 from ostiary.userpool import accounts, grants, messages
 from ostiary.userpool.accounts import AccountError
 from ostiary.userpool.hosted.session import end_session
+from ostiary.userpool.hosted.visit import PENDING
 from ostiary.userpool.services import Services, load_clients
 from ostiary.userpool.site import load_site, raw_query, read_query
+from ostiary.web.cookies import delete_cookie
 from ostiary.web.replies import page, redirect
 
 _log: Final = logging.getLogger(__name__)
@@ -63,6 +65,7 @@ async def logout(services: Services, request: Request) -> Response:
             shown = (("error", message), ("client_id", client_id or ""))
             response = redirect(site.url("/error", urlencode(shown)))
     await end_session(services, site, request, response)
+    delete_cookie(response, PENDING, path=site.cookie_path)
     return response
 
 
@@ -95,8 +98,9 @@ async def confirm_by_link(services: Services, request: Request) -> Response:
         await accounts.confirm(
             services, user, parameters.get("confirmation_code") or ""
         )
-    except AccountError as error:
-        title, message, status = "Not confirmed", error.message, 400
+    except AccountError:
+        # Expired or confirmed already would tell of a user.
+        title, message, status = "Not confirmed", messages.CODE_WRONG, 400
     body = render(
         "message.html", title=title, message=message, action_url=None, action_label=None
     )

@@ -11,12 +11,13 @@ from typing import Final
 
 from starlette.responses import Response
 
-from ostiary.model.pool import CodeKind
+from ostiary.model.pool import CodeKind, Pool
 from ostiary.userpool import accounts, messages
 from ostiary.userpool.accounts import AccountError
 from ostiary.userpool.hosted.sign_in import show_login
 from ostiary.userpool.hosted.visit import Visit
 from ostiary.userpool.passwords import describe_policy
+from ostiary.userpool.services import Services
 
 _log: Final = logging.getLogger(__name__)
 
@@ -56,17 +57,21 @@ async def post_forgot(visit: Visit) -> Response:
     """Mail a code if there is someone to mail it to; look the same if not."""
     if not visit.is_own_form:
         return _show_forgot(visit, error=messages.FORM_STALE, status=403)
-    pool = visit.site.pool
-    user = await accounts.find_user(
-        visit.services, pool, visit.form.get("username", "")
-    )
-    if user is not None and accounts.can_reset(user):
-        try:
-            await accounts.mail_code(visit.services, pool, user, CodeKind.RESET)
-        except AccountError as error:
-            # A limit or a mail failure would tell that the user exists.
-            _log.info("reset code not mailed: %s", error.code)
+    name = visit.form.get("username", "")
+    # Not awaited: the time that looking up and mailing take would tell who exists.
+    visit.services.errands.begin(_mail_reset(visit.services, visit.site.pool, name))
     return _show_reset(visit)
+
+
+async def _mail_reset(services: Services, pool: Pool, name: str) -> None:
+    user = await accounts.find_user(services, pool, name)
+    if user is None or not accounts.can_reset(user):
+        return
+    try:
+        await accounts.mail_code(services, pool, user, CodeKind.RESET)
+    except AccountError as error:
+        # A limit or a mail failure would tell that the user exists.
+        _log.info("reset code not mailed: %s", error.code)
 
 
 async def get_reset(visit: Visit) -> Response:
@@ -93,5 +98,5 @@ async def post_reset(visit: Visit) -> Response:
     except AccountError as error:
         if error.field == "password":
             return _show_reset(visit, password_error=error.message)
-        return _show_reset(visit, error=error.message)
+        return _show_reset(visit, error=visit.code_refusal(error))
     return show_login(visit, username=name, notice=messages.PASSWORD_CHANGED)

@@ -43,14 +43,13 @@ async def post_login(visit: Visit) -> Response:
     name = visit.form.get("username", "")
     if not visit.is_own_form:
         return show_login(visit, username=name, error=messages.FORM_STALE, status=403)
-    hides = visit.client.settings.PreventUserExistenceErrors == "ENABLED"
     try:
         user = await accounts.sign_in(
             visit.services,
             visit.site.pool,
             name=name,
             password=visit.form.get("password", ""),
-            hides_existence=hides,
+            hides_existence=visit.hides_existence,
         )
     except AccountError as error:
         return show_login(visit, username=name, error=error.message)

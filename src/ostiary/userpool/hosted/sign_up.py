@@ -11,8 +11,9 @@ from ostiary.model.pool import CodeKind, User, UserStatus
 from ostiary.userpool import accounts, messages
 from ostiary.userpool.accounts import AccountError
 from ostiary.userpool.hosted.sign_in import show_login
-from ostiary.userpool.hosted.visit import Visit
+from ostiary.userpool.hosted.visit import PENDING, Visit
 from ostiary.userpool.passwords import describe_policy
+from ostiary.web.cookies import delete_cookie
 from ostiary.web.replies import redirect
 
 _AUTOCOMPLETE: Final = {
@@ -159,23 +160,21 @@ async def get_confirm(visit: Visit) -> Response:
     return show_confirm(visit, user=await visit.read_pending())
 
 
-def can_finish(user: User) -> bool:
-    """Tell whether this person needs no code any more."""
-    return user.enabled and user.status is UserStatus.CONFIRMED
-
-
 async def post_confirm(visit: Visit) -> Response:
     """
-    Check the code. The browser that signed up is signed in at once.
+    Check the code. The browser that signed up is signed in at once, by this very code.
 
-    Any other browser only knows a name and a code, not the password, and must sign in.
+    Any other browser only knows a name and a code, not the password, and must sign in. So
+    must this one when someone else has used the code: whoever signs up with another
+    person's address would be signed in as that person.
     """
     pending = await visit.read_pending()
     if not visit.is_own_form:
         return show_confirm(visit, user=pending, error=messages.FORM_STALE, status=403)
-    if pending is not None and can_finish(pending):
-        # A second press of the button: the first one has used the code up.
-        return await visit.finish(pending)
+    if pending is not None and pending.status is not UserStatus.UNCONFIRMED:
+        response = redirect(visit.url("/login"))
+        delete_cookie(response, PENDING, path=visit.site.cookie_path)
+        return response
     user = pending or await accounts.find_user(
         visit.services, visit.site.pool, visit.form.get("username", "")
     )
@@ -184,8 +183,8 @@ async def post_confirm(visit: Visit) -> Response:
             visit.services, user, visit.form.get("code", "")
         )
     except AccountError as error:
-        return show_confirm(visit, user=pending, error=error.message)
-    if pending is None:
+        return show_confirm(visit, user=pending, error=visit.code_refusal(error))
+    if pending is None or not confirmed.enabled:
         return show_login(visit, notice=messages.CONFIRMED)
     return await visit.finish(confirmed)
 

@@ -8,6 +8,8 @@ request in its query, and judges them again each time.
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -30,7 +32,8 @@ from ostiary.oidc.op.client import origin_of
 from ostiary.oidc.op.errors import RedirectError, ShowError
 from ostiary.oidc.op.parameters import parse_parameters
 from ostiary.pages import render
-from ostiary.userpool import grants
+from ostiary.userpool import grants, messages
+from ostiary.userpool.accounts import AccountError
 from ostiary.userpool.hosted.session import start_session
 from ostiary.userpool.identifiers import new_uuid
 from ostiary.userpool.services import Services, load_clients
@@ -42,7 +45,7 @@ from ostiary.web.replies import page, redirect
 
 PENDING: Final = "pending-signup"
 _PENDING_S: Final = 3600
-_PURPOSE: Final = "pending sign-up"
+_PURPOSE: Final = "pending sign-up, bound to a password"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +64,15 @@ class Visit:
     @property
     def query(self) -> str:
         return raw_query(self.request)
+
+    @property
+    def hides_existence(self) -> bool:
+        """Whether nobody may learn here who has an account."""
+        return self.client.settings.PreventUserExistenceErrors == "ENABLED"
+
+    def code_refusal(self, error: AccountError) -> str:
+        """What may be said of a code that did not work: expired or used up tells of a user."""
+        return messages.CODE_WRONG if self.hides_existence else error.message
 
     def url(self, path: str) -> str:
         """Another page of the same visit."""
@@ -103,9 +115,8 @@ class Visit:
 
     def remember_pending(self, response: Response, user: User) -> None:
         """Let this browser, and no other, be signed in when the mailed code is right."""
-        text = json.dumps(
-            [user.pool_id, user.username, self.services.now() + _PENDING_S]
-        )
+        until = self.services.now() + _PENDING_S
+        text = json.dumps([user.pool_id, user.username, until, _password_digest(user)])
         sealed = self.services.vault.wrap(text.encode(), purpose=_PURPOSE)
         set_cookie(
             response,
@@ -125,12 +136,21 @@ class Visit:
             text = self.services.vault.unwrap(sealed, purpose=_PURPOSE)
         except (JoseError, ValueError):
             return None
-        pool_id, username, expires_at = json.loads(text)
+        pool_id, username, expires_at, digest = json.loads(text)
         if pool_id != self.site.pool.id or self.services.now() >= expires_at:
             return None
-        return await self.services.config.store.load_user(
+        user = await self.services.config.store.load_user(
             pool_id=pool_id, username=username
         )
+        if user is None or not hmac.compare_digest(_password_digest(user), digest):
+            return None
+        return user
+
+
+def _password_digest(user: User) -> str:
+    # A new password ends what the old one had proven.
+    kept = user.password.argon2 if user.password else ""
+    return hashlib.sha256(kept.encode("ascii")).hexdigest()
 
 
 async def open_visit(services: Services, request: Request) -> Visit | Response:
