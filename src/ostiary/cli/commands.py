@@ -152,6 +152,13 @@ def demo(
     free_ports: Annotated[
         bool, typer.Option("--free-ports", help="Take free ports instead of Kong's.")
     ] = False,
+    aws_names: Annotated[
+        bool,
+        typer.Option(
+            "--aws-names",
+            help="Give the pool its AWS-shaped names; needs hosts-file entries and port 443.",
+        ),
+    ] = False,
     hosts: Annotated[
         str,
         typer.Option(
@@ -169,6 +176,7 @@ def demo(
         check=check,
         fresh=fresh,
         free_ports=free_ports,
+        aws_names=aws_names,
         host=hosts,
     )
     try:

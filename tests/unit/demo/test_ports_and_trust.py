@@ -11,7 +11,13 @@ from cryptography import x509
 
 from ostiary.adapters.certificates import read_pair
 from ostiary.cli.demo.ports import Ports, choose_ports
-from ostiary.cli.demo.run import DemoOptions, running_demo
+from ostiary.cli.demo.run import (
+    AWS_NAMES,
+    DemoOptions,
+    build_site,
+    check_names,
+    running_demo,
+)
 from ostiary.cli.demo.trust import prepare_trust
 from ostiary.node.lock import hold_folder
 from ostiary.node.supervisor import CannotStart
@@ -89,3 +95,43 @@ async def test_a_folder_that_is_no_demos_is_not_emptied(tmp_path: Path) -> None:
             raise AssertionError("it started")
 
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+@pytest.mark.spec("D31")
+def test_aws_shaped_names_come_from_a_second_authority_for_them_alone(
+    tmp_path: Path,
+) -> None:
+    trust = prepare_trust(
+        tmp_path, host="kong-ee.localhost", domain_prefix="demo", aws_names=AWS_NAMES
+    )
+    first, second = x509.load_pem_x509_certificates(trust.ca_file.read_bytes())
+    permitted = [
+        {str(n.value) for n in ca.extensions.get_extension_for_class(x509.NameConstraints).value.permitted_subtrees or ()}
+        for ca in (first, second)
+    ]  # fmt: skip
+    leaf = x509.load_pem_x509_certificate(trust.pool_cert.read_bytes())
+
+    assert not any("amazon" in name for name in permitted[0])
+    assert permitted[1] == {*AWS_NAMES, "127.0.0.1/32"}
+    assert leaf.issuer == second.subject
+
+
+@pytest.mark.spec("D31")
+def test_without_the_flag_no_name_is_aws_shaped(tmp_path: Path) -> None:
+    trust = prepare_trust(tmp_path, host="kong-ee.localhost", domain_prefix="demo")
+    site = build_site(DemoOptions(folder=tmp_path), Ports())
+
+    assert len(x509.load_pem_x509_certificates(trust.ca_file.read_bytes())) == 1
+    assert "amazon" not in f"{site}"
+    assert (
+        "amazoncognito.com"
+        in build_site(DemoOptions(folder=tmp_path, aws_names=True), Ports()).hosted_ui
+    )
+
+
+def test_aws_shaped_names_that_lead_elsewhere_are_refused_with_the_line_to_add() -> (
+    None
+):
+    with pytest.raises(CannotStart, match=r"hosts file: 127\.0\.0\.1 nowhere\.invalid"):
+        check_names(("nowhere.invalid",))
+    check_names(("localhost",))

@@ -69,6 +69,13 @@ async def _run(*command: str) -> None:
         raise BrowserMissing(f"{Path(command[0]).name} failed: {output.decode()}")
 
 
+def _split(ca_file: Path | None) -> list[str]:
+    """The certificates of a PEM file, each by itself."""
+    text = ca_file.read_text(encoding="ascii") if ca_file is not None else ""
+    end = "-----END CERTIFICATE-----"
+    return [f"{part.strip()}\n{end}\n" for part in text.split(end) if part.strip()]
+
+
 async def _trust(home: Path, ca_file: Path | None) -> None:
     """Make the NSS database that Chromium reads, with the authority in it."""
     folder = home / ".pki" / "nssdb"
@@ -76,9 +83,12 @@ async def _trust(home: Path, ca_file: Path | None) -> None:
     certutil = find_program(("certutil",), package="libnss3-tools")
     database = f"sql:{folder}"
     await _run(certutil, "-N", "-d", database, "--empty-password")
-    if ca_file is not None:
+    for number, authority in enumerate(_split(ca_file)):
+        # certutil reads one certificate of a file, so each gets a file of its own.
+        single = home / f"authority-{number}.pem"
+        single.write_text(authority)
         await _run(
-            certutil, "-A", "-d", database, "-t", "C,,", "-n", "demo", "-i", str(ca_file)
+            certutil, "-A", "-d", database, "-t", "C,,", "-n", f"demo {number}", "-i", str(single)
         )  # fmt: skip
 
 

@@ -15,9 +15,9 @@ import os
 import shutil
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ostiary.adapters.certificates import write_private
@@ -38,6 +38,14 @@ from ostiary.node.supervisor import CannotStart, Supervisor
 from ostiary.settings import Settings, read_settings
 
 STATE_FILE = "state.json"
+AWS_ISSUER_HOST = f"cognito-idp.{steps.REGION}.amazonaws.com"
+AWS_DOMAIN_SUFFIX = f"auth.{steps.REGION}.amazoncognito.com"
+AWS_NAMES = (AWS_ISSUER_HOST, f"{steps.DOMAIN}.{AWS_DOMAIN_SUFFIX}")
+AWS_SETTINGS = {
+    "userpool_issuer_base": f"https://{AWS_ISSUER_HOST}",
+    "userpool_domain_suffix": AWS_DOMAIN_SUFFIX,
+    "userpool_domain_port": 443,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +56,7 @@ class DemoOptions:
     check: bool = False
     fresh: bool = False
     free_ports: bool = False
+    aws_names: bool = False
     host: str = "kong-ee.localhost"
 
 
@@ -98,6 +107,7 @@ def build_settings(options: DemoOptions, ports: Ports, trust: Trust) -> Settings
             "userpool": True,
             "userpool_listen": f"{loopback}:{ports.userpool}, {loopback}:{ports.userpool_tls} ssl",
             "userpool_ssl_cert": str(trust.pool_cert),
+            **(AWS_SETTINGS if options.aws_names else {}),
             "userpool_ssl_cert_key": str(trust.pool_key),
             "smtp_host": loopback,
             "smtp_port": ports.smtp,
@@ -107,12 +117,16 @@ def build_settings(options: DemoOptions, ports: Ports, trust: Trust) -> Settings
 
 def build_site(options: DemoOptions, ports: Ports) -> steps.Site:
     """The addresses that the page's steps put together."""
+    hosted_ui = f"https://{steps.DOMAIN}.auth.localhost:{ports.userpool_tls}"
+    issuer_base = f"https://cognito-idp.localhost:{ports.userpool_tls}"
+    if options.aws_names:
+        issuer_base, hosted_ui = (f"https://{name}" for name in AWS_NAMES)
     return steps.Site(
         gateway=f"https://{options.host}:{ports.proxy_tls}",
         admin=f"http://127.0.0.1:{ports.admin}",
         userpool=f"http://127.0.0.1:{ports.userpool}",
-        hosted_ui=f"https://{steps.DOMAIN}.auth.localhost:{ports.userpool_tls}",
-        issuer_base=f"https://cognito-idp.localhost:{ports.userpool_tls}",
+        hosted_ui=hosted_ui,
+        issuer_base=issuer_base,
         upstream=f"http://127.0.0.1:{ports.upstream}",
         gateway_host=options.host,
     )
@@ -154,6 +168,25 @@ def build_state(
     )
 
 
+def check_names(names: Sequence[str]) -> None:
+    """
+    See that names lead to this machine, and not to AWS or nowhere.
+
+    Raises:
+        CannotStart: One does not; the line for the hosts file is in the text.
+    """
+    for name in names:
+        try:
+            found = {row[4][0] for row in socket.getaddrinfo(name, 443)}
+        except OSError:
+            found = set()
+        if found != {"127.0.0.1"}:
+            raise CannotStart(
+                f"{name} does not lead to this machine; "
+                f"add this line to the hosts file: 127.0.0.1 {' '.join(names)}"
+            )
+
+
 def _listen(port: int) -> list[tuple[str, socket.socket]]:
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -189,8 +222,16 @@ async def running_demo(
         if options.fresh:
             _forget(options.folder)
         ports = choose_ports(free=options.free_ports, say=say)
+        if not options.host.endswith("localhost"):
+            check_names((options.host,))
+        if options.aws_names:
+            check_names(AWS_NAMES)
+            ports = replace(ports, userpool_tls=443)
         trust = prepare_trust(
-            options.folder / "trust", host=options.host, domain_prefix=steps.DOMAIN
+            options.folder / "trust",
+            host=options.host,
+            domain_prefix=steps.DOMAIN,
+            aws_names=AWS_NAMES if options.aws_names else (),
         )
         known = _read_known(options.folder)
         site = build_site(options, ports)
