@@ -17,6 +17,8 @@ import pytest
 import yaml
 
 from ostiary.cli.demo import steps
+from ostiary.node.supervisor import Supervisor
+from ostiary.settings import read_settings
 from tests.support.node import Node, running_node
 from tests.support.person import PASSWORD, Person
 
@@ -120,7 +122,7 @@ async def test_the_example_for_real_aws_works_with_the_local_pool(
         assert seen.json()["cookies"] == []
 
 
-async def test_a_broken_file_changes_nothing_now_or_after_a_restart(
+async def test_a_broken_file_is_named_and_changes_nothing(
     tmp_path: Path,
 ) -> None:
     async with running_node(tmp_path) as node:
@@ -297,3 +299,32 @@ async def test_a_second_node_in_the_same_folder_is_refused(tmp_path: Path) -> No
             f"is in use by another process (pid {node.process.pid})" in printed.stderr
         )
         assert node.status()["problem"] is None
+
+
+async def test_a_worker_without_control_serves_the_last_good_configuration(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with running_node(tmp_path) as node:
+        await asyncio.to_thread(perform, node)
+        await asyncio.to_thread(node.stop)
+        kept = {k: v for k, v in node.environ().items() if k.startswith("KONG_")}
+        settings = read_settings(
+            file_text=None,
+            environ=kept,
+            overrides={"prefix": str(node.prefix), "nginx_worker_processes": 1},
+        ).settings
+        monkeypatch.setenv("PYTHONPATH", node.environ()["PYTHONPATH"])
+        supervisor = Supervisor(settings, roles=("worker",))
+        supervisor.prepare()
+        try:
+            await supervisor.start()
+            stranger = Person(node.trust.ca_file)
+            page = f"{node.site.gateway}/cognito/anything"
+            seen = await asyncio.to_thread(stranger.get, page)
+        finally:
+            await supervisor.stop()
+
+        # The route is there and guarded; the pool that would sign people in is not running.
+        assert seen.status == 500
+        assert "The identity provider cannot be reached" in seen.text

@@ -9,6 +9,8 @@ Spec: oidc-plugin §3 (pipeline), §4.1 (precedence), §18 (replies); decisions 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ostiary.http.challenge import parse_bearer
 from ostiary.http.cookies import parse_cookies
 from ostiary.http.forms import MalformedForm, Pairs, first, parse_form
@@ -38,7 +40,7 @@ from ostiary.signin.logout import Logout, is_logout
 from ostiary.signin.party import Party
 from ostiary.signin.session import OpenedSession, SessionKeeper
 from ostiary.signin.tokens import TokenClient
-from ostiary.signin.values import Allowed, SigninRequest, Step, Toolbox
+from ostiary.signin.values import Allowed, Refused, SigninRequest, Step, Toolbox
 
 _TOKEN_HEADERS = (b"access-token", b"x-access-token")
 
@@ -155,16 +157,20 @@ class Signin:
         if "authorization_code" in party.methods and party.clients:
             if is_navigation(request.method, request.fields):
                 return await self._login.begin(request, party, fields=spent)
-            return refusals.unauthorized(
+            refused = refusals.unauthorized(
                 party,
                 party.client(0),
                 detail="no credentials, and not a navigation that could sign in",
                 login_url=request.origin + request.target.raw_path,
                 fields=spent,
             )
-        return refusals.unauthorized(
-            party, party.client(0), detail="no credentials were found", fields=spent
-        )
+        else:
+            refused = refusals.unauthorized(
+                party, party.client(0), detail="no credentials were found", fields=spent
+            )
+        if spent and isinstance(refused, Refused):
+            return replace(refused, code="session_expired")
+        return refused
 
     async def _open(
         self, request: SigninRequest, party: Party, *, refresh: bool = True

@@ -320,3 +320,15 @@ async def test_a_person_who_declines_does_not_fill_the_error_log() -> None:
     await browser.ask(party, f"{ORIGIN}/cognito?error=access_denied&state={state}")
 
     assert [line for line in world.log.lines if line.startswith("error")] == []
+
+
+async def test_an_ended_session_says_so_to_what_cannot_be_redirected() -> None:
+    world, party = World(), build_party()
+    browser = await signed_in(world, party)
+    world.clock.move(900)
+    step = refused(await browser.visit(party, method=b"POST"))
+
+    assert (step.status, step.code) == (401, "session_expired")
+    assert step.login_url == PAGE
+    assert not any("session" in name for name in browser.cookies)
+    assert refused(await browser.visit(party, method=b"POST")).code == "unauthorized"

@@ -9,6 +9,13 @@ PAGES: Final[dict[str, tuple[str, str]]] = {
         "Please sign in",
         "This page is for signed-in people only, and this request carried no valid sign-in.",
     ),
+    "session_expired": (
+        "Your session has ended",
+        (
+            "You were signed in, but not any more: the session ran out of time or was ended. "
+            "What you just sent was not processed. Please sign in again."
+        ),
+    ),
     "forbidden": (
         "You may not open this page",
         (
