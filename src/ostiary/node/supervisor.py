@@ -179,7 +179,13 @@ class Supervisor:
         cert, key = folder / "default.crt", folder / "default.key"
         if not key.exists():
             folder.mkdir(mode=0o700, exist_ok=True)
-            names = ["localhost", "kong-ee.localhost", "127.0.0.1"]
+            names = [
+                "localhost",
+                "kong-ee.localhost",
+                "cognito-idp.localhost",
+                "*.auth.localhost",
+                "127.0.0.1",
+            ]
             write_pair(
                 *make_leaf(names, ca=None, days=825), cert_path=cert, key_path=key
             )
