@@ -28,7 +28,6 @@ class PluginType:
     schema: type[Entity]
     build: Callable[[Any, str, Services], Handler]
     warnings: Callable[[Any], tuple[str, ...]]
-    protocols: tuple[str, ...] = ("grpc", "grpcs", "http", "https")
 
 
 Catalog = Mapping[str, PluginType]

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ostiary.jose.encoding import encode_base64url
-from ostiary.jose.errors import JoseError
 from ostiary.jose.jwt import SignedJwt, verify_jwt
 from ostiary.jose.keys import ASYMMETRIC_ALGORITHMS, KeySet
 from ostiary.oidc.claims import (
@@ -235,12 +234,3 @@ def verify_access_token(
     return VerifiedToken(
         claims=claims, key_thumbprint=signed.key_thumbprint, expires_at=expires
     )
-
-
-__all__ = [
-    "JoseError",
-    "Rules",
-    "VerifiedToken",
-    "verify_access_token",
-    "verify_id_token",
-]
