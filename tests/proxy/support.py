@@ -48,7 +48,9 @@ class FakeDecider:
         self.peers.append(peer)
         return self.decide(head, peer, body)
 
-    def on_bad_request(self, status: int, message: str) -> Reply:
+    def on_bad_request(
+        self, status: int, message: str, peer: Peer | None = None
+    ) -> Reply:
         self.refusals.append((status, message))
         return Reply(
             status=status,

@@ -13,6 +13,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ostiary.gateway.fields import CookieFilter
+from ostiary.gateway.plan import Plan, build_plan
 from ostiary.gateway.router import Entry, Router, build_entries
 from ostiary.gateway.snapshot import Snapshot
 from ostiary.kit import Catalog, Handler, KeepsCookies, OwnCookies, Services
@@ -119,7 +121,9 @@ def build_revision(config: Config) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def compile_config(config: Config, catalog: Catalog, services: Services) -> Snapshot:
+def compile_config(
+    config: Config, catalog: Catalog, services: Services, *, verify: bool = True
+) -> Snapshot:
     """
     The snapshot of a configuration.
 
@@ -135,23 +139,28 @@ def compile_config(config: Config, catalog: Catalog, services: Services) -> Snap
     }
     by_id = {service.id: service for service in config.services}
     entries: list[Entry] = []
-    chains: dict[tuple[str, str], tuple[Handler, ...]] = {}
+    plans: dict[str, Plan] = {}
     for route in config.routes:
         service = by_id.get(route.service)
         if service is not None and not service.enabled:
             continue
         entries += build_entries(route, service)
-        for scheme in ("http", "https"):
-            chains[route.id or "", scheme] = _chain(
-                route, scheme, config.plugins, handlers, catalog
-            )
+        plain, secure = (
+            _chain(route, scheme, config.plugins, handlers, catalog)
+            for scheme in ("http", "https")
+        )
+        plans[route.id or ""] = build_plan(
+            route, service, plain=plain, secure=secure, verify=verify
+        )
     keepers = [h.own_cookies for h in handlers.values() if isinstance(h, KeepsCookies)]
     return Snapshot(
         router=Router(entries),
-        chains=chains,
+        plans=plans,
         revision=build_revision(config),
-        own_cookies=OwnCookies(
-            names=frozenset(name for own in keepers for name in own.names),
-            prefixes=tuple({p: None for own in keepers for p in own.prefixes}),
+        cookies=CookieFilter(
+            OwnCookies(
+                names=frozenset(name for own in keepers for name in own.names),
+                prefixes=tuple({p: None for own in keepers for p in own.prefixes}),
+            )
         ),
     )

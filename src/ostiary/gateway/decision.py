@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ostiary.http.head import Reply, RequestHead, ResponseHead
+from ostiary.http.value import frozen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,19 +48,20 @@ class Target:
     read_timeout_ms: int = 60_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Outcome:
     """How an exchange ended, for the log hook. Times in milliseconds, sizes in bytes."""
 
     status: int
     sent_bytes: int
+    body_bytes: int = 0
     total_ms: float
     upstream_ms: float | None = None
     upstream_status: int | None = None
     client_gone: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Forward:
     """
     Send `head` to `target`: it is complete but for body framing and Connection.
@@ -80,7 +82,7 @@ class Forward:
     body: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Answer:
     """Answer without an upstream. `on_finish` as in `Forward`."""
 
@@ -122,6 +124,12 @@ class Decider(Protocol):
         """Decide what happens to one request. Never raises; never blocks."""
         ...
 
-    def on_bad_request(self, status: int, message: str) -> Reply:
-        """Make the reply for a message that could not be parsed or accepted (400, 408, 413, 414, 431, 501)."""
+    def on_bad_request(
+        self, status: int, message: str, peer: Peer | None = None
+    ) -> Reply:
+        """
+        Make the reply for a message that could not be accepted (400, 408, 413, 414, 431, 501).
+
+        With a peer this is the only word of the message; without, `on_finish` will be called.
+        """
         ...

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ostiary.gateway.decision import Peer
-from ostiary.http.head import Fields, find, find_all
+from ostiary.http.head import Field, Fields, find, find_all
 from ostiary.http.url import DEFAULT_PORTS, MalformedUrl, split_host
+from ostiary.http.value import frozen
 
+MAX_KNOWN = 4096
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 FORWARDED = frozenset(
     {
@@ -33,17 +35,12 @@ _NEVER = (
 )  # fmt: skip
 
 
-def fold_name(name: bytes) -> bytes:
-    """A field name as careless upstreams read it: CGI and WSGI fold `-`, `_` and `.` (T-H1)."""
-    return name.lower().replace(b"_", b"-").replace(b".", b"-")
-
-
 def is_forwarded(folded: bytes) -> bool:
     """Tell whether a folded name is one that only we may send to the upstream."""
     return folded in FORWARDED or folded.startswith(_NEVER)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Outside:
     """
     The request as the browser made it. `port` None is the scheme's default.
@@ -79,14 +76,75 @@ class TrustedPeers:
         return bool(self._networks) and self._look_up(ip)
 
 
-def read_outside(
-    fields: Fields, peer: Peer, trusted: TrustedPeers, port_maps: Mapping[int, int]
-) -> Outside:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerRules:
+    """
+    Whose forwarded fields count, and how. `port_maps` goes from listener to published port.
+
+    `append_for` keeps what strangers say in X-Forwarded-For, as Kong does (D20).
+    """
+
+    trusted: TrustedPeers
+    port_maps: Mapping[int, int]
+    real_ip_header: bytes = b"x-real-ip"
+    real_ip_recursive: bool = False
+    append_for: bool = False
+
+
+@frozen
+class Surroundings:
+    """A request as the browser made it, and the forwarded fields that do not depend on its path."""
+
+    outside: Outside
+    fields: Fields
+
+
+class Entrance:
+    """Looks at where requests come from; what strangers send is looked at once per host name."""
+
+    def __init__(self, rules: PeerRules) -> None:
+        self.rules = rules
+        self._known: dict[tuple[bytes, str, int, bool], Surroundings] = {}
+
+    def look(self, fields: Fields, peer: Peer) -> Surroundings:
+        """
+        Scheme, host, port and client as the browser sees them.
+
+        Raises:
+            MalformedUrl: Host (or a trusted X-Forwarded-Host) is not a host.
+        """
+        if self.rules.append_for or self.rules.trusted.trusts(peer.ip):
+            return self._look(fields, peer)
+        key = (find(fields, b"host") or b"", peer.ip, peer.local_port, peer.tls)
+        found = self._known.get(key)
+        if found is None:
+            found = self._look(fields, peer)
+            if len(self._known) >= MAX_KNOWN:
+                self._known.clear()
+            self._known[key] = found
+        return found
+
+    def _look(self, fields: Fields, peer: Peer) -> Surroundings:
+        outside = read_outside(fields, peer, self.rules)
+        keeps_for = outside.is_trusted or self.rules.append_for
+        earlier = find_all(fields, b"x-forwarded-for") if keeps_for else ()
+        chain = b", ".join((*(v for v in earlier if v), peer.ip.encode("latin-1")))
+        port = outside.port or DEFAULT_PORTS[outside.scheme]
+        return Surroundings(
+            outside=outside,
+            fields=(
+                (b"X-Forwarded-For", chain),
+                (b"X-Forwarded-Proto", outside.scheme.encode()),
+                (b"X-Forwarded-Host", outside.host.encode()),
+                (b"X-Forwarded-Port", str(port).encode()),
+                (b"X-Real-IP", outside.client_ip.encode()),
+            ),
+        )
+
+
+def read_outside(fields: Fields, peer: Peer, rules: PeerRules) -> Outside:
     """
     Scheme, host and port as the browser sees them.
-
-    Args:
-        port_maps: Listener port to published port.
 
     Raises:
         MalformedUrl: Host (or a trusted X-Forwarded-Host) is not a host.
@@ -94,8 +152,8 @@ def read_outside(
     scheme = "https" if peer.tls else "http"
     host, port = split_host((find(fields, b"host") or b"").decode("latin-1"))
     if port is not None:
-        port = port_maps.get(port, port)
-    is_trusted = trusted.trusts(peer.ip)
+        port = rules.port_maps.get(port, port)
+    is_trusted = rules.trusted.trusts(peer.ip)
     client_ip = peer.ip
     if is_trusted:
         proto = (find(fields, b"x-forwarded-proto") or b"").decode("latin-1").lower()
@@ -111,11 +169,10 @@ def read_outside(
             and 0 < int(given_port) < 65536
         ):
             port = int(given_port)
-        real = (find(fields, b"x-real-ip") or b"").decode("latin-1").strip()
-        client_ip = _address_or(real, peer.ip)
+        client_ip = _client_ip(fields, peer, rules)
     if not host:
         raise MalformedUrl("the request has no host")
-    published = port_maps.get(peer.local_port, peer.local_port)
+    published = rules.port_maps.get(peer.local_port, peer.local_port)
     return Outside(
         scheme=scheme,
         host=host,
@@ -126,38 +183,32 @@ def read_outside(
     )
 
 
-def _address_or(text: str, fallback: str) -> str:
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        return fallback
+def _client_ip(fields: Fields, peer: Peer, rules: PeerRules) -> str:
+    """
+    Who is behind trusted peers: the last address, or the right-most one nobody trusts.
+
+    Reading stops at what is no address: everything left of it was written by a stranger.
+    """
+    listed = b",".join(find_all(fields, rules.real_ip_header)).decode("latin-1")
+    found = peer.ip
+    for text in reversed([part.strip() for part in listed.split(",")]):
+        try:
+            found = str(ipaddress.ip_address(text))
+        except ValueError:
+            break
+        if not rules.real_ip_recursive or not rules.trusted.trusts(found):
+            break
+    return found
 
 
-def build_forwarded(
-    fields: Fields,
-    outside: Outside,
-    peer: Peer,
-    *,
-    raw_path: str,
-    cut_prefix: str | None,
-) -> Fields:
-    """The forwarded fields for the upstream; a client's own never survive an untrusted peer."""
+def build_path_fields(
+    fields: Fields, outside: Outside, *, raw_path: str, cut_prefix: str | None
+) -> list[Field]:
+    """The forwarded fields that say which path the browser asked for."""
     kept = fields if outside.is_trusted else ()
-    earlier = b", ".join(v for v in find_all(kept, b"x-forwarded-for") if v)
-    chain = f"{earlier.decode('latin-1')}, {peer.ip}" if earlier else peer.ip
-    port = outside.port or DEFAULT_PORTS[outside.scheme]
-    found = [
-        (b"X-Forwarded-For", chain.encode("latin-1")),
-        (b"X-Forwarded-Proto", outside.scheme.encode()),
-        (b"X-Forwarded-Host", outside.host.encode()),
-        (b"X-Forwarded-Port", str(port).encode()),
-        (
-            b"X-Forwarded-Path",
-            find(kept, b"x-forwarded-path") or raw_path.encode("ascii"),
-        ),
-        (b"X-Real-IP", outside.client_ip.encode()),
-    ]
+    path = find(kept, b"x-forwarded-path") or raw_path.encode("ascii")
+    found = [(b"X-Forwarded-Path", path)]
     prefix = find(kept, b"x-forwarded-prefix") or (cut_prefix or "").encode("ascii")
     if prefix:
         found.append((b"X-Forwarded-Prefix", prefix))
-    return tuple(found)
+    return found

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from ostiary.http.head import Fields, find_all
 from ostiary.http.path import AmbiguousTarget
 from ostiary.http.url import MalformedUrl, split_host
+from ostiary.http.value import frozen
 from ostiary.model.fields import compile_pattern
 from ostiary.model.gateway import Route, Service
 
@@ -61,7 +62,7 @@ class Entry:
     snis: frozenset[str] | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Query:
     """What the router looks at."""
 
@@ -74,7 +75,7 @@ class Query:
     sni: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Match:
     """What matched: `cut` is how much of the path strip_path removes."""
 

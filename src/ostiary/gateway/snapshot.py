@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ostiary.gateway.fields import CookieFilter
+from ostiary.gateway.plan import Plan
 from ostiary.gateway.router import Router
-from ostiary.kit import Handler, OwnCookies
+from ostiary.kit import OwnCookies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """`chains` holds, by route id and scheme, the handlers of a route in the order they run."""
+    """`plans` are by route id."""
 
     router: Router
-    chains: Mapping[tuple[str, str], tuple[Handler, ...]] = field(repr=False)
+    plans: Mapping[str, Plan] = field(repr=False)
     revision: str
-    own_cookies: OwnCookies
+    cookies: CookieFilter
 
 
 EMPTY = Snapshot(
-    router=Router(()), chains={}, revision="0" * 32, own_cookies=OwnCookies()
+    router=Router(()), plans={}, revision="0" * 32, cookies=CookieFilter(OwnCookies())
 )

@@ -9,13 +9,15 @@ Spec: RFC 9110 §5, RFC 9112 §2-3.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from typing import NewType
+
+from ostiary.http.value import frozen
 
 Field = tuple[bytes, bytes]
 Fields = tuple[Field, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RequestHead:
     """A request's first line and fields; `target` is as received, `minor` the x of HTTP/1.x."""
 
@@ -25,7 +27,7 @@ class RequestHead:
     minor: int = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ResponseHead:
     """A response's first line and fields."""
 
@@ -35,13 +37,39 @@ class ResponseHead:
     minor: int = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Reply:
     """A whole response made by us. Fronts add Date, Content-Length and Connection."""
 
     status: int
     fields: Fields = ()
     body: bytes = b""
+
+
+class _Folded(dict[bytes, bytes]):
+    """Remembers how names fold; bounded, because clients invent names."""
+
+    def __missing__(self, name: bytes) -> bytes:
+        folded = name.lower().replace(b"_", b"-").replace(b".", b"-")
+        if len(self) < 4096 and len(name) <= 64:
+            self[name] = folded
+        return folded
+
+
+_FOLDED = _Folded()
+
+
+def fold_name(name: bytes) -> bytes:
+    """A field name as careless upstreams read it: CGI and WSGI fold `-`, `_` and `.` (T-H1)."""
+    return _FOLDED[name]
+
+
+FoldedNames = NewType("FoldedNames", frozenset[bytes])
+
+
+def fold_names(names: Iterable[bytes]) -> FoldedNames:
+    """Names folded once, for comparing with `fold_name` of whatever arrives."""
+    return FoldedNames(frozenset(fold_name(name) for name in names))
 
 
 def find(fields: Iterable[Field], name: bytes) -> bytes | None:

@@ -10,7 +10,8 @@ Spec: RFC 3986 §6.2.2, §5.2.4; RFC 9112 §3.2.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from ostiary.http.value import frozen
 
 _PLAIN = re.compile(r"(?:/[A-Za-z0-9_~!$&'()*+,;=:@-][A-Za-z0-9._~!$&'()*+,;=:@-]*)*/?")
 _FORBIDDEN = re.compile(
@@ -33,7 +34,7 @@ class AmbiguousTarget(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Target:
     """
     A parsed request target.

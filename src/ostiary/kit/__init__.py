@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ostiary.http.head import Field, Fields, Reply
+from ostiary.http.head import Field, Fields, FoldedNames, Reply, fold_names
 from ostiary.kit.catalog import Catalog, PluginType, Services
 from ostiary.kit.exchange import (
     NEEDS_IO,
@@ -40,6 +40,7 @@ __all__ = [
     "Exchange",
     "Field",
     "Fields",
+    "FoldedNames",
     "Handler",
     "KeepsCookies",
     "NeedsIo",
@@ -58,5 +59,6 @@ __all__ = [
     "compile_party",
     "describe_warnings",
     "error_reply",
+    "fold_names",
     "redirect_reply",
 ]

@@ -6,12 +6,19 @@ Spec: Kong's plugin phases (access, header_filter); oidc-plugin §8.7 (anti-spoo
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final, Protocol, runtime_checkable
 
-from ostiary.http.head import Field, Reply, RequestHead
-from ostiary.http.negotiate import Kind
+from ostiary.http.head import (
+    Field,
+    FoldedNames,
+    Reply,
+    RequestHead,
+    find,
+    fold_name,
+    fold_names,
+)
+from ostiary.http.negotiate import Kind, decide_kind
 from ostiary.http.path import Target
 
 
@@ -31,6 +38,7 @@ class NeedsIo:
 
 
 NEEDS_IO: Final = NeedsIo()
+_NO_NAMES = fold_names(())
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,22 +57,28 @@ class Exchange:
     client_ip: str
     route_prefix: str | None
     request_id: str
-    error_kind: Kind
     body: Body
     upstream_fields: list[Field] = field(default_factory=list)
     downstream_fields: list[Field] = field(default_factory=list)
-    cleared: set[bytes] = field(default_factory=set)
+    cleared: FoldedNames = _NO_NAMES
     stripped_query: tuple[str, ...] = ()
     session_id: str | None = None
     subject: str | None = None
 
-    def clear(self, names: Collection[bytes]) -> None:
-        """Remove the client's fields of these lower-case names, in every spelling."""
-        self.cleared.update(names)
+    @property
+    def error_kind(self) -> Kind:
+        """The form in which the client wants to hear of errors."""
+        return decide_kind(find(self.head.fields, b"accept"))
+
+    def clear(self, names: FoldedNames) -> None:
+        """Remove the client's fields of these names, in every spelling."""
+        self.cleared = FoldedNames(self.cleared | names) if self.cleared else names
 
     def set_upstream(self, name: bytes, value: bytes) -> None:
         """Send a field to the upstream; the client's own of that name goes."""
-        self.cleared.add(name.lower())
+        folded = fold_name(name)
+        if folded not in self.cleared:
+            self.cleared = FoldedNames(self.cleared | {folded})
         self.upstream_fields.append((name, value))
 
 

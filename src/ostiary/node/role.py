@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ostiary.gateway import access_log
+from ostiary.gateway.record import Listener
 from ostiary.sessions.keys import KeyRing
 from ostiary.settings import Settings
 
@@ -103,6 +105,15 @@ def log_line(level: str, line: str) -> None:
     logging.getLogger("ostiary.openid-connect").log(
         LEVELS[level], "[openid-connect] %s", line
     )
+
+
+def open_access_log(prefix: Path, target: str) -> tuple[Listener, ...]:
+    """The listener that writes the proxy's access log; `json` after the file asks for JSON."""
+    place, _, form = target.partition(" ")
+    write = build_access_log(prefix, place)
+    if write is None:
+        return ()
+    return (access_log.build_access_log(write, "json" if form == "json" else "kong"),)
 
 
 def build_access_log(prefix: Path, target: str) -> Callable[[str], None] | None:

@@ -33,8 +33,8 @@ from ostiary.node.role import (
     CONFIG_KEY,
     READY_CHANNEL,
     Orders,
-    build_access_log,
     log_line,
+    open_access_log,
     read_orders,
     start_logging,
     wait_for_end,
@@ -79,14 +79,13 @@ class Worker:
             port_maps={
                 listener: published for published, listener in settings.port_maps
             },
-            verify_upstream_tls=settings.upstream_tls_verify,
             max_body_bytes=settings.client_max_body_size,
-            access_log=build_access_log(orders.prefix, settings.proxy_access_log),
         )
         self.gateway = Gateway(
             options,
             new_request_id=lambda: self.entropy.bytes(16).hex(),
             now=self.clock.now,
+            listeners=open_access_log(orders.prefix, settings.proxy_access_log),
         )
         self._reload = asyncio.Event()
 
@@ -116,7 +115,12 @@ class Worker:
         if data is None:
             return
         try:
-            snapshot = compile_config(load_config(json.loads(data)), CATALOG, services)
+            snapshot = compile_config(
+                load_config(json.loads(data)),
+                CATALOG,
+                services,
+                verify=self.orders.settings.upstream_tls_verify,
+            )
         except (DeclarativeInvalid, ValueError, TypeError, KeyError) as error:
             _LOG.error(
                 "the configuration was refused, the previous one stays: %s", error

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Protocol
 
 from ostiary.http.head import Reply
 from ostiary.proxy.tunnel import Tunnel
+from ostiary.proxy.turn import Outbox
 
 
 class Client(Protocol):
@@ -16,8 +16,14 @@ class Client(Protocol):
     method: bytes
     websocket: bool
     started: float
-    transport: asyncio.Transport
     write_full: bool
+
+    @property
+    def outbox(self) -> Outbox:
+        """Where a tunnel writes to."""
+        ...
+
+    def write(self, data: bytes) -> None: ...
 
     def reply(self, reply: Reply) -> int:
         """Send a whole reply and end the exchange; the bytes written."""

@@ -10,16 +10,26 @@ from typing import cast
 
 from ostiary.gateway.decision import Peer
 from ostiary.proxy.plane import Plane
+from ostiary.proxy.turn import Outbox
 
 _RESET = struct.pack("ii", 1, 0)
 
 
-class ClientSocket(asyncio.Protocol):
+class ClientSocket(Outbox):
     """A client's transport with its flow control; knows no HTTP."""
 
-    transport: asyncio.Transport
+    __slots__ = (
+        "_deadline",
+        "_peer",
+        "_plane",
+        "_reading",
+        "_tls",
+        "_write_deadline",
+        "write_full",
+    )
 
     def __init__(self, plane: Plane, *, tls: bool) -> None:
+        super().__init__(plane.turn)
         self._plane = plane
         self._tls = tls
         self._deadline = inf
@@ -56,6 +66,7 @@ class ClientSocket(asyncio.Protocol):
         sock = self.transport.get_extra_info("socket")
         if sock is not None and not self._tls:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self.forget()
         self.transport.abort()
 
     def _set_deadline(self, timeout_ms: int) -> None:

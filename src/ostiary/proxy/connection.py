@@ -25,6 +25,7 @@ from ostiary.proxy.heads import RequestReader
 from ostiary.proxy.plane import Plane, log
 from ostiary.proxy.report import TEXTS, report
 from ostiary.proxy.tunnel import Tunnel
+from ostiary.proxy.turn import Outbox
 
 _NO_BODY = NoBody()
 # Reading a head; reading a body; an exchange without more to read; tunnel; only closing.
@@ -33,6 +34,27 @@ _HEAD, _BODY, _BUSY, _TUNNEL, _CLOSING = range(5)
 
 class ClientConnection(ClientSocket):
     """Parses requests, asks the decider, and carries its answers out."""
+
+    __slots__ = (
+        "_ahead",
+        "_awaiting_flush",
+        "_body",
+        "_decoder",
+        "_drain_limit",
+        "_exchange",
+        "_fresh",
+        "_invited",
+        "_keep",
+        "_reader",
+        "_replied",
+        "_stage",
+        "_task",
+        "_tunnel",
+        "method",
+        "minor",
+        "started",
+        "websocket",
+    )
 
     def __init__(self, plane: Plane, *, tls: bool) -> None:
         super().__init__(plane, tls=tls)
@@ -190,7 +212,10 @@ class ClientConnection(ClientSocket):
         if answer.on_finish is not None:
             total_ms = (self._plane.now() - started) * 1000
             status = answer.reply.status
-            outcome = Outcome(status=status, sent_bytes=sent, total_ms=total_ms)
+            body = 0 if self.method == b"HEAD" else len(answer.reply.body)
+            outcome = Outcome(
+                status=status, sent_bytes=sent, body_bytes=body, total_ms=total_ms
+            )
             report(answer.on_finish, outcome)
 
     async def _decide(self, pending: Pending) -> None:
@@ -205,7 +230,7 @@ class ClientConnection(ClientSocket):
 
     def _break(self, error: Exception) -> None:
         log.error("decider failed: %s", type(error).__name__)
-        self.reply(self._plane.decider.on_bad_request(500, TEXTS[500]))
+        self.reply(self._plane.decider.on_bad_request(500, TEXTS[500], self._peer))
 
     def _forward(self, forward: Forward) -> None:
         body = self._body
@@ -271,7 +296,7 @@ class ClientConnection(ClientSocket):
     def invite_body(self) -> None:
         if not self._invited:
             self._invited = True
-            self.transport.write(wire.CONTINUE)
+            self.write(wire.CONTINUE)
             self._set_deadline(self._plane.limits.body_timeout_ms)
 
     # Replies
@@ -303,7 +328,7 @@ class ClientConnection(ClientSocket):
             raw = wire.build_reply(
                 empty, date=self._plane.date, connection=connection, is_head=False
             )
-        self.transport.write(raw)
+        self.write(raw)
         self.end_reply()
         return len(raw)
 
@@ -354,11 +379,17 @@ class ClientConnection(ClientSocket):
             self.method = b""
             self._body = None
             self._fresh = False
-        sent = self.reply(self._plane.decider.on_bad_request(status, message))
+        peer = self._peer if exchange is None else None
+        sent = self.reply(self._plane.decider.on_bad_request(status, message, peer))
         if exchange is not None:
             exchange.stop(status, sent)
 
     # Tunnels and endings
+
+    @property
+    def outbox(self) -> Outbox:
+        """Where a tunnel writes to."""
+        return self
 
     def become_tunnel(self, tunnel: Tunnel) -> bytes:
         self._tunnel = tunnel
@@ -387,10 +418,10 @@ class ClientConnection(ClientSocket):
         self._resume()
         if unread:
             if self.transport.can_write_eof():
-                self.transport.write_eof()
+                self.write_eof()
             self._set_deadline(self._plane.limits.linger_ms)
         else:
-            self.transport.close()
+            self.shut()
             self._set_deadline(self._plane.limits.write_timeout_ms)
 
     def _stop_task(self) -> None:

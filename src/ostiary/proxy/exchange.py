@@ -32,6 +32,30 @@ _CONNECTING, _SENDING, _WAITING, _RECEIVING, _DONE = range(5)
 class Exchange:
     """Carries out one `Forward`."""
 
+    __slots__ = (
+        "_attempts",
+        "_begun",
+        "_client",
+        "_connecting",
+        "_deadline",
+        "_forward",
+        "_head_bytes",
+        "_length",
+        "_plane",
+        "_relay",
+        "_request_body",
+        "_request_done",
+        "_reused",
+        "_sent_bytes",
+        "_session_over",
+        "_stage",
+        "_started",
+        "_status",
+        "_upstream",
+        "_upstream_ms",
+        "_upstream_status",
+    )
+
     def __init__(
         self, plane: Plane, client: Client, forward: Forward, body: RequestBody | None
     ) -> None:
@@ -47,7 +71,7 @@ class Exchange:
         self._length: int | None = None
         self._request_done = False
         self._reused = False
-        self._sent_bytes = 0
+        self._sent_bytes = self._head_bytes = 0
         self._session_over = False
         self._stage = _CONNECTING
         self._started = plane.now()
@@ -105,6 +129,7 @@ class Exchange:
         reply = error_reply(self._forward, self._plane.decider, status, reason)
         self._stage = _DONE
         self._sent_bytes = self._client.reply(reply)
+        self._head_bytes = self._sent_bytes - len(reply.body)
         self._finish(reply.status)
 
     def _attempt(self, *, fresh: bool) -> None:
@@ -161,21 +186,19 @@ class Exchange:
             payload = body.attach(self)
         if payload:
             head += build_chunk(payload) if self._length == CHUNKED else payload
-        connection.transport.write(head)
+        connection.write(head)
         if body is None or body.complete:
             self._end_request()
 
     def on_body(self, piece: bytes) -> None:
         upstream = self._upstream
         if upstream is not None:
-            upstream.transport.write(
-                build_chunk(piece) if self._length == CHUNKED else piece
-            )
+            upstream.write(build_chunk(piece) if self._length == CHUNKED else piece)
 
     def on_body_end(self) -> None:
         if self._upstream is not None:
             if self._length == CHUNKED:
-                self._upstream.transport.write(LAST_CHUNK)
+                self._upstream.write(LAST_CHUNK)
             self._end_request()
 
     def _end_request(self) -> None:
@@ -261,6 +284,7 @@ class Exchange:
         if not self._request_done and self._request_body is not None:
             self._request_body.discard()  # an early response: it wants no more
         self._relay = relay
+        self._head_bytes = len(raw)
         self._status = head.status
         self._stage = _RECEIVING
         self._deadline = inf
@@ -283,7 +307,7 @@ class Exchange:
     def _write(self, data: bytes) -> None:
         if data:
             self._sent_bytes += len(data)
-            self._client.transport.write(data)
+            self._client.write(data)
 
     def _complete(self, *, reusable: bool) -> None:
         upstream, self._upstream = self._upstream, None
@@ -345,13 +369,13 @@ class Exchange:
             return
         if head.status != 101:
             raise UnsafeHead("an upgrade cannot become another status")
-        raw = wire.build_response(head, b"Upgrade: websocket", b"Upgrade")
+        raw = wire.build_response(head, (b"Upgrade", b"websocket"), b"Upgrade")
         self._status = 101
         self._stage = _RECEIVING
         self._deadline = inf
         tunnel = Tunnel(
             now=self._plane.now,
-            client=self._client.transport,
+            client=self._client.outbox,
             upstream=upstream,
             target=self._forward.target,
             on_end=self._on_tunnel_end,
@@ -389,6 +413,7 @@ class Exchange:
                 Outcome(
                     status=status,
                     sent_bytes=self._sent_bytes,
+                    body_bytes=max(0, self._sent_bytes - self._head_bytes),
                     total_ms=(self._plane.now() - self._begun) * 1000,
                     upstream_ms=self._upstream_ms,
                     upstream_status=self._upstream_status,

@@ -10,6 +10,7 @@ Spec: RFC 9112 §6, §7.6.1 of RFC 9110.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from ostiary.http.head import Field
 from ostiary.proxy.faults import BadMessage
@@ -58,7 +59,7 @@ class FieldNames(dict[bytes, bytes]):
         return verdict
 
 
-REQUEST_NAMES = FieldNames(_HOP_BY_HOP | {b"host", b"expect"})
+REQUEST_NAMES = FieldNames(_HOP_BY_HOP | {b"host", b"expect", b"authorization"})
 RESPONSE_NAMES = FieldNames(_HOP_BY_HOP)
 OWNED_NAMES = FieldNames(_HOP_BY_HOP)
 
@@ -78,7 +79,7 @@ def parse_length(value: bytes) -> int:
 
 
 def decide_request_framing(
-    minor: int, lengths: tuple[bytes, ...], codings: tuple[bytes, ...]
+    minor: int, lengths: Sequence[bytes], codings: Sequence[bytes]
 ) -> int | None:
     """
     Bytes of the body, CHUNKED, or None when the request announces no body.
@@ -111,8 +112,8 @@ def decide_response_framing(
     method: bytes,
     status: int,
     minor: int,
-    lengths: tuple[bytes, ...],
-    codings: tuple[bytes, ...],
+    lengths: Sequence[bytes],
+    codings: Sequence[bytes],
 ) -> int:
     """
     Bytes of the response's body, CHUNKED or UNTIL_CLOSE.
@@ -177,7 +178,7 @@ def check_target(method: bytes, target: bytes, host: bytes | None) -> bytes:
     return path if path[:1] in {b"/", b"*"} else b"/" + path
 
 
-def check_host(minor: int, hosts: tuple[bytes, ...]) -> bytes | None:
+def check_host(minor: int, hosts: Sequence[bytes]) -> bytes | None:
     """
     The one Host; HTTP/1.0 may have none.
 

@@ -23,6 +23,9 @@ from ostiary.proxy.limits import Limits
 
 _END = b"\r\n\r\n"
 _NO_TOKENS: frozenset[bytes] = frozenset()
+_NONE: list[bytes] = []
+# Fields we look at and still hand on.
+_KEPT = frozenset((b"host", b"authorization"))
 
 
 class _Parser(Protocol):
@@ -36,6 +39,7 @@ class _HeadReader(ABC):
 
     __slots__ = (
         "_complete",
+        "_count",
         "_limits",
         "_parser",
         "_size",
@@ -53,12 +57,13 @@ class _HeadReader(ABC):
 
     def reset(self) -> None:
         """Get ready for the next head, with a parser that remembers nothing."""
-        self._parser = self._new_parser()
+        self._parser: _Parser | None = None
         self._size = 0
         self._tail = b""
         self._complete = False
         self.fields: list[Field] = []
-        self._special: list[Field] = []
+        self._special: dict[bytes, list[bytes]] = {}
+        self._count = 0
 
     def feed(self, data: bytes) -> bytes | None:
         """
@@ -85,8 +90,11 @@ class _HeadReader(ABC):
         else:
             piece, rest = data[:end], data[end:]
         self._size += len(piece)
+        parser = self._parser
+        if parser is None:  # not before it is needed: idle connections have none
+            parser = self._parser = self._new_parser()
         try:
-            self._parser.feed_data(piece)
+            parser.feed_data(piece)
         except httptools.HttpParserUpgrade:
             pass  # our own framing decides about upgrades
         except httptools.HttpParserError as error:
@@ -103,9 +111,10 @@ class _HeadReader(ABC):
     def on_header(self, name: bytes, value: bytes) -> None:
         special = self._names[name]
         value = value.strip(b" \t")
+        self._count += 1
         if special:
-            self._special.append((special, value))
-            if special != b"host":
+            self._special.setdefault(special, []).append(value)
+            if special not in _KEPT:
                 return
         self.fields.append((name, value))
 
@@ -127,14 +136,15 @@ class _HeadReader(ABC):
     def _check_size(self) -> None:
         if (
             self._size > self._limits.max_head_bytes
-            or len(self.fields) + len(self._special) > self._limits.max_fields
+            or self._count > self._limits.max_fields
         ):
             raise BadMessage(431, "Request header or cookie too large")
 
-    def _pick(self, name: bytes) -> tuple[bytes, ...]:
-        return tuple([value for key, value in self._special if key == name])
+    def _pick(self, name: bytes) -> list[bytes]:
+        return self._special.get(name, _NONE)
 
     def _minor(self) -> int:
+        assert self._parser is not None
         version = self._parser.get_http_version()
         if version == "1.1":
             return 1
@@ -187,9 +197,9 @@ class RequestReader(_HeadReader):
 
     def _check_partial(self) -> None:
         # A first line that ended without a version is HTTP/0.9.
-        if self.fields or not self._target or self._special:
+        if self._count or not self._target:
             return
-        if self._tail[-1:] == b"\n" and self._parser.get_http_version()[0] == "0":
+        if self._tail[-1:] == b"\n" and self._llhttp.get_http_version()[0] == "0":
             raise BadMessage(400, "Bad request: HTTP/0.9")
 
     def _accept(self) -> None:
@@ -201,7 +211,9 @@ class RequestReader(_HeadReader):
         target = framing.check_target(method, self._target, host)
         fields = self.fields
         self.websocket = self.expects = False
-        if len(self._special) == 1 and host is not None:
+        if len(self._pick(b"authorization")) > 1:
+            raise BadMessage(400, "Bad request: more than one Authorization")
+        if self._special.keys() <= _KEPT:
             self.length = None
             self.keep_alive = minor == 1
         else:

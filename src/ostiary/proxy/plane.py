@@ -49,6 +49,7 @@ class Plane:
         self.limits = limits
         self.pool = pool
         self.sni = SniMemory()
+        self.turn = pool.turn
         self.stopping = False
         self.connections: set[Ticking] = set()
         self.empty = asyncio.Event()

@@ -33,15 +33,15 @@ class Relay:
         self._decoder = ChunkDecoder() if left == CHUNKED else None
         self._encode = left < 0 and minor == 1
         self.must_close = left < 0 and not self._encode
-        self.line = b""
+        self.line: tuple[bytes, bytes] | None = None
         if self._encode:
-            self.line = b"Transfer-Encoding: chunked"
+            self.line = (b"Transfer-Encoding", b"chunked")
         elif method == b"HEAD" or status == 304:
             length = reader.announced_length()
             if length is not None:
-                self.line = b"Content-Length: " + length
+                self.line = (b"Content-Length", length)
         elif left >= 0 and status != 204:
-            self.line = b"Content-Length: %d" % left
+            self.line = (b"Content-Length", b"%d" % left)
 
     def feed(self, data: bytes) -> tuple[bytes, bytes | None]:
         """

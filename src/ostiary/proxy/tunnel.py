@@ -6,10 +6,10 @@ Spec: RFC 6455 §4, RFC 9110 §7.8.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 from ostiary.gateway.decision import Target
+from ostiary.proxy.turn import Outbox
 from ostiary.proxy.upstream import UpstreamConnection
 
 
@@ -33,7 +33,7 @@ class Tunnel:
         self,
         *,
         now: Callable[[], float],
-        client: asyncio.Transport,
+        client: Outbox,
         upstream: UpstreamConnection,
         target: Target,
         on_end: Callable[[int], None],
@@ -49,7 +49,7 @@ class Tunnel:
 
     def on_client_data(self, data: bytes) -> None:
         self._deadline = self._now() + self._idle_s
-        self._upstream.transport.write(data)
+        self._upstream.write(data)
 
     def on_client_eof(self) -> bool:
         """Pass the half-close on; True keeps the other direction open."""
@@ -57,7 +57,7 @@ class Tunnel:
         if self._upstream_eof or not self._can_half_close():
             self.end()
             return False
-        self._upstream.transport.write_eof()
+        self._upstream.write_eof()
         return True
 
     def on_client_full(self) -> None:
@@ -86,24 +86,27 @@ class Tunnel:
 
     def on_upstream_full(self) -> None:
         if not self._over:
-            self._client.pause_reading()
+            self._client.transport.pause_reading()
 
     def on_upstream_ready(self) -> None:
         if not self._over:
-            self._client.resume_reading()
+            self._client.transport.resume_reading()
 
     def tick(self, now: float) -> None:
         if now < self._deadline:
             return
         if self._over:  # somebody does not take the last bytes
-            self._client.abort()
+            self._client.transport.abort()
             self._upstream.transport.abort()
         else:
             self.end()
 
     def _can_half_close(self) -> bool:
         # TLS in asyncio has no half-close.
-        return self._client.can_write_eof() and self._upstream.transport.can_write_eof()
+        return (
+            self._client.transport.can_write_eof()
+            and self._upstream.transport.can_write_eof()
+        )
 
     def end(self) -> None:
         """Close both sides, once; what is already written is still delivered."""
@@ -113,6 +116,6 @@ class Tunnel:
         self._deadline = self._now() + self._idle_s
         self._upstream.user = None
         self._upstream.lost = True
-        self._upstream.transport.close()
-        self._client.close()
+        self._upstream.shut()
+        self._client.shut()
         self._on_end(self._sent)

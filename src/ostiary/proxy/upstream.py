@@ -20,6 +20,7 @@ from ostiary.proxy.faults import UpstreamUnreachable
 from ostiary.proxy.heads import ResponseReader
 from ostiary.proxy.limits import Limits
 from ostiary.proxy.tls import UpstreamTls
+from ostiary.proxy.turn import Outbox, Turn
 
 Key = tuple[str, int, TlsTo | None]
 
@@ -40,7 +41,7 @@ class UpstreamUser(Protocol):
     def on_upstream_ready(self) -> None: ...
 
 
-class UpstreamConnection(asyncio.Protocol):
+class UpstreamConnection(Outbox):
     """One connection; idle in the pool while it has no user."""
 
     __slots__ = (
@@ -52,13 +53,11 @@ class UpstreamConnection(asyncio.Protocol):
         "pool",
         "reader",
         "served",
-        "transport",
         "user",
     )
 
-    transport: asyncio.Transport
-
     def __init__(self, pool: UpstreamPool, key: Key, limits: Limits) -> None:
+        super().__init__(pool.turn)
         self.pool = pool
         self.key = key
         self.reader = ResponseReader(limits)
@@ -114,6 +113,7 @@ class UpstreamConnection(asyncio.Protocol):
         """Let go for good; the user hears no more."""
         self.user = None
         self.lost = True
+        self.forget()
         self.transport.abort()
 
 
@@ -123,6 +123,7 @@ class UpstreamPool:
     def __init__(self, limits: Limits, tls: UpstreamTls) -> None:
         self._limits = limits
         self._tls = tls
+        self.turn = Turn(asyncio.get_running_loop())
         self._idle: dict[Key, deque[UpstreamConnection]] = {}
 
     def take(self, target: Target) -> UpstreamConnection | None:

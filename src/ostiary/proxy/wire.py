@@ -18,6 +18,7 @@ from ostiary.proxy.faults import BadMessage, UnsafeHead
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _CRLF = b"\r\n"
+_WITH_BODY = frozenset((b"POST", b"PUT", b"PATCH"))
 _FIRST_LINE = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+ [!-~]+ HTTP/1\.1\r\n")
 _STATUS_LINES = {
     status.value: b"HTTP/1.1 %d %b" % (status.value, status.phrase.encode())
@@ -26,21 +27,30 @@ _STATUS_LINES = {
 _PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus}
 
 
-def _add_fields(parts: list[bytes], fields: Fields) -> None:
+def _add_fields(parts: list[bytes], fields: Fields) -> bool:
+    """Add a line for each field that is not ours to write; tell whether TE was among those."""
     names = framing.OWNED_NAMES
+    wants_trailers = False
     try:
         for name, value in fields:
-            if not names[name]:
+            if not (owned := names[name]):
                 parts += (_CRLF, name, b": ", value)
+            elif owned == b"te":
+                wants_trailers = value == b"trailers"
     except BadMessage as error:
         raise UnsafeHead("invalid field name") from error
+    return wants_trailers
 
 
-def _seal(parts: list[bytes]) -> bytes:
-    """Join the parts and prove that no value has brought its own line end."""
+def _seal(parts: list[bytes], own_lines: int) -> bytes:
+    """
+    Join the parts and prove that no value has brought its own line end.
+
+    Behind the first `own_lines` parts, every field is four parts, one of them a line end.
+    """
+    lines = (len(parts) - own_lines) // 4 + 2
     parts.append(b"\r\n\r\n")
     head = b"".join(parts)
-    lines = parts.count(_CRLF) + 2
     if head.count(b"\n") != lines or head.count(b"\r") != lines or b"\0" in head:
         raise UnsafeHead("a line end inside a field")
     return head
@@ -54,33 +64,35 @@ def build_request(head: RequestHead, length: int | None, *, websocket: bool) -> 
         UnsafeHead: The head would not stay one head on the wire.
     """
     parts = [head.method, b" ", head.target, b" HTTP/1.1"]
-    _add_fields(parts, head.fields)
-    wants_trailers = (b"TE", b"trailers") in head.fields
+    wants_trailers = _add_fields(parts, head.fields)
     if websocket:
-        parts += (_CRLF, b"Connection: keep-alive, Upgrade")
-        parts += (_CRLF, b"Upgrade: websocket")
+        parts += (_CRLF, b"Connection", b": ", b"keep-alive, Upgrade")
+        parts += (_CRLF, b"Upgrade", b": ", b"websocket")
     elif wants_trailers:
-        parts += (_CRLF, b"Connection: keep-alive, TE", _CRLF, b"TE: trailers")
+        parts += (_CRLF, b"Connection", b": ", b"keep-alive, TE")
+        parts += (_CRLF, b"TE", b": ", b"trailers")
     else:
-        parts += (_CRLF, b"Connection: keep-alive")
+        parts += (_CRLF, b"Connection", b": ", b"keep-alive")
     if length == framing.CHUNKED:
-        parts += (_CRLF, b"Transfer-Encoding: chunked")
+        parts += (_CRLF, b"Transfer-Encoding", b": ", b"chunked")
     elif length is not None:
-        parts += (_CRLF, b"Content-Length: %d" % length)
-    elif head.method in {b"POST", b"PUT", b"PATCH"}:
-        parts += (_CRLF, b"Content-Length: 0")
-    raw = _seal(parts)
+        parts += (_CRLF, b"Content-Length", b": ", b"%d" % length)
+    elif head.method in _WITH_BODY:
+        parts += (_CRLF, b"Content-Length", b": ", b"0")
+    raw = _seal(parts, 4)
     if _FIRST_LINE.match(raw) is None:
         raise UnsafeHead("invalid request line")
     return raw
 
 
-def build_response(head: ResponseHead, framing_line: bytes, connection: bytes) -> bytes:
+def build_response(
+    head: ResponseHead, framing_line: tuple[bytes, bytes] | None, connection: bytes
+) -> bytes:
     """
     The bytes of a response head for a client.
 
     Args:
-        framing_line: A whole field such as `Content-Length: 5`, or nothing.
+        framing_line: A field such as `Content-Length` and its value, or nothing.
         connection: The value of Connection, or nothing.
 
     Raises:
@@ -92,11 +104,11 @@ def build_response(head: ResponseHead, framing_line: bytes, connection: bytes) -
         line = _STATUS_LINES.get(head.status) or b"HTTP/1.1 %d " % head.status
     parts = [line]
     _add_fields(parts, head.fields)
-    if framing_line:
-        parts += (_CRLF, framing_line)
+    if framing_line is not None:
+        parts += (_CRLF, framing_line[0], b": ", framing_line[1])
     if connection:
-        parts += (_CRLF, b"Connection: ", connection)
-    return _seal(parts)
+        parts += (_CRLF, b"Connection", b": ", connection)
+    return _seal(parts, 1)
 
 
 def build_reply(
@@ -112,7 +124,7 @@ def build_reply(
     if not any(name.lower() == b"date" for name, _ in fields):
         fields = (*fields, (b"Date", date))
     bodyless = reply.status in {204, 304} or reply.status < 200
-    length = b"" if bodyless else b"Content-Length: %d" % len(reply.body)
+    length = None if bodyless else (b"Content-Length", b"%d" % len(reply.body))
     head = build_response(
         ResponseHead(status=reply.status, fields=fields), length, connection
     )

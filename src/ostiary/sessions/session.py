@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import Any, Literal
 
 TOUCH_AFTER_S = 60
@@ -90,6 +91,22 @@ def decide_renewal(session: Session, timeouts: Timeouts, now: float) -> Renewal:
     if timeouts.idling_s and now - session.touched_at > TOUCH_AFTER_S:
         return "touch"
     return "keep"
+
+
+def quiet_until(session: Session, timeouts: Timeouts) -> float:
+    """Until when, from its last check on, a session is valid and its cookie can stay as it is."""
+    ends = [
+        since + limit
+        for limit, since in (
+            (timeouts.absolute_s, session.created_at),
+            (timeouts.rolling_s, session.rolled_at),
+            (timeouts.rolling_s * RENEW_AFTER, session.rolled_at),
+            (timeouts.idling_s, session.touched_at),
+            (timeouts.idling_s and TOUCH_AFTER_S, session.touched_at),
+        )
+        if limit
+    ]
+    return min(ends, default=inf)
 
 
 def renew(session: Session, kind: Renewal, now: float) -> Session:

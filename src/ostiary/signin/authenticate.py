@@ -24,10 +24,7 @@ from ostiary.ports.fetch import FetchFailed
 from ostiary.ports.shared import SharedUnavailable
 from ostiary.sessions.cookie import find_candidates
 from ostiary.sessions.session import (
-    Session,
     SessionInvalid,
-    check_session,
-    decide_renewal,
 )
 from ostiary.signin import refusals
 from ostiary.signin.callback import Callback
@@ -42,6 +39,7 @@ from ostiary.signin.session import OpenedSession, SessionKeeper
 from ostiary.signin.tokens import TokenClient
 from ostiary.signin.values import Allowed, Refused, SigninRequest, Step, Toolbox
 
+MAX_READERS = 64
 _TOKEN_HEADERS = (b"access-token", b"x-access-token")
 
 
@@ -73,40 +71,63 @@ class Signin:
 
         Only two kinds do: a session seen before that needs no writing, and a token seen before.
         """
-        if is_logout(request, party) or self._may_be_callback(request, party):
+        if (request.target.query is not None or party.config.logout_uri_suffix) and (
+            is_logout(request, party) or self._may_be_callback(request, party)
+        ):
             return None
         now = self._tools.clock.now()
-        names = party.names(request.scheme)
         if "session" in party.methods:
-            cookies = parse_cookies(find_all(request.fields, b"cookie"))
-            candidates = find_candidates(cookies, names.session)
-            if len(candidates) == 1:
-                key = digest(party.fingerprint, candidates[0])
+            cookies = find_all(request.fields, b"cookie")
+            key = self._session_key(party, party.names(request.scheme).session, cookies)
+            if key:
                 entry = self._live.sessions.get(key)
-                if entry is not None and self._is_quiet(party, entry.session, now):
+                if entry is not None and now < entry.quiet_until:
                     return entry.answer
-            if candidates:
                 return None
-        token = self._find_bearer(request, party)
-        if token is None:
-            return None
-        known = self._live.tokens.get(digest(party.fingerprint, token))
+        key = self._token_key(request, party)
+        known = self._live.tokens.get(key) if key else None
         return (
             known.answer
             if known is not None and self._is_fresh(party, known, now)
             else None
         )
 
-    @staticmethod
-    def _is_quiet(party: Party, opened: Session, now: float) -> bool:
-        try:
-            check_session(opened, party.timeouts, now)
-        except SessionInvalid:
-            return False
-        due = opened.expires_at
-        return decide_renewal(opened, party.timeouts, now) == "keep" and (
-            due is None or now < due - party.config.leeway
-        )
+    def _session_key(
+        self, party: Party, name: str, cookies: tuple[bytes, ...]
+    ) -> bytes:
+        """The key of the session a request carries; empty for none, unknown for several."""
+        if not cookies:
+            return b""
+        found = self._live.keys.get(cookies[0]) if len(cookies) == 1 else None
+        key = None if found is None else found.get((party.fingerprint, name))
+        if key is None:
+            candidates = find_candidates(parse_cookies(cookies), name)
+            key = digest(party.fingerprint, candidates[0]) if candidates else b""
+            if len(candidates) > 1:
+                key = b"several"
+            if len(cookies) == 1:
+                self._keep_key(cookies[0], party, name, key)
+        return key
+
+    def _token_key(self, request: SigninRequest, party: Party) -> bytes:
+        """The key of the bearer token a request carries; empty for none."""
+        values = find_all(request.fields, b"authorization")
+        value = values[0] if len(values) == 1 else b""
+        found = self._live.keys.get(value) if value else None
+        key = None if found is None else found.get((party.fingerprint, "bearer"))
+        if key is None:
+            token = self._find_bearer(request, party)
+            key = b"" if token is None else digest(party.fingerprint, token)
+            if value and token is not None and parse_bearer(value) == token:
+                self._keep_key(value, party, "bearer", key)
+        return key
+
+    def _keep_key(self, value: bytes, party: Party, what: str, key: bytes) -> None:
+        known = self._live.keys.get(value)
+        if known is None:
+            self._live.keys.put(value, {(party.fingerprint, what): key})
+        elif len(known) < MAX_READERS:
+            known[party.fingerprint, what] = key
 
     def _is_fresh(self, party: Party, known: LiveToken, now: float) -> bool:
         provider = self.issuers.peek(party)

@@ -14,12 +14,14 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from ostiary.http.memo import Memo
 from ostiary.oidc.rp.verify import VerifiedToken
 from ostiary.sessions.session import Session
 from ostiary.signin.values import Allowed
 
 MAX_SESSIONS = 1024
 MAX_TOKENS = 4096
+MAX_KEY_BYTES = 16 << 20
 TOKEN_TTL_S = 300
 ENDED_CHANNEL = "sessions-ended"
 
@@ -28,9 +30,10 @@ V = TypeVar("V")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveSession:
-    """An opened session and the answer it leads to."""
+    """An opened session, the answer it leads to, and until when it need not be looked at."""
 
     session: Session
+    quiet_until: float
     answer: Allowed = field(repr=False)
 
 
@@ -85,6 +88,8 @@ class Live:
         self.sessions: Bounded[LiveSession] = Bounded(MAX_SESSIONS)
         self.ends_heard = 0
         self.tokens: Bounded[LiveToken] = Bounded(MAX_TOKENS)
+        # Keys of the two above by raw field value and what looked at it: pure results.
+        self.keys: Memo[dict[tuple[bytes, str], bytes]] = Memo(MAX_KEY_BYTES)
 
     def forget_session(self, session_id: str) -> None:
         """Drop every entry of an ended session, and make what is being opened now not stick."""

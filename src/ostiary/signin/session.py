@@ -27,6 +27,7 @@ from ostiary.sessions.session import (
     decide_renewal,
     dump_session,
     load_session,
+    quiet_until,
     renew,
 )
 from ostiary.signin.claims import Identity, build_fields
@@ -314,9 +315,21 @@ class SessionKeeper:
         ):
             key = digest(party.fingerprint, opened.text)
             self._live.sessions.put(
-                key, LiveSession(session=opened.session, answer=answer)
+                key,
+                LiveSession(
+                    session=opened.session,
+                    quiet_until=self._quiet_until(party, opened.session),
+                    answer=answer,
+                ),
             )
         return answer
+
+    @staticmethod
+    def _quiet_until(party: Party, session: Session) -> float:
+        """Until when nothing is due: no check, no new cookie, no refresh."""
+        quiet = quiet_until(session, party.timeouts)
+        due = session.expires_at
+        return quiet if due is None else min(quiet, due - party.config.leeway)
 
     async def end(self, party: Party, session: Session) -> None:
         """

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from ostiary.http.head import Field, Fields
 from ostiary.http.path import Target
 from ostiary.http.url import build_origin
+from ostiary.http.value import frozen
 from ostiary.ports.clock import Clock, Entropy
 from ostiary.ports.fetch import Fetch
 from ostiary.ports.shared import Shared
@@ -19,7 +20,7 @@ from ostiary.sessions.keys import KeyRing
 from ostiary.sessions.session import Session
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class SigninRequest:
     """
     One request at a door. `host` has no port; `port` None is the scheme's default.

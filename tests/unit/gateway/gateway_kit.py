@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ostiary.gateway.access_log import build_access_log
 from ostiary.gateway.compile import compile_config
 from ostiary.gateway.decision import Answer, Decision, Forward, Peer
 from ostiary.gateway.gateway import Gateway, GatewayOptions
@@ -86,22 +87,22 @@ class World:
         *,
         catalog: Catalog | None = None,
         options: dict[str, Any] | None = None,
+        verify: bool = True,
         **parts: Any,
     ) -> Gateway:
         """A gateway over a declarative file."""
         ids = itertools.count(1)
         gateway = Gateway(
-            GatewayOptions(
-                version="1", access_log=self.lines.append, **(options or {})
-            ),
+            GatewayOptions(version="1", **(options or {})),
             new_request_id=lambda: f"id-{next(ids)}",
             now=lambda: 1_800_000_000,
+            listeners=(build_access_log(self.lines.append, "kong"),),
         )
         config = read_declarative({"_format_version": "3.0", **parts})
         kinds = self.catalog(fake=1) if catalog is None else catalog
         # Fake plugins ask for nothing of what the gateway lends.
         lent: Services = None  # type: ignore[assignment]
-        gateway.snapshot = compile_config(config, kinds, lent)
+        gateway.snapshot = compile_config(config, kinds, lent, verify=verify)
         return gateway
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from ostiary.gateway.access_log import mask_query
 from ostiary.gateway.decision import Outcome, Pending
-from ostiary.gateway.gateway import Gateway, mask_query
+from ostiary.gateway.gateway import Gateway
 from ostiary.http.head import Fields, Reply, ResponseHead
 from ostiary.kit import NEEDS_IO, AccessResult, Exchange
 from tests.unit.gateway.gateway_kit import (
@@ -66,7 +67,7 @@ def test_where_it_goes_is_what_the_service_says() -> None:
         protocol="https", port=8443, path="/base", retries=2,
         connect_timeout=1, write_timeout=2, read_timeout=3,
     )  # fmt: skip
-    options = {"verify_upstream_tls": True, "max_body_bytes": 9}
+    options = {"max_body_bytes": 9}
     gateway = World().gateway(
         options=options, services=[row], routes=[route(paths=["/a"])]
     )
@@ -98,7 +99,7 @@ def test_a_service_decides_over_the_setting_about_tls(
     own: bool | None, *, setting: bool, expected: bool
 ) -> None:
     gateway = World().gateway(
-        options={"verify_upstream_tls": setting},
+        verify=setting,
         services=[service(protocol="https", tls_verify=own)],
         routes=[route()],
     )
@@ -328,7 +329,7 @@ def test_the_access_log_has_one_clean_line_per_request() -> None:
     agent = ((b"User-Agent", b'a"b\r\nc\x1b'),)
     finish = forward(ask(gateway, b"/a?code=SECRET", fields=agent)).on_finish
     assert finish is not None
-    finish(Outcome(status=200, sent_bytes=7, total_ms=1))
+    finish(Outcome(status=200, sent_bytes=99, body_bytes=7, total_ms=1))
     finish(Outcome(status=200, sent_bytes=0, total_ms=1, client_gone=True))
 
     assert world.lines == [

@@ -26,6 +26,7 @@ from ostiary.kit import (
     Step,
     compile_party,
     error_reply,
+    fold_names,
     redirect_reply,
 )
 from ostiary.plugins.openid_connect.texts import PAGES
@@ -62,7 +63,7 @@ class OpenidConnect:
         cleared = set(self.party.managed_headers)
         if config.hide_credentials:
             cleared.update(_CREDENTIALS)
-        self._cleared = frozenset(cleared)
+        self._cleared = fold_names(cleared)
 
     def access(self, exchange: Exchange) -> AccessResult:
         """Answer from memory, or say that I/O is needed."""
