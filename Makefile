@@ -10,7 +10,7 @@ help:
 	@echo "make test          every test"
 	@echo "make check         the quick half: format, lint, types, layers, unit and spec tests"
 	@echo "make interop       with a certified provider and a certified client"
-	@echo "make bench         CPU per request beside nginx, on this machine"
+	@echo "make bench         CPU per request beside nginx, Apache and Envoy  (ROUTES=1, STARTUP=1, MEMORY=1)"
 	@echo "make fresh         both README commands in a bare Debian chroot (needs root)"
 	@echo "make docs          regenerate docs/reference"
 
@@ -49,7 +49,7 @@ vectors: $(VENV)/.dev
 	@$(BIN)/python tools/vectors.py $(VECTORS)
 
 bench: $(VENV)/.dev
-	@$(BIN)/python bench/run.py
+	@$(BIN)/python -m bench.run
 
 docs: $(VENV)/.dev
 	@$(BIN)/python tools/reference.py

@@ -1,286 +1,149 @@
-"""Measure the gateway beside its peers: CPU per request, five interleaved rounds."""
+"""
+`make bench`: CPU per request, requests a second and latency of the gateway beside its peers.
+
+What the environment may ask is in `bench/README.md`.
+"""
 
 from __future__ import annotations
 
-import json
 import os
-import random
-import secrets
 import shutil
 import signal
-import socket
-import statistics
-import subprocess
+import ssl
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
 
-import yaml
+from bench import memory, routes, startup
+from bench.certificates import make_certificates
+from bench.figures import judge
+from bench.measure import measure
+from bench.options import Options, OptionsInvalid, read_options
+from bench.people import PEOPLE, sign_tokens
+from bench.processes import CannotRun, Children
+from bench.provider import Provider
+from bench.report import build_json, build_table, describe_machine
+from bench.rows import Absent, Row, Stage
+from bench.systems import apache, envoy, nginx, ostiary
 
-from ostiary.jose.jwt import sign_jwt
-from ostiary.jose.keys import PrivateKey
-from ostiary.model.declarative import read_declarative
-from ostiary.node.secrets import open_secrets
-from ostiary.sessions.cookie import build_chunks
-from ostiary.sessions.keys import Sealer
-from ostiary.sessions.session import Session
-from ostiary.signin.party import compile_party
-from ostiary.signin.schema import OpenidConnectConfig
-
-HERE = Path(__file__).resolve().parent
-ROUNDS, SECONDS, PEOPLE = 5, 3.0, 1000
-TICK = os.sysconf("SC_CLK_TCK")
-NGINX = """
-daemon off; master_process off; worker_processes 1; pid {folder}/nginx.pid;
-error_log {folder}/nginx.err; events {{ worker_connections 1024; }}
-http {{ access_log off;
-  client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
-  uwsgi_temp_path {folder}; scgi_temp_path {folder};
-  upstream up {{ server 127.0.0.1:{up}; keepalive 64; }}
-  server {{ listen 127.0.0.1:{port}; keepalive_requests 1000000;
-    location / {{ proxy_pass http://up; proxy_http_version 1.1; proxy_set_header Connection ""; }} }} }}
-"""
+OUT = Path(__file__).resolve().parent / "out"
+REPORTS = {"routes": routes.run, "startup": startup.run, "memory": memory.run}
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def find_missing(options: Options) -> tuple[str, ...]:
+    """The Debian packages that the run needs and that are not there."""
+    found = list(nginx.missing())
+    if not options.report and "apache" in options.peers:
+        found += apache.missing()
+    return tuple(found)
 
 
-def wait_for(port: int) -> None:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise SystemExit(f"nothing listens on {port}")
+@contextmanager
+def private_folder() -> Iterator[Path]:
+    """A folder that goes when the run ends; peers that drop their rights may pass through."""
+    folder = Path(tempfile.mkdtemp(prefix="ostiary-bench-"))
+    folder.chmod(0o711)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-def cpu_seconds(pids: list[int]) -> float:
-    total = 0
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / TICK
-
-
-def children(pid: int) -> list[int]:
-    text = subprocess.run(
-        ["ps", "-o", "pid=", "--ppid", str(pid)],
-        check=True,
-        capture_output=True,
-        text=True,
+def build_stage(
+    folder: Path, children: Children, options: Options, provider: Provider
+) -> Stage:
+    """What all systems share, the upstream running."""
+    cert, key, ca_file = make_certificates(folder)
+    people = tuple(
+        sign_tokens(provider.issuer, provider.key, number) for number in range(PEOPLE)
     )
-    return [pid, *(int(p) for p in text.stdout.split())]
-
-
-def tokens(issuer: str, key: PrivateKey, person: int) -> dict[str, str]:
-    now = int(time.time())
-    base = {
-        "iss": issuer, "sub": f"user-{person}", "iat": now, "exp": now + 3600,
-        "cognito:groups": [secrets.token_hex(12) for _ in range(16)], "event_id": secrets.token_hex(16),
-    }  # fmt: skip
-    access = {
-        **base,
-        "client_id": "bench",
-        "token_use": "access",
-        "scope": "openid profile email",
-    }
-    identity = {
-        **base,
-        "aud": "bench",
-        "token_use": "id",
-        "email": f"user{person}@example.com",
-    }
-    return {
-        "access": sign_jwt(access, key),
-        "id": sign_jwt(identity, key),
-        "refresh": secrets.token_urlsafe(1300),
-    }
-
-
-def cookies(party: Any, ring: Any, people: list[dict[str, str]]) -> list[str]:
-    names = party.names("http")
-    sealer = Sealer(ring, b"ostiary session")
-    now = time.time()
-    found = []
-    for number, person in enumerate(people):
-        session = Session(
-            id=f"s{number}", created_at=now, rolled_at=now, touched_at=now, subject=f"u{number}",
-            method="authorization_code", client=0, access_token=person["access"],
-            id_token=person["id"], refresh_token=person["refresh"], expires_at=now + 3600,
-        )  # fmt: skip
-        chunks = build_chunks(
-            session, name=names.session, sealer=sealer, binding=party.binding(names.session),
-            nonce=os.urandom(12),
-        )  # fmt: skip
-        found.append("; ".join(f"{k}={v}" for k, v in chunks))
-    return found
-
-
-def request(path: str, *fields: str) -> str:
-    return "\r\n".join(
-        [f"GET {path} HTTP/1.1", "Host: bench.localhost", *fields, "", ""]
+    return Stage(
+        folder=folder,
+        children=children,
+        options=options,
+        provider=provider,
+        people=people,
+        certificate=cert,
+        key=key,
+        ca_file=ca_file,
+        client_tls=ssl.create_default_context(cafile=str(ca_file)),
+        upstream_port=nginx.start_upstream(folder, children),
     )
 
 
-def write_requests(folder: Path, name: str, requests: list[str]) -> Path:
-    path = folder / f"{name}.json"
-    path.write_text(json.dumps(requests))
-    return path
+def start_systems(stage: Stage) -> list[Row | Absent]:
+    """Start every system that the run wants; their rows."""
+    starters: dict[str, Callable[[Stage], Sequence[Row | Absent]]] = {
+        "nginx": nginx.start,
+        "apache": apache.start,
+        "envoy": envoy.start,
+        "ostiary": ostiary.start,
+    }
+    found: list[Row | Absent] = []
+    for name in stage.options.peers:
+        found += starters[name](stage)
+    wanted = stage.options.rows
+    return [r for r in found if isinstance(r, Absent) or wanted.search(r.label)]
+
+
+def run_table(folder: Path, children: Children, options: Options) -> bool:
+    """Measure all rows, print and write the result; tell whether every row has figures."""
+    began = time.monotonic()
+    with Provider() as provider:
+        stage = build_stage(folder, children, options, provider)
+        started = start_systems(stage)
+        rows = [row for row in started if isinstance(row, Row)]
+        absent = [row for row in started if isinstance(row, Absent)]
+        if not rows:
+            raise CannotRun("no row is left to measure; see ROWS, TLS and PEERS")
+        machine = describe_machine()
+        print(f"{machine['processor']}, {machine['cores']} cores")
+        print(
+            f"{PEOPLE} people; {options.rounds} rounds of {options.seconds:g} s a row"
+        )
+        found = measure(rows, options)
+    verdicts = judge(found)
+    print(f"\n{build_table(found, absent, verdicts)}")
+    OUT.mkdir(exist_ok=True)
+    path = OUT / ("latest.json" if options.full else "partial.json")
+    path.write_text(build_json(found, absent, verdicts, options))
+    print(f"\n{time.monotonic() - began:.0f} s; written to bench/out/{path.name}")
+    return not any(row.error for row in found)
 
 
 def main() -> int:
-    folder = Path(tempfile.mkdtemp(prefix="ostiary-bench-"))
-    up, idp, port, admin = (free_port() for _ in range(4))
-    issuer = f"http://127.0.0.1:{idp}"
-    key = PrivateKey.generate_rsa("bench")
-    config = {"issuer": issuer, "client_id": ["bench"]}
-    file = folder / "kong.yml"
-    plugin = [{"name": "openid-connect", "config": config}]
-    data = {
-        "_format_version": "3.0",
-        "services": [
-            {
-                "name": "up",
-                "url": f"http://127.0.0.1:{up}",
-                "routes": [
-                    {"name": "plain", "paths": ["/plain"]},
-                    {"name": "guarded", "paths": ["/guarded"], "plugins": plugin},
-                ],
-            }
-        ],
-    }
-    file.write_text(yaml.safe_dump(data))
-    documents = {
-        "/.well-known/openid-configuration": {
-            "issuer": issuer, "jwks_uri": f"{issuer}/jwks",
-            "authorization_endpoint": f"{issuer}/a", "token_endpoint": f"{issuer}/t",
-        },
-        "/jwks": {"keys": [key.public_jwk()]},
-    }  # fmt: skip
-    (folder / "idp.json").write_text(json.dumps(documents))
-    prefix = folder / "node"
-    prefix.mkdir()
-    ring = open_secrets(prefix).ring
-    row = read_declarative(data).plugins[0]
-    party = compile_party(
-        OpenidConnectConfig.model_validate(config, strict=False), row.id or ""
-    )
-    people = [tokens(issuer, key, n) for n in range(PEOPLE)]
-    jar = cookies(party, ring, people)
-    random.Random(7).shuffle(jar)
-    files = {
-        "ostiary, no plugin": write_requests(folder, "plain", [request("/plain/x")]),
-        "ostiary, session": write_requests(
-            folder, "session", [request("/guarded/x", f"Cookie: {c}") for c in jar]
-        ),
-        "ostiary, bearer": write_requests(
-            folder,
-            "bearer",
-            [
-                request("/guarded/x", f"Authorization: Bearer {p['access']}")
-                for p in people
-            ],
-        ),
-    }
-    print(
-        f"cookies: {len(jar)} people, {len(jar[0])} bytes each; {ROUNDS} rounds of {SECONDS:.0f} s"
-    )
-    started: list[subprocess.Popen[bytes]] = []
-
-    def start(*command: str, **options: Any) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(command, **options)
-        started.append(process)
-        return process
-
+    """Run what the environment asks for; 1 when a row failed or a peer is missing."""
     try:
-        start(sys.executable, str(HERE / "peers.py"), "upstream", str(up))
-        start(
-            sys.executable,
-            str(HERE / "peers.py"),
-            "provider",
-            str(idp),
-            str(folder / "idp.json"),
-        )
-        environ = {
-            **os.environ,
-            "KONG_PROXY_LISTEN": f"127.0.0.1:{port}",
-            "KONG_ADMIN_LISTEN": f"127.0.0.1:{admin}",
-            "KONG_PROXY_ACCESS_LOG": "off",
-        }
-        node = start(
-            sys.executable, "-m", "ostiary", "start", "--config", str(file), "--prefix", str(prefix),
-            "--workers", "1", env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        rows: dict[str, tuple[int, list[int], Path]] = {}
-        for listening in (up, idp, port, admin):
-            wait_for(listening)
-        time.sleep(1)
-        for name, requests in files.items():
-            rows[name] = (port, children(node.pid), requests)
-        nginx = shutil.which("nginx") or "/usr/sbin/nginx"
-        if Path(nginx).exists():
-            peer = free_port()
-            (folder / "nginx.conf").write_text(
-                NGINX.format(folder=folder, up=up, port=peer)
-            )
-            process = start(nginx, "-c", str(folder / "nginx.conf"), "-p", str(folder))
-            wait_for(peer)
-            rows = {
-                "nginx, no plugin": (peer, [process.pid], files["ostiary, no plugin"]),
-                **rows,
-            }
-        else:
-            print("nginx is not installed: no peer row")
-        measured = {name: [] for name in rows}
-        for _ in range(ROUNDS):
-            for name, (target, pids, requests) in rows.items():
-                before = cpu_seconds(pids)
-                printed = subprocess.run(
-                    [sys.executable, str(HERE / "peers.py"), "load", str(target), str(requests), str(SECONDS)],
-                    capture_output=True, text=True, check=True,
-                )  # fmt: skip
-                found = json.loads(printed.stdout)
-                used = cpu_seconds(pids) - before
-                measured[name].append(
-                    (
-                        used / found["requests"] * 1e6,
-                        found["requests"] / found["seconds"],
-                        found["failed"],
-                    )
-                )
-        base = statistics.median(m[0] for m in next(iter(measured.values())))
+        options = read_options(os.environ)
+    except OptionsInvalid as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
+    missing = find_missing(options)
+    if missing:
         print(
-            f"\n{'row':<22}{'CPU us/request':>24}{'ratio':>8}{'requests/s':>12}{'failed':>8}"
+            f"These peers are missing. Run: apt-get install --yes {' '.join(missing)}"
         )
-        for name, rounds in measured.items():
-            cpu = sorted(m[0] for m in rounds)
-            middle = statistics.median(cpu)
-            print(
-                f"{name:<22}{middle:>10.1f} ({cpu[0]:.1f}-{cpu[-1]:.1f}){middle / base:>8.2f}"
-                f"{statistics.median(m[1] for m in rounds):>12.0f}{sum(m[2] for m in rounds):>8}"
-            )
-        worker = children(node.pid)
-        for pid in worker:
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-            size = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf(
-                "SC_PAGE_SIZE"
-            )
-            print(
-                f"memory {words[2].decode() if len(words) > 2 else '?':<24} {size / 1e6:.0f} MB"
-            )
-    finally:
-        for process in reversed(started):
-            process.send_signal(signal.SIGINT)
-        for process in started:
-            process.wait(20)
-        shutil.rmtree(folder)
-    return 0
+        print("or measure less with PEERS=nginx,ostiary (nginx is always the upstream)")
+        return 1
+
+    def end(number: int, _: object) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        with private_folder() as folder, Children(folder) as children:
+            report = REPORTS.get(options.report, run_table)
+            return 0 if report(folder, children, options) else 1
+    except CannotRun as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

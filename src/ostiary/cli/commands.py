@@ -86,7 +86,7 @@ def _run(settings, roles: tuple[str, ...], started: str) -> None:  # type: ignor
 def check_file(path: Path):  # type: ignore[no-untyped-def] # noqa: ANN201 - imported late
     """The configuration in a file, plugins checked too; exits with one sentence when wrong."""
     from ostiary.adapters.declarative import FileUnusable, load_declarative
-    from ostiary.gateway.compile import describe_config_warnings, read_plugin_configs
+    from ostiary.gateway.check import describe_config_warnings, read_plugin_configs
     from ostiary.model.declarative import DeclarativeInvalid
     from ostiary.plugins import CATALOG
 

@@ -1,166 +1,255 @@
 """
-Configuration to snapshot. What does not compile is refused whole; the old snapshot stays.
+Configuration to snapshot, from what changed since the last one.
+
+Rows whose line is unchanged keep their entity, their handler and their plan; the router shares
+what no change touches. Compiling from nothing is the case `previous = NOTHING`. The work comes
+in steps, so that a worker can serve between them. What does not compile is refused whole; the
+old snapshot stays.
 
 Spec: Kong's scopes (gateway §4.1): of each plugin one instance runs, the most specific one.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from pydantic import ValidationError
-
+from ostiary.gateway.check import check_plugin, find_taken_scopes, hash_lines
 from ostiary.gateway.fields import CookieFilter
-from ostiary.gateway.plan import Plan, build_plan
-from ostiary.gateway.router import Entry, Router, build_entries
-from ostiary.gateway.snapshot import Snapshot
+from ostiary.gateway.plan import Chain, Plan, build_plan
+from ostiary.gateway.router import Entry, RouterBuilder, build_entries
+from ostiary.gateway.snapshot import EMPTY, Snapshot
 from ostiary.kit import Catalog, Handler, KeepsCookies, OwnCookies, Services
-from ostiary.model.declarative import DeclarativeInvalid, dump_config
+from ostiary.model.declarative import DeclarativeInvalid, dump_rows, load_row
 from ostiary.model.fields import Entity
-from ostiary.model.gateway import Config, Plugin, Route
-from ostiary.model.words import Problem, read_problems
+from ostiary.model.gateway import Config, Plugin, Route, Row, Service
+from ostiary.model.words import Problem
+
+Scope = tuple[str | None, str | None]
+Steps = Generator[None, None, "Compiled"]
 
 
-def read_plugin_configs(config: Config, catalog: Catalog) -> dict[str, Entity]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workshop:
+    """What compiling needs besides rows. `verify` is about upstreams that do not say."""
+
+    catalog: Catalog
+    services: Services
+    verify: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compiled:
+    """A snapshot and what it was made from. `rows` are by line, the others by row id."""
+
+    snapshot: Snapshot = field(default=EMPTY)
+    rows: Mapping[bytes, Row] = field(default_factory=dict, repr=False)
+    handlers: Mapping[str, tuple[Plugin, Handler]] = field(
+        default_factory=dict, repr=False
+    )
+    entries: Mapping[str, tuple[Entry, ...]] = field(default_factory=dict, repr=False)
+
+
+NOTHING = Compiled()
+
+
+def compile_lines(
+    previous: Compiled, lines: Sequence[bytes], workshop: Workshop
+) -> Steps:
     """
-    Every plugin's checked config, by row id.
+    Compile the lines of `dump_rows` step by step; the generator returns the result.
 
     Raises:
         DeclarativeInvalid: A plugin is unknown, its config is wrong, or a scope is taken twice.
+        ValueError: A line is no row.
     """
-    problems: list[Problem] = []
-    found: dict[str, Entity] = {}
-    scopes: dict[tuple[str, str | None, str | None], str] = {}
-    for index, row in enumerate(config.plugins):
-        place = ("plugins", index)
-        kind = catalog.get(row.name)
-        if kind is None:
-            problems.append(
-                (
-                    (*place, "name"),
-                    f"plugin '{row.name}' not enabled; add it to the 'plugins' configuration property",
-                )
-            )
+    rows: dict[bytes, Row] = {}
+    for line in lines:
+        if line:
+            rows[line] = previous.rows.get(line) or load_row(line)
+            yield
+    plugins = [row for row in rows.values() if isinstance(row, Plugin)]
+    handlers = yield from _build_handlers(previous, plugins, workshop)
+    services = {row.id: row for row in rows.values() if isinstance(row, Service)}
+    chosen = _Chooser(handlers, workshop.catalog)
+    plans: dict[str, Plan] = {}
+    entries: dict[str, tuple[Entry, ...]] = {}
+    changes = RouterBuilder(previous.snapshot.router)
+    for route in rows.values():
+        if not isinstance(route, Route):
             continue
-        scope = (row.name, row.route, row.service)
-        if scope in scopes:
-            problems.append(
-                (
-                    place,
-                    f"UNIQUE violation detected on '{{name=\"{row.name}\",route={row.route},service={row.service}}}'",
-                )
-            )
-        scopes[scope] = row.id or ""
-        try:
-            found[row.id or ""] = kind.schema.model_validate(row.config, strict=False)
-        except ValidationError as error:
-            problems += [
-                ((*place, "config", *path), text) for path, text in read_problems(error)
-            ]
-    if problems:
-        raise DeclarativeInvalid(tuple(problems))
-    return found
-
-
-def describe_config_warnings(config: Config, catalog: Catalog) -> tuple[str, ...]:
-    """What operators should know of an accepted configuration, a sentence each."""
-    checked = read_plugin_configs(config, catalog)
-    routes = {r.id: r.name or r.id for r in config.routes}
-    services = {s.id: s.name or s.id for s in config.services}
-    found = []
-    for row in config.plugins:
-        where = (
-            f"route {routes.get(row.route, row.route)}"
-            if row.route
-            else f"service {services.get(row.service, row.service)}"
-            if row.service
-            else "everything"
-        )
-        kind = catalog[row.name]
-        found += [
-            f"{row.name} on {where}: {w}" for w in kind.warnings(checked[row.id or ""])
-        ]
-    return tuple(found)
-
-
-def _specificity(row: Plugin) -> int:
-    return (2 if row.route else 0) + (1 if row.service else 0)
-
-
-def _chain(
-    route: Route,
-    scheme: str,
-    rows: tuple[Plugin, ...],
-    handlers: Mapping[str, Handler],
-    catalog: Catalog,
-) -> tuple[Handler, ...]:
-    chosen: dict[str, Plugin] = {}
-    for row in rows:
-        fits = (row.route is None or row.route == route.id) and (
-            row.service is None or row.service == route.service
-        )
-        if not fits or not row.enabled or scheme not in row.protocols:
+        key = route.id or ""
+        service = services.get(route.service)
+        if service is not None and not service.enabled:
             continue
-        best = chosen.get(row.name)
-        if best is None or _specificity(row) > _specificity(best):
-            chosen[row.name] = row
-    ordered = sorted(
-        chosen.values(),
-        key=lambda row: (catalog[row.name].priority, row.name),
-        reverse=True,
+        plain, secure = chosen.chains(route)
+        old = previous.snapshot.plans.get(key)
+        if old is None or not _is_same(old, route, service, plain, secure):
+            plans[key] = build_plan(
+                route, service, plain=plain, secure=secure, verify=workshop.verify
+            )
+        else:
+            plans[key] = old
+        entries[key] = _update_routes(changes, previous, old, route, service)
+        yield
+    for key, gone in previous.entries.items():
+        if key not in entries:
+            for entry in gone:
+                changes.remove(entry)
+            yield
+    snapshot = Snapshot(
+        router=changes.build(),
+        plans=plans,
+        revision=hash_lines(lines),
+        cookies=_keep_cookies(previous.snapshot.cookies, handlers),
     )
-    return tuple(handlers[row.id or ""] for row in ordered)
+    return Compiled(snapshot=snapshot, rows=rows, handlers=handlers, entries=entries)
 
 
-def build_revision(config: Config) -> str:
-    """32 hex digits that change with the configuration (Kong's `configuration_hash`)."""
-    text = json.dumps(dump_config(config), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+def finish(steps: Steps) -> Compiled:
+    """
+    Take all steps at once.
+
+    Raises:
+        DeclarativeInvalid, ValueError: As the steps do.
+    """
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            compiled: Compiled = end.value
+            return compiled
 
 
 def compile_config(
     config: Config, catalog: Catalog, services: Services, *, verify: bool = True
 ) -> Snapshot:
     """
-    The snapshot of a configuration.
+    The snapshot of a configuration, from nothing.
 
     Raises:
-        DeclarativeInvalid: As `read_plugin_configs`.
+        DeclarativeInvalid: As `compile_lines`.
     """
-    checked: Mapping[str, Any] = read_plugin_configs(config, catalog)
-    handlers = {
-        row.id or "": catalog[row.name].build(
-            checked[row.id or ""], row.id or "", services
-        )
-        for row in config.plugins
-    }
-    by_id = {service.id: service for service in config.services}
-    entries: list[Entry] = []
-    plans: dict[str, Plan] = {}
-    for route in config.routes:
-        service = by_id.get(route.service)
-        if service is not None and not service.enabled:
+    workshop = Workshop(catalog=catalog, services=services, verify=verify)
+    return finish(compile_lines(NOTHING, dump_rows(config), workshop)).snapshot
+
+
+def _build_handlers(
+    previous: Compiled, plugins: Sequence[Plugin], workshop: Workshop
+) -> Generator[None, None, dict[str, tuple[Plugin, Handler]]]:
+    problems: list[Problem] = []
+    found: dict[str, tuple[Plugin, Handler]] = {}
+    equal: dict[tuple[str, str], Entity] = {}
+    for index, row in enumerate(plugins):
+        key = row.id or ""
+        old = previous.handlers.get(key)
+        if old is not None and old[0] is row:
+            found[key] = old
             continue
-        entries += build_entries(route, service)
-        plain, secure = (
-            _chain(route, scheme, config.plugins, handlers, catalog)
-            for scheme in ("http", "https")
-        )
-        plans[route.id or ""] = build_plan(
-            route, service, plain=plain, secure=secure, verify=verify
-        )
-    keepers = [h.own_cookies for h in handlers.values() if isinstance(h, KeepsCookies)]
-    return Snapshot(
-        router=Router(entries),
-        plans=plans,
-        revision=build_revision(config),
-        cookies=CookieFilter(
-            OwnCookies(
-                names=frozenset(name for own in keepers for name in own.names),
-                prefixes=tuple({p: None for own in keepers for p in own.prefixes}),
-            )
-        ),
+        text = (row.name, repr(row.config))
+        try:
+            checked = equal.get(text) or check_plugin(row, workshop.catalog)
+        except DeclarativeInvalid as error:
+            problems += [
+                (("plugins", index, *path), text) for path, text in error.problems
+            ]
+            continue
+        equal[text] = checked
+        if not problems:
+            kind = workshop.catalog[row.name]
+            found[key] = (row, kind.build(checked, key, workshop.services))
+        yield
+    problems += find_taken_scopes(plugins)
+    if problems:
+        raise DeclarativeInvalid(tuple(problems))
+    return found
+
+
+def _is_same(
+    plan: Plan, route: Route, service: Service | None, plain: Chain, secure: Chain
+) -> bool:
+    return (
+        plan.route is route
+        and plan.service is service
+        and _are_same(plan.plain, plain)
+        and _are_same(plan.secure, secure)
     )
+
+
+def _are_same(one: Chain, other: Chain) -> bool:
+    return len(one) == len(other) and all(
+        a is b for a, b in zip(one, other, strict=True)
+    )
+
+
+def _update_routes(
+    changes: RouterBuilder,
+    previous: Compiled,
+    old: Plan | None,
+    route: Route,
+    service: Service | None,
+) -> tuple[Entry, ...]:
+    key = route.id or ""
+    there = previous.entries.get(key, ())
+    if old is not None and old.route is route and old.service is service:
+        return there
+    for entry in there:
+        changes.remove(entry)
+    made = build_entries(route, service)
+    for entry in made:
+        changes.add(entry)
+    return made
+
+
+class _Chooser:
+    """Which handlers run on a route: found by scope, not by looking at every plugin."""
+
+    def __init__(
+        self, handlers: Mapping[str, tuple[Plugin, Handler]], catalog: Catalog
+    ) -> None:
+        self._catalog = catalog
+        self._by_scope: dict[Scope, list[tuple[Plugin, Handler]]] = {}
+        for row, handler in handlers.values():
+            if row.enabled:
+                scope = (row.route, row.service)
+                self._by_scope.setdefault(scope, []).append((row, handler))
+
+    def chains(self, route: Route) -> tuple[Chain, Chain]:
+        """The handlers of a route for http and for https, in order."""
+        wider: dict[Scope, None] = dict.fromkeys(
+            (
+                (None, None),
+                (None, route.service),
+                (route.id, None),
+                (route.id, route.service),
+            )
+        )
+        here = [pair for scope in wider for pair in self._by_scope.get(scope, ())]
+        return self._chain(here, "http"), self._chain(here, "https")
+
+    def _chain(self, pairs: Iterable[tuple[Plugin, Handler]], scheme: str) -> Chain:
+        # Narrower scopes come later and take the place of wider ones.
+        chosen = {
+            row.name: (row, handler)
+            for row, handler in pairs
+            if scheme in row.protocols
+        }
+        ordered = sorted(
+            chosen.values(),
+            key=lambda pair: (self._catalog[pair[0].name].priority, pair[0].name),
+            reverse=True,
+        )
+        return tuple(handler for _, handler in ordered)
+
+
+def _keep_cookies(
+    previous: CookieFilter, handlers: Mapping[str, tuple[Plugin, Handler]]
+) -> CookieFilter:
+    keepers = [
+        h.own_cookies for _, h in handlers.values() if isinstance(h, KeepsCookies)
+    ]
+    own = OwnCookies(
+        names=frozenset(name for keeper in keepers for name in keeper.names),
+        prefixes=tuple({p: None for keeper in keepers for p in keeper.prefixes}),
+    )
+    return previous if previous.own == own else CookieFilter(own)

@@ -22,6 +22,7 @@ from ostiary.model.fields import compile_pattern
 from ostiary.model.gateway import Route, Service
 
 # `/route..;/x` or `/route..%2Fx`: after the cut some upstreams read a way up.
+_META = frozenset("\\.^$*+?{}[]()|")
 _HALF_DOTS = re.compile(r"/?\.{1,2}(?:;|%3B|%2F|%5C)", re.IGNORECASE)
 
 
@@ -47,9 +48,14 @@ class HeaderRule:
     patterns: tuple[Any, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Entry:
-    """One path of one route, with everything else the route asks for."""
+    """
+    One path of one route, with everything else the route asks for.
+
+    Paths that match begin with `start`. `is_free` says that a path is all the route asks for;
+    `cut` is how much strip_path takes off where that does not depend on the request.
+    """
 
     route: Route
     service: Service | None
@@ -60,6 +66,17 @@ class Entry:
     hosts: tuple[tuple[str, int | None], ...]
     headers: tuple[HeaderRule, ...]
     snis: frozenset[str] | None
+    start: str
+    is_free: bool
+    cut: int
+
+    def host_names(self) -> set[str] | tuple[None]:
+        """The hosts this entry is found under; None is any host."""
+        return {name for name, _ in self.hosts} or (None,)
+
+
+def _priority(entry: Entry) -> Priority:
+    return entry.priority
 
 
 @frozen
@@ -127,9 +144,16 @@ def build_entries(route: Route, service: Service | None) -> tuple[Entry, ...]:
         )
         if value
     )
+    methods = frozenset(m.encode() for m in route.methods) if route.methods else None
+    headers = _header_rules(route)
+    snis = frozenset(s.lower().rstrip(".") for s in route.snis) if route.snis else None
+    is_free = not (methods or hosts or headers or snis)
     found = []
     for path in route.paths or (None,):
         is_regex = path is not None and path.startswith("~")
+        prefix = None if is_regex else path
+        # A prefix's last slash stays with the rest, so that `/a/` + `/a/b` leaves `/b`.
+        cut = len(prefix.rstrip("/")) if prefix and route.strip_path else 0
         found.append(
             Entry(
                 route=route,
@@ -140,115 +164,230 @@ def build_entries(route: Route, service: Service | None) -> tuple[Entry, ...]:
                     headers=len(route.headers or {}),
                     is_regex=is_regex,
                     regex_priority=route.regex_priority if is_regex else 0,
-                    prefix_length=0 if is_regex or path is None else len(path),
+                    prefix_length=len(prefix or ""),
                     older=-(route.created_at or 0),
                     id=route.id or "",
                 ),
-                prefix=None if is_regex else path,
-                pattern=compile_pattern(path[1:])
-                if path is not None and is_regex
-                else None,
-                methods=frozenset(m.encode() for m in route.methods)
-                if route.methods
-                else None,
+                prefix=prefix,
+                pattern=compile_pattern(path[1:]) if path and is_regex else None,
+                methods=methods,
                 hosts=tuple(hosts),
-                headers=_header_rules(route),
-                snis=frozenset(s.lower().rstrip(".") for s in route.snis)
-                if route.snis
-                else None,
+                headers=headers,
+                snis=snis,
+                start=read_literal_start(path[1:])
+                if path and is_regex
+                else prefix or "",
+                is_free=is_free and not is_regex,
+                cut=cut,
             )
         )
     return tuple(found)
 
 
-class _PathIndex:
-    """Entries by path: prefixes in a dictionary, patterns and path-less ones in lists."""
+def read_literal_start(pattern: str) -> str:
+    """
+    Letters that everything a pattern matches begins with; maybe fewer than there are.
 
-    __slots__ = ("anywhere", "lengths", "patterns", "prefixes")
-
-    def __init__(self) -> None:
-        self.prefixes: dict[str, list[Entry]] = {}
-        self.lengths: tuple[int, ...] = ()
-        self.patterns: list[Entry] = []
-        self.anywhere: list[Entry] = []
-
-    def add(self, entry: Entry) -> None:
-        if entry.pattern is not None:
-            self.patterns.append(entry)
-        elif entry.prefix is None:
-            self.anywhere.append(entry)
+    They decide where a pattern is looked for, so that thousands of patterns cost no more than
+    those that could match.
+    """
+    if "|" in pattern or pattern.startswith("(?"):
+        return ""
+    start = ""
+    rest = pattern.removeprefix("^")
+    while rest:
+        if rest[0] == "\\" and rest[1:2] and not rest[1].isalnum():
+            sign, rest = rest[1], rest[2:]
+        elif rest[0] in _META:
+            break
         else:
-            self.prefixes.setdefault(entry.prefix, []).append(entry)
+            sign, rest = rest[0], rest[1:]
+        if rest[:1] in {"*", "?", "{"}:
+            break
+        start += sign
+    return start
 
-    def freeze(self) -> None:
-        self.lengths = tuple(sorted({len(p) for p in self.prefixes}, reverse=True))
-        for rows in (self.patterns, self.anywhere, *self.prefixes.values()):
-            rows.sort(key=lambda e: e.priority, reverse=True)
 
-    def candidates(self, path: str) -> Iterable[Entry]:
-        size = len(path)
-        for length in self.lengths:
-            if length <= size and (rows := self.prefixes.get(path[:length])):
-                yield from rows
-        for entry in self.patterns:
-            if entry.pattern.match(path):
-                yield entry
-        yield from self.anywhere
+class _PathTable:
+    """Entries by a text that their paths must begin with. Copied when changed, shared else."""
+
+    __slots__ = ("counts", "lengths", "rows")
+
+    def __init__(self, other: _PathTable | None = None) -> None:
+        self.rows: dict[str, tuple[Entry, ...]] = (
+            {} if other is None else {**other.rows}
+        )
+        self.counts: dict[int, int] = {} if other is None else {**other.counts}
+        self.lengths: tuple[int, ...] = () if other is None else other.lengths
+
+    def add(self, start: str, entry: Entry) -> None:
+        there = self.rows.get(start, ())
+        if not there:
+            self._count(len(start), 1)
+        ordered = sorted((*there, entry), key=_priority, reverse=True)
+        self.rows[start] = tuple(ordered)
+
+    def remove(self, start: str, entry: Entry) -> None:
+        left = tuple(e for e in self.rows[start] if e is not entry)
+        if left:
+            self.rows[start] = left
+        else:
+            del self.rows[start]
+            self._count(len(start), -1)
+
+    def _count(self, length: int, change: int) -> None:
+        left = self.counts.get(length, 0) + change
+        if left:
+            self.counts[length] = left
+        else:
+            del self.counts[length]
+        if left == 0 or (change > 0 and left == 1):
+            self.lengths = tuple(sorted(self.counts, reverse=True))
+
+
+class _HostIndex:
+    """The entries of one host: by plain prefix, and by the letters a pattern begins with."""
+
+    __slots__ = ("patterns", "prefixes")
+
+    patterns: _PathTable
+    prefixes: _PathTable
+
+    def __init__(self, other: _HostIndex | None = None) -> None:
+        self.prefixes = _PathTable(None if other is None else other.prefixes)
+        self.patterns = _PathTable(None if other is None else other.patterns)
+
+    def place(self, entry: Entry) -> tuple[_PathTable, str]:
+        if entry.pattern is not None:
+            return self.patterns, entry.start
+        return self.prefixes, entry.start
+
+    def is_empty(self) -> bool:
+        return not self.prefixes.rows and not self.patterns.rows
+
+
+_Tables = dict[str, _HostIndex]
+_EXACT, _SUFFIX, _PREFIX = range(3)
+
+
+def _slot(host: str) -> tuple[int, str]:
+    if host.startswith("*"):
+        return _SUFFIX, host[1:]
+    if host.endswith("*"):
+        return _PREFIX, host[:-1]
+    return _EXACT, host
 
 
 class Router:
-    """An immutable table of entries. Build it once per configuration."""
+    """An immutable table of entries. Make one with `RouterBuilder`."""
 
-    def __init__(self, entries: Iterable[Entry]) -> None:
-        self._hosts: dict[str, _PathIndex] = {}
-        self._suffixes: dict[str, _PathIndex] = {}
-        self._prefixes: dict[str, _PathIndex] = {}
-        self._any = _PathIndex()
-        for entry in entries:
-            for host in {name for name, _ in entry.hosts} or (None,):
-                self._index(host).add(entry)
-        for index in self._indexes():
-            index.freeze()
+    __slots__ = ("anywhere", "tables")
 
-    def _indexes(self) -> Iterable[_PathIndex]:
-        yield self._any
-        for table in (self._hosts, self._suffixes, self._prefixes):
-            yield from table.values()
+    def __init__(
+        self,
+        tables: tuple[_Tables, _Tables, _Tables] | None = None,
+        anywhere: _HostIndex | None = None,
+    ) -> None:
+        self.tables = tables or ({}, {}, {})
+        self.anywhere = anywhere or _HostIndex()
 
-    def _index(self, host: str | None) -> _PathIndex:
-        if host is None:
-            return self._any
-        if host.startswith("*"):
-            return self._suffixes.setdefault(host[1:], _PathIndex())
-        if host.endswith("*"):
-            return self._prefixes.setdefault(host[:-1], _PathIndex())
-        return self._hosts.setdefault(host, _PathIndex())
-
-    def _for_host(self, host: str) -> Iterable[_PathIndex]:
-        if (exact := self._hosts.get(host)) is not None:
-            yield exact
-        if self._suffixes or self._prefixes:
+    def _for_host(self, host: str) -> list[_HostIndex]:
+        exact, suffixes, prefixes = self.tables
+        found = [self.anywhere]
+        if (index := exact.get(host)) is not None:
+            found.insert(0, index)
+        if suffixes or prefixes:
             for at, sign in enumerate(host):
                 if sign == ".":
-                    if at and (found := self._suffixes.get(host[at:])) is not None:
-                        yield found
-                    if (found := self._prefixes.get(host[: at + 1])) is not None:
-                        yield found
-        yield self._any
+                    if at and (index := suffixes.get(host[at:])) is not None:
+                        found.append(index)
+                    if (index := prefixes.get(host[: at + 1])) is not None:
+                        found.append(index)
+        return found
 
     def match(self, query: Query) -> Match | None:
         """The winning route for a request, or None."""
         best: Entry | None = None
+        path = query.path
+        size = len(path)
         for index in self._for_host(query.host):
-            for entry in index.candidates(query.path):
-                if (best is None or entry.priority > best.priority) and _fits(
-                    entry, query
-                ):
-                    best = entry
-        return None if best is None else _build_match(best, query.path)
+            for table in (index.prefixes, index.patterns):
+                rows = table.rows
+                for length in table.lengths:
+                    if length > size:
+                        continue
+                    for entry in rows.get(path[:length], ()):
+                        if best is not None and entry.priority <= best.priority:
+                            break
+                        if entry.is_free or _fits(entry, query):
+                            best = entry
+                            break
+        return None if best is None else _build_match(best, path)
+
+
+class RouterBuilder:
+    """
+    Changes a router into the next one; what no change touches is shared between the two.
+
+    Each call costs little, so that a large configuration can be built in small slices.
+    """
+
+    def __init__(self, previous: Router) -> None:
+        exact, suffixes, prefixes = previous.tables
+        self._tables: tuple[_Tables, _Tables, _Tables] = (
+            {**exact},
+            {**suffixes},
+            {**prefixes},
+        )
+        self._anywhere = previous.anywhere
+        self._own: set[int] = set()
+
+    def add(self, entry: Entry) -> None:
+        """Let an entry take part."""
+        for host in entry.host_names():
+            table, start = self._index(host).place(entry)
+            table.add(start, entry)
+
+    def remove(self, entry: Entry) -> None:
+        """Take out an entry; it must be in."""
+        for host in entry.host_names():
+            index = self._index(host)
+            table, start = index.place(entry)
+            table.remove(start, entry)
+            if host is not None and index.is_empty():
+                kind, key = _slot(host)
+                del self._tables[kind][key]
+
+    def build(self) -> Router:
+        """The next router. The builder is done."""
+        return Router(self._tables, self._anywhere)
+
+    def _index(self, host: str | None) -> _HostIndex:
+        """The index of a host, copied before its first change."""
+        if host is None:
+            if id(self._anywhere) not in self._own:
+                self._anywhere = _HostIndex(self._anywhere)
+                self._own.add(id(self._anywhere))
+            return self._anywhere
+        kind, key = _slot(host)
+        index = self._tables[kind].get(key)
+        if index is None or id(index) not in self._own:
+            index = self._tables[kind][key] = _HostIndex(index)
+            self._own.add(id(index))
+        return index
+
+
+def build_router(entries: Iterable[Entry]) -> Router:
+    """A router from nothing."""
+    builder = RouterBuilder(Router())
+    for entry in entries:
+        builder.add(entry)
+    return builder.build()
 
 
 def _fits(entry: Entry, query: Query) -> bool:
+    if entry.pattern is not None and not entry.pattern.match(query.path):
+        return False
     if entry.methods is not None and query.method not in entry.methods:
         return False
     if entry.hosts and not _host_fits(entry, query):
@@ -284,13 +423,9 @@ def _header_fits(rule: HeaderRule, fields: Fields) -> bool:
 
 
 def _build_match(entry: Entry, path: str) -> Match:
-    cut = 0
-    if entry.route.strip_path:
-        if entry.pattern is not None:
-            cut = entry.pattern.match(path).end()
-        elif entry.prefix is not None:
-            # A prefix's last slash stays with the rest, so that `/a/` + `/a/b` leaves `/b`.
-            cut = len(entry.prefix.rstrip("/"))
+    cut = entry.cut
+    if entry.pattern is not None and entry.route.strip_path:
+        cut = entry.pattern.match(path).end()
     if cut and _HALF_DOTS.match(path, cut):
         raise AmbiguousTarget("what follows the route's path reads as a dot segment")
     return Match(route=entry.route, service=entry.service, prefix=entry.prefix, cut=cut)

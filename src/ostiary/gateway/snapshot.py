@@ -22,5 +22,5 @@ class Snapshot:
 
 
 EMPTY = Snapshot(
-    router=Router(()), plans={}, revision="0" * 32, cookies=CookieFilter(OwnCookies())
+    router=Router(), plans={}, revision="0" * 32, cookies=CookieFilter(OwnCookies())
 )

@@ -8,7 +8,6 @@ restart.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import socket
 from pathlib import Path
@@ -19,19 +18,19 @@ from ostiary.adapters.shared import MemoryShared, SocketShared
 from ostiary.adapters.system import SystemClock, SystemEntropy
 from ostiary.admin.app import AdminConfig, create_app
 from ostiary.admin.state import NodeView, describe_redirect_uris
-from ostiary.gateway.compile import (
+from ostiary.gateway.check import (
     build_revision,
-    compile_config,
     describe_config_warnings,
     read_plugin_configs,
 )
+from ostiary.gateway.compile import NOTHING, Workshop, compile_lines, finish
 from ostiary.http.exchange import IncomingReply, OutgoingRequest
 from ostiary.jose.errors import BrokenSeal
 from ostiary.kit import Services
 from ostiary.model.declarative import (
     DeclarativeInvalid,
-    dump_config,
-    load_config,
+    dump_rows,
+    load_rows,
     read_declarative,
 )
 from ostiary.model.gateway import Config
@@ -108,6 +107,7 @@ class Control:
         )
         self._lock = asyncio.Lock()
         self._checker = _build_checker(orders)
+        self._compiled = NOTHING
 
     async def apply(self, config: Config) -> None:
         """
@@ -119,8 +119,10 @@ class Control:
             SharedUnavailable: The node socket is away.
         """
         async with self._lock:
-            data = json.dumps(dump_config(config)).encode()
-            compile_config(load_config(json.loads(data)), CATALOG, self._checker)
+            lines = dump_rows(config)
+            workshop = Workshop(catalog=CATALOG, services=self._checker)
+            self._compiled = finish(compile_lines(self._compiled, lines, workshop))
+            data = b"\n".join(lines)
             save_last_good(self.orders.prefix, self.orders.database_key, data)
             await self._publish(data)
             self._show(config)
@@ -183,7 +185,7 @@ class Control:
         """
         live = await self.shared.get(CONFIG_KEY)
         if live is not None:
-            self._show(load_config(json.loads(live)))
+            self._show(load_rows(live.split(b"\n")))
             return
         try:
             kept = open_last_good(self.orders.prefix, self.orders.database_key)
@@ -192,7 +194,7 @@ class Control:
             kept = None
         if kept is not None:
             await self._publish(kept)
-            self._show(load_config(json.loads(kept)))
+            self._show(load_rows(kept.split(b"\n")))
         await self.load_file()
 
     async def run(self) -> None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import json
 import logging
 import socket
 import ssl
+import time
 from pathlib import Path
 
 import uvloop
@@ -21,11 +21,18 @@ from ostiary import __version__
 from ostiary.adapters.fetch import AiohttpFetch
 from ostiary.adapters.shared.socket import SocketShared
 from ostiary.adapters.system import SystemClock, SystemEntropy
-from ostiary.gateway.compile import compile_config
+from ostiary.gateway.check import hash_lines
+from ostiary.gateway.compile import (
+    NOTHING,
+    Compiled,
+    Steps,
+    Workshop,
+    compile_lines,
+)
 from ostiary.gateway.gateway import Gateway, GatewayOptions
 from ostiary.jose.errors import BrokenSeal
 from ostiary.kit import Services
-from ostiary.model.declarative import DeclarativeInvalid, load_config
+from ostiary.model.declarative import DeclarativeInvalid
 from ostiary.node.certificate import default_certificate
 from ostiary.node.lastgood import open_last_good
 from ostiary.node.role import (
@@ -48,6 +55,7 @@ from ostiary.signin.values import Toolbox
 
 _LOG = logging.getLogger("ostiary.worker")
 DRAIN_S = 10.0
+SLICE_S = 0.004
 
 
 def build_tls(cert: Path, key: Path) -> ssl.SSLContext:
@@ -87,6 +95,7 @@ class Worker:
             now=self.clock.now,
             listeners=open_access_log(orders.prefix, settings.proxy_access_log),
         )
+        self.compiled = NOTHING
         self._reload = asyncio.Event()
 
     def services(self, fetch: AiohttpFetch) -> Services:
@@ -114,21 +123,38 @@ class Worker:
                 _LOG.error("the last good configuration cannot be opened: %s", error)
         if data is None:
             return
+        lines = data.split(b"\n")
+        if hash_lines(lines) == self.gateway.snapshot.revision:
+            return
+        workshop = Workshop(
+            catalog=CATALOG,
+            services=services,
+            verify=self.orders.settings.upstream_tls_verify,
+        )
         try:
-            snapshot = compile_config(
-                load_config(json.loads(data)),
-                CATALOG,
-                services,
-                verify=self.orders.settings.upstream_tls_verify,
+            self.compiled = await self._take(
+                compile_lines(self.compiled, lines, workshop)
             )
         except (DeclarativeInvalid, ValueError, TypeError, KeyError) as error:
             _LOG.error(
                 "the configuration was refused, the previous one stays: %s", error
             )
             return
-        if snapshot.revision != self.gateway.snapshot.revision:
-            self.gateway.snapshot = snapshot
-            _LOG.info("serving configuration %s", snapshot.revision)
+        self.gateway.snapshot = self.compiled.snapshot
+        _LOG.info("serving configuration %s", self.compiled.snapshot.revision)
+
+    @staticmethod
+    async def _take(steps: Steps) -> Compiled:
+        """Compile in slices: requests are served between them."""
+        while True:
+            until = time.monotonic() + SLICE_S
+            while time.monotonic() < until:
+                try:
+                    next(steps)
+                except StopIteration as end:
+                    compiled: Compiled = end.value
+                    return compiled
+            await asyncio.sleep(0)
 
     async def follow(self, services: Services) -> None:
         """Load again whenever somebody says that there is news."""

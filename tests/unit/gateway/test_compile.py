@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ostiary.gateway.compile import (
+from ostiary.gateway.check import (
     build_revision,
     describe_config_warnings,
     read_plugin_configs,

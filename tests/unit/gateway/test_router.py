@@ -13,8 +13,11 @@ from ostiary.gateway.router import (
     Match,
     Query,
     Router,
+    RouterBuilder,
     build_entries,
+    build_router,
     build_upstream_path,
+    read_literal_start,
 )
 from ostiary.http.head import Fields
 from ostiary.model.gateway import Route
@@ -25,7 +28,7 @@ def make(**row: Any) -> Route:
 
 
 def table(*rows: dict[str, Any]) -> Router:
-    return Router(
+    return build_router(
         entry
         for number, row in enumerate(rows)
         for entry in build_entries(make(name=f"r{number}", **row), None)
@@ -161,7 +164,7 @@ def test_a_tie_is_broken_by_age_then_by_id_whatever_the_order() -> None:
 
 
 def test_no_route_is_no_match() -> None:
-    assert Router(()).match(query()) is None
+    assert Router().match(query()) is None
 
 
 @pytest.mark.spec("gateway#3.4")
@@ -320,3 +323,64 @@ def test_the_index_and_the_rules_choose_the_same_route(
     router = table(*routes)
 
     assert [won(router.match(q)) for q in asked] == [naive(routes, q) for q in asked]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "start"),
+    [
+        ("/users/[0-9]+", "/users/"),
+        (r"/v1\.0/(a)", "/v1.0/"),
+        ("^/a/b", "/a/b"),
+        ("/ab*c", "/a"),
+        ("/ab?c", "/a"),
+        ("/ab{2}", "/a"),
+        ("/ab+", "/ab"),
+        (r"/a\d", "/a"),
+        ("/a|/b", ""),
+        ("(?i)/a", ""),
+        ("(/a)", ""),
+        ("", ""),
+    ],
+)
+def test_a_pattern_is_filed_under_what_it_always_begins_with(
+    pattern: str, start: str
+) -> None:
+    assert read_literal_start(pattern) == start
+
+
+@pytest.mark.parametrize("kept", [0, 1, 2])
+def test_a_changed_router_equals_one_from_nothing_and_shares_the_rest(
+    kept: int,
+) -> None:
+    rows = [
+        Route.model_validate(
+            {"id": f"00000000-0000-4000-8000-00000000000{n}", **more}, strict=False
+        )
+        for n, more in enumerate(
+            [
+                {"hosts": ["a.example"], "paths": ["/x"]},
+                {"hosts": ["*.example"], "paths": ["~/x/[0-9]+"]},
+                {"paths": ["/x", "/"]},
+                {"hosts": ["b.example"]},
+            ]
+        )
+    ]
+    entries = [build_entries(row, None) for row in rows]
+    old = build_router(e for group in entries for e in group)
+    builder = RouterBuilder(old)
+    for number, group in enumerate(entries):
+        if number != kept:
+            for entry in group:
+                builder.remove(entry)
+    new = builder.build()
+    fresh = build_router(entries[kept])
+
+    for host in ("a.example", "b.example", "c.example", "other.test"):
+        for path in ("/", "/x", "/x/5"):
+            asked = query(host=host, path=path)
+            assert new.match(asked) == fresh.match(asked)
+    assert old.match(query(host="b.example", path="/none")) is not None
+    exact = old.tables[0]
+    if kept == 0:
+        assert new.tables[0]["a.example"] is exact["a.example"]
+    assert set(new.tables[0]) == set(fresh.tables[0])

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from ostiary.adapters.declarative import FileUnusable, parse_yaml
 from ostiary.model.declarative import (
     DeclarativeInvalid,
-    dump_config,
-    load_config,
+    dump_rows,
+    load_rows,
     read_declarative,
 )
 
@@ -336,7 +336,7 @@ def test_a_configuration_survives_being_dumped() -> None:
         file(**copy.deepcopy(NESTED), routes=[route(name="h", headers={"a": ["b"]})])
     )
 
-    assert load_config(dump_config(config)) == config
+    assert load_rows(dump_rows(config)) == config
 
 
 JUNK = st.recursive(
