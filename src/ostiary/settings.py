@@ -122,6 +122,63 @@ def _read_workers(value: object) -> object:
     return 0 if value == "auto" else value
 
 
+TOKENS = {
+    "server_tokens": ("server", "via"),
+    "server": ("server",),
+    "via": ("via",),
+    "latency_tokens": (
+        "x-kong-proxy-latency",
+        "x-kong-response-latency",
+        "x-kong-upstream-latency",
+    ),
+    "x-kong-proxy-latency": ("x-kong-proxy-latency",),
+    "x-kong-response-latency": ("x-kong-response-latency",),
+    "x-kong-upstream-latency": ("x-kong-upstream-latency",),
+    "x-kong-upstream-status": ("x-kong-upstream-status",),
+    "x-kong-request-id": ("x-kong-request-id",),
+    "x-kong-admin-latency": (),
+    "off": (),
+}
+
+
+def _read_tokens(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    found: list[str] = []
+    for item in (part.strip().lower() for part in value.split(",") if part.strip()):
+        if item not in TOKENS:
+            raise ValueError(
+                f"unknown header '{item}': must be one of {', '.join(TOKENS)}"
+            )
+        found += TOKENS[item]
+    return tuple(dict.fromkeys(found))
+
+
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "": 1}
+
+
+def _read_seconds(value: object) -> object:
+    """Seconds of nginx's `90`, `90s`, `500ms`, `2m`."""
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|)", value.strip())
+    if match is None:
+        raise ValueError("must be a time, for example 60s or 500ms")
+    return float(match[1]) * _UNITS[match[2]]
+
+
+def _read_protocols(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    found = tuple(value.replace(",", " ").split())
+    if not found or not set(found) <= {"TLSv1.2", "TLSv1.3"}:
+        raise ValueError("must name TLSv1.2, TLSv1.3 or both")
+    return found
+
+
+Tokens = Annotated[tuple[str, ...], BeforeValidator(_read_tokens)]
+Seconds = Annotated[float, BeforeValidator(_read_seconds), Field(gt=0, le=86400 * 365)]
+Protocols = Annotated[tuple[str, ...], BeforeValidator(_read_protocols)]
 Switch = Annotated[bool, BeforeValidator(_read_bool)]
 Listen = Annotated[tuple[ListenAddress, ...], BeforeValidator(_read_listen)]
 Networks = Annotated[tuple[str, ...], BeforeValidator(_read_networks)]
@@ -142,6 +199,10 @@ class Settings(Entity):
     )
     declarative_config: str | None = Field(
         None, description="The declarative file (YAML or JSON)."
+    )
+    declarative_config_watch: Switch = Field(
+        default=False,
+        description="Read the declarative file again when it changes, not only on SIGHUP.",
     )
     proxy_listen: Listen = Field(
         parse_listen("0.0.0.0:8000, 0.0.0.0:8443 ssl"),
@@ -168,8 +229,77 @@ class Settings(Entity):
         default=True,
         description="Verify upstream certificates where a service does not say (Kong: off).",
     )
+    client_ssl: Switch = Field(
+        default=False, description="Show upstreams a client certificate."
+    )
+    client_ssl_cert: str | None = Field(
+        None, description="Client certificate file (PEM) for upstreams."
+    )
+    client_ssl_cert_key: str | None = Field(
+        None, description="Key file (PEM) of the client certificate."
+    )
+    ssl_protocols: Protocols = Field(
+        ("TLSv1.2", "TLSv1.3"), description="TLS versions the listeners speak."
+    )
+    ssl_cipher_suite: str = Field(
+        "intermediate",
+        description="`modern` (TLS 1.3 only), `intermediate`, or `custom` with `ssl_ciphers`.",
+    )
+    ssl_ciphers: str | None = Field(
+        None, description="OpenSSL cipher list for TLS 1.2 where the suite is `custom`."
+    )
     trusted_ips: Networks = Field(
         (), description="Peers whose X-Forwarded-* fields count."
+    )
+    real_ip_header: str = Field(
+        "X-Real-IP",
+        description="The field in which trusted peers name the client, or `X-Forwarded-For`.",
+    )
+    real_ip_recursive: Switch = Field(
+        default=False,
+        description="Take the right-most address that is not trusted, not just the last.",
+    )
+    forwarded_for_append: Switch = Field(
+        default=False,
+        description="Keep what untrusted clients say in X-Forwarded-For, as Kong does.",
+    )
+    headers: Tokens = Field(
+        (*TOKENS["server_tokens"], *TOKENS["latency_tokens"], "x-kong-request-id"),
+        description="Which fields about the gateway clients get; `off` for none.",
+    )
+    headers_upstream: Tokens = Field(
+        ("x-kong-request-id",),
+        description="`x-kong-request-id` or `off`: whether upstreams get the request's id.",
+    )
+    allow_debug_header: Switch = Field(
+        default=False,
+        description="Answer `Kong-Debug: 1` with the names of route and service.",
+    )
+    client_header_timeout: Seconds = Field(
+        60, description="How long a request's head may take to arrive."
+    )
+    client_body_timeout: Seconds = Field(
+        60, description="How long a client may pause within a body."
+    )
+    send_timeout: Seconds = Field(
+        60, description="How long a client may read nothing of a response."
+    )
+    keepalive_timeout: Seconds = Field(
+        75, description="How long an idle client connection is kept."
+    )
+    keepalive_requests: int = Field(
+        10000, ge=1, description="Most requests of one client connection."
+    )
+    upstream_keepalive_pool_size: int = Field(
+        512, ge=0, description="Most idle connections per upstream and worker."
+    )
+    upstream_keepalive_max_requests: int = Field(
+        10000,
+        ge=0,
+        description="Most requests of one upstream connection; 0 is no limit.",
+    )
+    upstream_keepalive_idle_timeout: Seconds = Field(
+        60, description="How long an idle upstream connection is kept."
     )
     port_maps: PortMaps = Field(
         (), description="Published to listener ports, for example `443:8443`."
@@ -248,10 +378,24 @@ class Settings(Entity):
 
 LOG_LEVELS = ("debug", "info", "notice", "warn", "error", "crit", "alert", "emerg")
 OURS_ONLY = frozenset(
-    {"upstream_tls_verify", "admin_allowed_hosts", "smtp_sender"}
+    {
+        "upstream_tls_verify",
+        "admin_allowed_hosts",
+        "smtp_sender",
+        "forwarded_for_append",
+        "declarative_config_watch",
+    }
     | {name for name in Settings.model_fields if name.startswith("userpool")}
 )
-_ALIASES = {"nginx_http_client_max_body_size": "client_max_body_size"}
+_NGINX_NAMES = (
+    "client_max_body_size",
+    "client_header_timeout",
+    "client_body_timeout",
+    "send_timeout",
+    "keepalive_timeout",
+    "keepalive_requests",
+)
+_ALIASES = {f"nginx_http_{name}": name for name in _NGINX_NAMES}
 _SIZES = {"k": 1024, "m": 1024**2, "g": 1024**3}
 
 
@@ -324,6 +468,18 @@ def _check_together(settings: Settings) -> list[str]:
         )
     if (settings.ssl_cert is None) != (settings.ssl_cert_key is None):
         problems.append("ssl_cert and ssl_cert_key must be set together")
+    if settings.client_ssl and not (
+        settings.client_ssl_cert and settings.client_ssl_cert_key
+    ):
+        problems.append("client_ssl needs client_ssl_cert and client_ssl_cert_key")
+    if settings.ssl_cipher_suite not in {"modern", "intermediate", "custom"}:
+        problems.append(
+            "in 'ssl_cipher_suite': must be one of modern, intermediate, custom"
+        )
+    if (settings.ssl_cipher_suite == "custom") != (settings.ssl_ciphers is not None):
+        problems.append("ssl_ciphers and ssl_cipher_suite = custom go together")
+    if settings.real_ip_header == "proxy_protocol":
+        problems.append("in 'real_ip_header': proxy_protocol is not supported yet")
     if settings.log_level not in LOG_LEVELS:
         problems.append(f"in 'log_level': must be one of {', '.join(LOG_LEVELS)}")
     if settings.admin_gui_url is not None and not is_http_url(settings.admin_gui_url):

@@ -20,6 +20,7 @@ from ostiary.gateway.decision import (
 )
 from ostiary.http.head import Reply, RequestHead
 from ostiary.proxy import Limits, Listen, Proxy
+from ostiary.proxy.tls import UpstreamTls
 
 PATIENCE_S = 4.0
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -239,7 +240,9 @@ class Stage:
         sock.bind(("127.0.0.1", 0))
         self.port = sock.getsockname()[1]
         self.decider = FakeDecider(decide)
-        self.proxy = Proxy(self.decider, limits or Limits(tick_ms=10), ca_pem=ca_pem)
+        self.proxy = Proxy(
+            self.decider, limits or Limits(tick_ms=10), tls=UpstreamTls(ca_pem=ca_pem)
+        )
         await self.proxy.start([Listen(sock=sock, tls=tls)])
 
     async def to(

@@ -57,6 +57,7 @@ from ostiary.signin.authenticate import Signin
 from ostiary.signin.values import Toolbox
 
 _LOG = logging.getLogger("ostiary.control")
+WATCH_S = 0.2
 
 
 class _NoFetch:
@@ -93,6 +94,15 @@ def describe_open_admin(settings: Settings) -> tuple[str, ...]:
     )
 
 
+def read_mark(path: Path) -> tuple[int, int, int] | None:
+    """What changes when a file is written or another takes its place; None without one."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
 class Control:
     """The node's one writer of configuration."""
 
@@ -108,6 +118,7 @@ class Control:
         self._lock = asyncio.Lock()
         self._checker = _build_checker(orders)
         self._compiled = NOTHING
+        self._mark: tuple[int, int, int] | None = None
 
     async def apply(self, config: Config) -> None:
         """
@@ -163,6 +174,7 @@ class Control:
         path = self.orders.settings.declarative_config
         if path is None:
             return
+        self._mark = read_mark(Path(path))
         try:
             await self.apply(load_declarative(Path(path)))
             self.view.problem = None
@@ -175,6 +187,19 @@ class Control:
             _LOG.error(
                 "%s; the previous configuration keeps serving", self.view.problem
             )
+
+    async def watch_file(self) -> None:
+        """Load the declarative file whenever it has changed and then stayed as it is for a moment."""
+        path = self.orders.settings.declarative_config
+        if path is None:
+            return
+        seen = self._mark
+        while True:
+            await asyncio.sleep(WATCH_S)
+            now = read_mark(Path(path))
+            if now == seen and now != self._mark and now is not None:
+                await self.load_file()
+            seen = now
 
     async def start(self) -> None:
         """
@@ -227,9 +252,14 @@ class Control:
             reloads.add(task)
             task.add_done_callback(reloads.discard)
 
+        if settings.declarative_config_watch:
+            watching = asyncio.create_task(self.watch_file(), name="watch")
+            reloads.add(watching)
         async with serve_site(app, sockets, cert=cert, key=key):
             await self.shared.publish(READY_CHANNEL, b"control 0")
             await wait_for_end(on_hangup=reload)
+            for task in tuple(reloads):
+                task.cancel()
         await self.shared.close()
 
     def _hear_worker(self, message: bytes) -> None:

@@ -27,9 +27,11 @@ from ostiary.adapters.certificates import make_leaf, write_pair
 from ostiary.adapters.shared.memory import MemoryShared
 from ostiary.adapters.shared.server import SharedServer
 from ostiary.adapters.system import SystemClock
+from ostiary.node.certificate import default_certificate
 from ostiary.node.lock import AlreadyRunning, hold_folder
 from ostiary.node.role import READY_CHANNEL
 from ostiary.node.secrets import Secrets, dump_ring, open_secrets
+from ostiary.node.tls import check_files
 from ostiary.settings import ListenAddress, Settings
 
 _LOG = logging.getLogger("ostiary.supervisor")
@@ -108,6 +110,8 @@ class Supervisor:
         self._stopping = False
         self._ready: dict[str, str] = {}
         self._news = asyncio.Event()
+        self._replacing = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
         self.node_id = ""
         self._secrets: Secrets
         self._lock: IO[str] | None = None
@@ -135,6 +139,11 @@ class Supervisor:
             self._secrets = open_secrets(self.prefix)
             self.node_id = self._read_node_id()
             self._make_certificate()
+            wrong = check_files(
+                self.settings, *default_certificate(self.settings, self.prefix)
+            )
+            if wrong is not None:
+                raise CannotStart(wrong)
         except AlreadyRunning as error:
             raise CannotStart(str(error)) from error
         except OSError as error:
@@ -267,12 +276,58 @@ class Supervisor:
         child.process.stdin.write(json.dumps(orders).encode() + b"\n")
         await child.process.stdin.drain()
 
+    async def replace_workers(self) -> None:
+        """
+        Put a new process in the place of every worker, one after the other.
+
+        The new one takes connections from the same socket before the old one stops; where it
+        does not get ready, the old one goes on.
+        """
+        async with self._replacing:
+            for child in [c for c in self._children if c.role == "worker"]:
+                await self._replace(child)
+
+    async def _replace(self, child: Child) -> None:
+        old = child.process
+        if old is None or old.returncode is not None or self._stopping:
+            return
+        self._ready.pop(child.name, None)
+        await self._spawn(child)
+        new = child.process
+        assert new is not None
+        waiting = asyncio.create_task(new.wait())
+        try:
+            async with asyncio.timeout(START_WITHIN_S):
+                while child.name not in self._ready and not waiting.done():
+                    self._news.clear()
+                    news = asyncio.create_task(self._news.wait())
+                    await asyncio.wait(
+                        {news, waiting}, return_when=asyncio.FIRST_COMPLETED
+                    )
+                    news.cancel()
+        except TimeoutError:
+            new.kill()
+        waiting.cancel()
+        if child.name in self._ready and new.returncode is None:
+            _LOG.info("%s was replaced", child.name)
+            old.terminate()
+            await old.wait()
+        else:
+            _LOG.error("the replacement of %s did not get ready", child.name)
+            new.kill()
+            await new.wait()
+            child.process = old
+            self._ready[child.name] = ""
+
     async def _watch(self, child: Child) -> None:
         while True:
-            assert child.process is not None
-            code = await child.process.wait()
+            watched = child.process
+            assert watched is not None
+            code = await watched.wait()
             if self._stopping:
                 return
+            if child.process is not watched:
+                continue  # it was replaced
             child.failures += 1
             self._ready.pop(child.name, None)
             self._news.set()
@@ -288,6 +343,12 @@ class Supervisor:
             except OSError as error:
                 # No memory or no process slot now: count it as a failure and try again.
                 _LOG.error("%s cannot be started: %s", child.name, error)
+
+    def roll(self) -> None:
+        """Begin to replace the workers."""
+        task = asyncio.create_task(self.replace_workers())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def reload(self) -> None:
         """Ask control to read the declarative file again."""
@@ -312,9 +373,9 @@ class Supervisor:
                 if child.process is not None and child.process.returncode is None:
                     child.process.kill()
                     await child.process.wait()
-        for watcher in self._watchers:
-            watcher.cancel()
-        await asyncio.gather(*self._watchers, return_exceptions=True)
+        for task in (*self._watchers, *self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._watchers, *self._tasks, return_exceptions=True)
         if self._server is not None:
             await self._server.stop()
         for child in self._children:
@@ -338,7 +399,10 @@ def _join(address: ListenAddress) -> socket.socket:
 
 async def run_node(supervisor: Supervisor, say: Callable[[str], None]) -> None:
     """
-    Run a prepared node until SIGTERM or SIGINT; SIGHUP reads the configuration again.
+    Run a prepared node until SIGTERM or SIGINT.
+
+    SIGHUP reads the declarative file again; SIGUSR2 replaces the workers one by one, which
+    takes in new certificates and new code.
 
     Raises:
         CannotStart: It did not get ready.
@@ -348,6 +412,7 @@ async def run_node(supervisor: Supervisor, say: Callable[[str], None]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, supervisor.reload)
+    loop.add_signal_handler(signal.SIGUSR2, supervisor.roll)
     starting = asyncio.create_task(supervisor.start())
     stopping = asyncio.create_task(stop.wait())
     try:

@@ -8,19 +8,15 @@ serving when control dies.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import socket
-import ssl
 import time
-from pathlib import Path
 
 import uvloop
 
-from ostiary import __version__
 from ostiary.adapters.fetch import AiohttpFetch
 from ostiary.adapters.shared.socket import SocketShared
-from ostiary.adapters.system import SystemClock, SystemEntropy
+from ostiary.adapters.system import RequestIds, SystemClock, SystemEntropy
 from ostiary.gateway.check import hash_lines
 from ostiary.gateway.compile import (
     NOTHING,
@@ -29,11 +25,12 @@ from ostiary.gateway.compile import (
     Workshop,
     compile_lines,
 )
-from ostiary.gateway.gateway import Gateway, GatewayOptions
+from ostiary.gateway.gateway import Gateway
 from ostiary.jose.errors import BrokenSeal
 from ostiary.kit import Services
 from ostiary.model.declarative import DeclarativeInvalid
 from ostiary.node.certificate import default_certificate
+from ostiary.node.front import build_limits, build_options
 from ostiary.node.lastgood import open_last_good
 from ostiary.node.role import (
     CONFIG_CHANNEL,
@@ -46,6 +43,7 @@ from ostiary.node.role import (
     start_logging,
     wait_for_end,
 )
+from ostiary.node.tls import build_tls, build_upstream_tls
 from ostiary.plugins import CATALOG
 from ostiary.ports.shared import SharedUnavailable
 from ostiary.proxy.listener import Listen, Proxy
@@ -56,15 +54,6 @@ from ostiary.signin.values import Toolbox
 _LOG = logging.getLogger("ostiary.worker")
 DRAIN_S = 10.0
 SLICE_S = 0.004
-
-
-def build_tls(cert: Path, key: Path) -> ssl.SSLContext:
-    """The context of a TLS listener: TLS 1.2 and up, HTTP/1.1."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(cert, key)
-    context.set_alpn_protocols(["http/1.1"])
-    return context
 
 
 class Worker:
@@ -81,17 +70,9 @@ class Worker:
         self.entropy = SystemEntropy()
         self.clock = SystemClock()
         self.shared = SocketShared(orders.node_socket)
-        options = GatewayOptions(
-            version=__version__,
-            trusted_ips=tuple(ipaddress.ip_network(n) for n in settings.trusted_ips),
-            port_maps={
-                listener: published for published, listener in settings.port_maps
-            },
-            max_body_bytes=settings.client_max_body_size,
-        )
         self.gateway = Gateway(
-            options,
-            new_request_id=lambda: self.entropy.bytes(16).hex(),
+            build_options(settings),
+            new_request_id=RequestIds().take,
             now=self.clock.now,
             listeners=open_access_log(orders.prefix, settings.proxy_access_log),
         )
@@ -182,11 +163,14 @@ class Worker:
         services = self.services(fetch)
         self.shared.on_connect(services.signin.forget_sessions)
         await self.load(services)
-        proxy = Proxy(self.gateway, ca_file=self.ca_file)
+        settings = self.orders.settings
+        proxy = Proxy(
+            self.gateway, build_limits(settings), tls=build_upstream_tls(settings)
+        )
         self.shared.subscribe(
             ENDED_CHANNEL, lambda message: proxy.session_ended(message.decode())
         )
-        tls = build_tls(cert, key)
+        tls = build_tls(settings, cert, key)
         listens = [
             Listen(sock=socket.socket(fileno=fd), tls=tls if name == "tls" else None)
             for name, fd in self.orders.sockets

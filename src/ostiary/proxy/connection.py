@@ -47,6 +47,7 @@ class ClientConnection(ClientSocket):
         "_keep",
         "_reader",
         "_replied",
+        "_served",
         "_stage",
         "_task",
         "_tunnel",
@@ -61,6 +62,7 @@ class ClientConnection(ClientSocket):
         self._reader = RequestReader(plane.limits)
         self._stage = _HEAD
         self._fresh = True
+        self._served = 0
         self._drain_limit = 0
         self._ahead = b""
         self._awaiting_flush = False
@@ -177,7 +179,10 @@ class ClientConnection(ClientSocket):
         self.minor = head.minor
         self.websocket = reader.websocket
         self._fresh = self._replied = False
-        self._keep = reader.keep_alive
+        self._served += 1
+        self._keep = (
+            reader.keep_alive and self._served < self._plane.limits.keepalive_requests
+        )
         self._invited = not reader.expects
         self._body = self._decoder = None
         self._stage = _BUSY

@@ -14,6 +14,7 @@ class Limits:
     max_fields: int = 200
     head_timeout_ms: int = 60_000
     keepalive_timeout_ms: int = 75_000
+    keepalive_requests: int = 10_000
     body_timeout_ms: int = 60_000
     write_timeout_ms: int = 60_000
     linger_ms: int = 2_000

@@ -34,7 +34,7 @@ class Proxy:
     """
     One worker's data plane. Make it inside a running loop, `start` it, `stop` it once.
 
-    `ca_file` and `ca_pem` are the gateway-wide trust for upstreams that bring no own CA.
+    `tls` is the gateway-wide trust for upstreams that bring no own CA.
     """
 
     def __init__(
@@ -42,14 +42,11 @@ class Proxy:
         decider: Decider,
         limits: Limits | None = None,
         *,
-        ca_file: str | None = None,
-        ca_pem: str | None = None,
+        tls: UpstreamTls | None = None,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._limits = limits or Limits()
-        self._pool = UpstreamPool(
-            self._limits, UpstreamTls(ca_file=ca_file, ca_pem=ca_pem)
-        )
+        self._pool = UpstreamPool(self._limits, tls or UpstreamTls())
         self._plane = Plane(
             decider=decider,
             limits=self._limits,
@@ -123,13 +120,12 @@ async def serve(
     decider: Decider,
     limits: Limits | None = None,
     *,
-    ca_file: str | None = None,
-    ca_pem: str | None = None,
+    tls: UpstreamTls | None = None,
     stop: asyncio.Event,
     grace_s: float = 30.0,
 ) -> None:
     """Serve until `stop` is set, then drain for at most `grace_s` seconds."""
-    proxy = Proxy(decider, limits, ca_file=ca_file, ca_pem=ca_pem)
+    proxy = Proxy(decider, limits, tls=tls)
     await proxy.start(listeners)
     try:
         await stop.wait()

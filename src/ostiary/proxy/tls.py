@@ -13,12 +13,21 @@ from ostiary.gateway.decision import TlsTo
 
 
 class UpstreamTls:
-    """Makes and remembers one context per way of trusting."""
+    """
+    Makes and remembers one context per way of trusting.
+
+    `client_certificate` is the file and the key file of what upstreams are shown when they ask.
+    """
 
     def __init__(
-        self, *, ca_file: str | None = None, ca_pem: str | None = None
+        self,
+        *,
+        ca_file: str | None = None,
+        ca_pem: str | None = None,
+        client_certificate: tuple[str, str] | None = None,
     ) -> None:
         self._ca_file = ca_file
+        self._client_certificate = client_certificate
         self._ca_pem = ca_pem
         self._contexts: dict[tuple[bool, str | None], ssl.SSLContext] = {}
 
@@ -29,6 +38,15 @@ class UpstreamTls:
             found = self._contexts[key] = self._build(to)
         return found
 
+    def check(self) -> None:
+        """
+        Read every file once.
+
+        Raises:
+            OSError: One cannot be read, or is not what it should be.
+        """
+        self._build(TlsTo(server_name="localhost"))
+
     def _build(self, to: TlsTo) -> ssl.SSLContext:
         if to.ca_pem is not None:
             context = ssl.create_default_context(cadata=to.ca_pem)
@@ -38,6 +56,8 @@ class UpstreamTls:
             )
         else:
             context = ssl.create_default_context()
+        if self._client_certificate is not None:
+            context.load_cert_chain(*self._client_certificate)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_alpn_protocols(["http/1.1"])
         if not to.verify:  # the operator's explicit choice

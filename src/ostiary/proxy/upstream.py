@@ -143,7 +143,7 @@ class UpstreamPool:
         idle = self._idle.setdefault(connection.key, deque())
         if (
             connection.lost
-            or connection.served >= self._limits.pool_requests
+            or connection.served >= self._limits.pool_requests > 0
             or len(idle) >= self._limits.pool_idle_per_key
         ):
             connection.close()
