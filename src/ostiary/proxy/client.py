@@ -25,6 +25,10 @@ class Client(Protocol):
 
     def write(self, data: bytes) -> None: ...
 
+    def arm(self, when: float) -> None:
+        """Tick the exchange at this time, the loop's seconds, or earlier."""
+        ...
+
     def reply(self, reply: Reply) -> int:
         """Send a whole reply and end the exchange; the bytes written."""
         ...

@@ -11,25 +11,30 @@ from typing import cast
 from ostiary.gateway.decision import Peer
 from ostiary.proxy.plane import Plane
 from ostiary.proxy.turn import Outbox
+from ostiary.proxy.wheel import Waiter
 
 _RESET = struct.pack("ii", 1, 0)
 
 
-class ClientSocket(Outbox):
+class ClientSocket(Outbox, Waiter):
     """A client's transport with its flow control; knows no HTTP."""
 
     __slots__ = (
+        "_armed",
         "_deadline",
         "_peer",
         "_plane",
         "_reading",
+        "_slot",
         "_tls",
+        "_wheel",
         "_write_deadline",
         "write_full",
     )
 
     def __init__(self, plane: Plane, *, tls: bool) -> None:
         super().__init__(plane.turn)
+        self.wait_on(plane.wheel)
         self._plane = plane
         self._tls = tls
         self._deadline = inf
@@ -42,6 +47,7 @@ class ClientSocket(Outbox):
         self.transport = cast("asyncio.Transport", transport)
         remote = transport.get_extra_info("peername") or ("", 0)
         local = transport.get_extra_info("sockname") or ("", 0)
+        self._plane.accepted += 1
         self._peer = Peer(
             ip=remote[0],
             port=remote[1],
@@ -49,6 +55,7 @@ class ClientSocket(Outbox):
             local_port=local[1],
             tls=self._tls,
             sni=self._plane.sni.name_of(transport.get_extra_info("ssl_object")),
+            connection=self._plane.accepted,
         )
         self._set_deadline(self._plane.limits.head_timeout_ms)
 
@@ -56,6 +63,7 @@ class ClientSocket(Outbox):
         self.write_full = True
         stall_s = self._plane.limits.write_timeout_ms / 1000
         self._write_deadline = self._plane.now() + stall_s
+        self.arm(self._write_deadline)
 
     def resume_writing(self) -> None:
         self.write_full = False
@@ -71,6 +79,7 @@ class ClientSocket(Outbox):
 
     def _set_deadline(self, timeout_ms: int) -> None:
         self._deadline = self._plane.now() + timeout_ms / 1000
+        self.arm(self._deadline)
 
     def _pause(self) -> None:
         if self._reading:

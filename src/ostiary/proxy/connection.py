@@ -28,6 +28,7 @@ from ostiary.proxy.tunnel import Tunnel
 from ostiary.proxy.turn import Outbox
 
 _NO_BODY = NoBody()
+_FIRST_REQUEST_MS = 1000
 # Reading a head; reading a body; an exchange without more to read; tunnel; only closing.
 _HEAD, _BODY, _BUSY, _TUNNEL, _CLOSING = range(5)
 
@@ -85,7 +86,7 @@ class ClientConnection(ClientSocket):
         super().connection_made(transport)
         self._plane.enter(self)
         if self._plane.stopping:
-            self._close()
+            self.drain()
 
     def data_received(self, data: bytes) -> None:
         while True:
@@ -112,6 +113,8 @@ class ClientConnection(ClientSocket):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
         self._stage = _CLOSING
+        self.disarm()
+        self.forget()
         self._plane.leave(self)
         self._stop_task()
         if self._tunnel is not None:
@@ -134,22 +137,28 @@ class ClientConnection(ClientSocket):
             self._awaiting_flush = False
             self._next()
 
-    def tick(self, now: float) -> None:
-        """Act on deadlines; called by the sweep."""
+    def tick(self, now: float) -> float:
         if now >= self._write_deadline:
             self.abort()
-        elif now >= self._deadline:
+            return inf
+        due = inf
+        if now >= self._deadline:
             self._deadline = inf
             self._on_timeout()
         elif self._tunnel is not None:
-            self._tunnel.tick(now)
+            due = self._tunnel.tick(now)
         elif self._exchange is not None:
-            self._exchange.tick(now)
+            due = self._exchange.tick(now)
+        return min(due, self._deadline, self._write_deadline)
 
     def drain(self) -> None:
-        """Close now if idle; else the exchange in progress is the last one."""
-        if self._stage == _HEAD and self._fresh:
+        """Close if idle; else the exchange in progress, or the first to come, is the last one."""
+        if self._stage != _HEAD or not self._fresh:
+            return
+        if self._served:
             self._close()
+        else:  # its first request may be on its way
+            self._set_deadline(_FIRST_REQUEST_MS)
 
     def abort(self) -> None:
         self._stage = _CLOSING
@@ -400,6 +409,7 @@ class ClientConnection(ClientSocket):
         self._tunnel = tunnel
         self._stage = _TUNNEL
         self._deadline = inf
+        self.arm(tunnel.tick(self._plane.now()))
         early, self._ahead = self._ahead, b""
         self._resume()
         return early

@@ -91,17 +91,19 @@ class Exchange:
             self._plane.bind(self._forward.session_id, self)
         self._attempt(fresh=False)
 
-    def tick(self, now: float) -> None:
+    def tick(self, now: float) -> float:
+        """Act on the deadline if it has passed; the next one, or infinity."""
         if now < self._deadline:
-            return
+            return self._deadline
         self._deadline = inf
         if self._stage == _CONNECTING:
             self._drop_upstream()
             if self._attempts < self._forward.retries:
                 self._attempts += 1
                 self._attempt(fresh=True)
-                return
+                return self._deadline
         self.fail(504, TEXTS[504])
+        return inf
 
     def stop(self, status: int | None = None, sent_bytes: int = 0) -> None:
         """End without a reply of ours: the client left, or its connection refused it."""
@@ -209,6 +211,7 @@ class Exchange:
 
     def _wait(self, timeout_ms: int) -> None:
         self._deadline = self._plane.now() + timeout_ms / 1000
+        self._client.arm(self._deadline)
 
     def _wait_for_upstream(self) -> None:
         self._wait(self._forward.target.read_timeout_ms)

@@ -30,6 +30,17 @@ class Listen:
     tls: ssl.SSLContext | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """What a proxy has done since its start, and what it holds now."""
+
+    accepted: int
+    connections: int
+    upstream_opened: int
+    upstream_reused: int
+    upstream_idle: int
+
+
 class Proxy:
     """
     One worker's data plane. Make it inside a running loop, `start` it, `stop` it once.
@@ -80,6 +91,17 @@ class Proxy:
                 self._timer.cancel()
             self._pool.close()
 
+    def tally(self) -> Tally:
+        """The numbers now."""
+        plane, pool = self._plane, self._pool
+        return Tally(
+            accepted=plane.accepted,
+            connections=len(plane.connections),
+            upstream_opened=pool.opened,
+            upstream_reused=pool.reused,
+            upstream_idle=pool.idle,
+        )
+
     def session_ended(self, session_id: str) -> None:
         """Close the tunnels and streams bound to a session that has ended."""
         for bound in tuple(self._plane.sessions.get(session_id, ())):
@@ -106,12 +128,11 @@ class Proxy:
         )
 
     def _sweep(self) -> None:
-        """The one timer: every deadline is looked at here."""
+        """The one timer: the deadlines that are due are looked at here."""
         self._arm()
         now = self._plane.now()
         self._plane.update_date()
-        for connection in tuple(self._plane.connections):
-            connection.tick(now)
+        self._plane.wheel.turn(now)
         self._pool.sweep(now)
 
 

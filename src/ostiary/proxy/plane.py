@@ -12,14 +12,13 @@ from ostiary.gateway.decision import Decider
 from ostiary.proxy.limits import Limits
 from ostiary.proxy.tls import SniMemory
 from ostiary.proxy.upstream import UpstreamPool
+from ostiary.proxy.wheel import Wheel
 
 log = logging.getLogger("ostiary.proxy")
 
 
-class Ticking(Protocol):
-    """A connection the sweep looks at."""
-
-    def tick(self, now: float) -> None: ...
+class Open(Protocol):
+    """A client's connection."""
 
     def drain(self) -> None: ...
 
@@ -51,7 +50,9 @@ class Plane:
         self.sni = SniMemory()
         self.turn = pool.turn
         self.stopping = False
-        self.connections: set[Ticking] = set()
+        self.accepted = 0
+        self.connections: set[Open] = set()
+        self.wheel = Wheel(limits.tick_ms / 1000, self.now())
         self.empty = asyncio.Event()
         self.empty.set()
         self.sessions: dict[str, set[Bound]] = {}
@@ -63,11 +64,11 @@ class Plane:
         """Write the Date of the next second or so (RFC 9110 §6.6.1)."""
         self.date = formatdate(self._wall_clock(), usegmt=True).encode()
 
-    def enter(self, connection: Ticking) -> None:
+    def enter(self, connection: Open) -> None:
         self.connections.add(connection)
         self.empty.clear()
 
-    def leave(self, connection: Ticking) -> None:
+    def leave(self, connection: Open) -> None:
         self.connections.discard(connection)
         if not self.connections:
             self.empty.set()

@@ -92,14 +92,16 @@ class Tunnel:
         if not self._over:
             self._client.transport.resume_reading()
 
-    def tick(self, now: float) -> None:
+    def tick(self, now: float) -> float:
+        """Act on the deadline if it has passed; the next one."""
         if now < self._deadline:
-            return
+            return self._deadline
         if self._over:  # somebody does not take the last bytes
             self._client.transport.abort()
             self._upstream.transport.abort()
         else:
             self.end()
+        return self._deadline
 
     def _can_half_close(self) -> bool:
         # TLS in asyncio has no half-close.

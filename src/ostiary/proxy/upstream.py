@@ -70,6 +70,7 @@ class UpstreamConnection(Outbox):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are no subclasses, so there is nothing to check.
         self.transport = cast("asyncio.Transport", transport)
+        self.pool.opened += 1
 
     def data_received(self, data: bytes) -> None:
         if self.user is None:
@@ -125,6 +126,8 @@ class UpstreamPool:
         self._tls = tls
         self.turn = Turn(asyncio.get_running_loop())
         self._idle: dict[Key, deque[UpstreamConnection]] = {}
+        self.opened = 0
+        self.reused = 0
 
     def take(self, target: Target) -> UpstreamConnection | None:
         """An idle connection, or None."""
@@ -132,8 +135,14 @@ class UpstreamPool:
         while idle:
             connection = idle.pop()
             if not connection.lost:
+                self.reused += 1
                 return connection
         return None
+
+    @property
+    def idle(self) -> int:
+        """How many connections wait to be lent."""
+        return sum(len(idle) for idle in self._idle.values())
 
     def put(self, connection: UpstreamConnection, now: float) -> None:
         """Take back a connection whose last message ended cleanly."""
