@@ -18,7 +18,7 @@ from ostiary.gateway.decision import (
     Target,
 )
 from ostiary.http.head import Reply, RequestHead
-from ostiary.proxy.upstream import resolve_locally
+from ostiary.proxy.resolver import resolve_locally
 from tests.proxy.support import (
     OK,
     Stage,

@@ -42,6 +42,7 @@ class Exchange:
         "_head_bytes",
         "_length",
         "_plane",
+        "_queued",
         "_relay",
         "_request_body",
         "_request_done",
@@ -70,7 +71,7 @@ class Exchange:
         self._relay: Relay | None = None
         self._length: int | None = None
         self._request_done = False
-        self._reused = False
+        self._reused = self._queued = False
         self._sent_bytes = self._head_bytes = 0
         self._session_over = False
         self._stage = _CONNECTING
@@ -98,6 +99,9 @@ class Exchange:
         self._deadline = inf
         if self._stage == _CONNECTING:
             self._drop_upstream()
+            if self._queued:
+                self.fail(503, "every connection to the upstream is busy")
+                return inf
             if self._attempts < self._forward.retries:
                 self._attempts += 1
                 self._attempt(fresh=True)
@@ -143,6 +147,7 @@ class Exchange:
             self._send(connection)
             return
         self._reused = False
+        self._queued = self._plane.pool.is_full(self._forward.target)
         self._wait(self._forward.target.connect_timeout_ms)
         self._connecting = self._plane.loop.create_task(self._connect())
 

@@ -19,6 +19,7 @@ class Limits:
     write_timeout_ms: int = 60_000
     linger_ms: int = 2_000
     drain_bytes: int = 64 * 1024
+    pool_max_per_key: int = 4096
     pool_idle_per_key: int = 512
     pool_idle_ms: int = 60_000
     pool_requests: int = 10_000

@@ -18,8 +18,9 @@ from ostiary.gateway.decision import Decider
 from ostiary.proxy.connection import ClientConnection
 from ostiary.proxy.limits import Limits
 from ostiary.proxy.plane import Plane
+from ostiary.proxy.pool import UpstreamPool
+from ostiary.proxy.resolver import Resolver
 from ostiary.proxy.tls import UpstreamTls
-from ostiary.proxy.upstream import UpstreamPool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,10 +55,11 @@ class Proxy:
         limits: Limits | None = None,
         *,
         tls: UpstreamTls | None = None,
+        resolver: Resolver | None = None,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._limits = limits or Limits()
-        self._pool = UpstreamPool(self._limits, tls or UpstreamTls())
+        self._pool = UpstreamPool(self._limits, tls or UpstreamTls(), resolver)
         self._plane = Plane(
             decider=decider,
             limits=self._limits,

@@ -10,8 +10,8 @@ from typing import Protocol
 
 from ostiary.gateway.decision import Decider
 from ostiary.proxy.limits import Limits
+from ostiary.proxy.pool import UpstreamPool
 from ostiary.proxy.tls import SniMemory
-from ostiary.proxy.upstream import UpstreamPool
 from ostiary.proxy.wheel import Wheel
 
 log = logging.getLogger("ostiary.proxy")

@@ -1,26 +1,21 @@
 """
-Connections to upstreams: opening, lending and taking back.
+One connection to an upstream, and what its user hears of it.
 
-A connection is lent again only after a message that ended cleanly with no byte behind
-it. Names under `localhost` never reach a resolver.
-
-Spec: RFC 9112 §9.3, §9.6, RFC 6761 §6.3.
+Spec: RFC 9112 §9.
 """
 
 from __future__ import annotations
 
 import asyncio
-import socket
-import ssl
-from collections import deque
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
-from ostiary.gateway.decision import Target, TlsTo
-from ostiary.proxy.faults import UpstreamUnreachable
+from ostiary.gateway.decision import TlsTo
 from ostiary.proxy.heads import ResponseReader
 from ostiary.proxy.limits import Limits
-from ostiary.proxy.tls import UpstreamTls
-from ostiary.proxy.turn import Outbox, Turn
+from ostiary.proxy.turn import Outbox
+
+if TYPE_CHECKING:
+    from ostiary.proxy.pool import UpstreamPool
 
 Key = tuple[str, int, TlsTo | None]
 
@@ -91,6 +86,7 @@ class UpstreamConnection(Outbox):
             user.on_upstream_lost()
         else:
             self.pool.forget(self)
+        self.pool.closed(self.key)
 
     def pause_writing(self) -> None:
         if self.user is not None:
@@ -116,139 +112,3 @@ class UpstreamConnection(Outbox):
         self.lost = True
         self.forget()
         self.transport.abort()
-
-
-class UpstreamPool:
-    """Idle connections by where they lead; the youngest is lent first."""
-
-    def __init__(self, limits: Limits, tls: UpstreamTls) -> None:
-        self._limits = limits
-        self._tls = tls
-        self.turn = Turn(asyncio.get_running_loop())
-        self._idle: dict[Key, deque[UpstreamConnection]] = {}
-        self.opened = 0
-        self.reused = 0
-
-    def take(self, target: Target) -> UpstreamConnection | None:
-        """An idle connection, or None."""
-        idle = self._idle.get((target.host, target.port, target.tls))
-        while idle:
-            connection = idle.pop()
-            if not connection.lost:
-                self.reused += 1
-                return connection
-        return None
-
-    @property
-    def idle(self) -> int:
-        """How many connections wait to be lent."""
-        return sum(len(idle) for idle in self._idle.values())
-
-    def put(self, connection: UpstreamConnection, now: float) -> None:
-        """Take back a connection whose last message ended cleanly."""
-        connection.user = None
-        connection.served += 1
-        connection.idle_since = now
-        idle = self._idle.setdefault(connection.key, deque())
-        if (
-            connection.lost
-            or connection.served >= self._limits.pool_requests > 0
-            or len(idle) >= self._limits.pool_idle_per_key
-        ):
-            connection.close()
-            return
-        idle.append(connection)
-
-    def forget(self, connection: UpstreamConnection) -> None:
-        idle = self._idle.get(connection.key)
-        if idle is not None and connection in idle:
-            idle.remove(connection)
-
-    def sweep(self, now: float) -> None:
-        """Close what was idle for too long."""
-        oldest = now - self._limits.pool_idle_ms / 1000
-        for key in [*self._idle]:
-            idle = self._idle[key]
-            while idle and idle[0].idle_since < oldest:
-                idle.popleft().close()
-            if not idle:
-                del self._idle[key]
-
-    def close(self) -> None:
-        for idle in self._idle.values():
-            while idle:
-                idle.pop().close()
-        self._idle.clear()
-
-    async def connect(self, target: Target) -> UpstreamConnection:
-        """
-        Open a connection.
-
-        Raises:
-            UpstreamUnreachable: Refused, unresolvable, or TLS failed.
-        """
-        made: list[UpstreamConnection] = []
-
-        def make() -> UpstreamConnection:
-            key = (target.host, target.port, target.tls)
-            made.append(UpstreamConnection(self, key, self._limits))
-            return made[-1]
-
-        try:
-            return await self._open(target, make)
-        except asyncio.CancelledError:
-            for connection in made:
-                if hasattr(connection, "transport"):
-                    connection.close()
-            raise
-        except ssl.SSLError as error:
-            raise UpstreamUnreachable(
-                502, "TLS with the upstream failed", transient=False
-            ) from error
-        except socket.gaierror as error:
-            raise UpstreamUnreachable(
-                503, "name resolution failed", transient=False
-            ) from error
-        except TimeoutError as error:
-            raise UpstreamUnreachable(
-                504, "connecting to the upstream timed out", transient=True
-            ) from error
-        except OSError as error:
-            raise UpstreamUnreachable(
-                502, "connecting to the upstream failed", transient=True
-            ) from error
-
-    async def _open(
-        self, target: Target, make: _ConnectionFactory
-    ) -> UpstreamConnection:
-        loop = asyncio.get_running_loop()
-        tls = target.tls
-        context = None if tls is None else self._tls.context(tls)
-        name = None if tls is None else tls.server_name
-        addresses = resolve_locally(target.host) or (target.host,)
-        for address in addresses[:-1]:
-            try:
-                _, connection = await loop.create_connection(
-                    make, address, target.port, ssl=context, server_hostname=name
-                )
-            except ssl.SSLError:
-                raise
-            except OSError:
-                continue
-            return connection
-        _, connection = await loop.create_connection(
-            make, addresses[-1], target.port, ssl=context, server_hostname=name
-        )
-        return connection
-
-
-class _ConnectionFactory(Protocol):
-    def __call__(self) -> UpstreamConnection: ...
-
-
-def resolve_locally(host: str) -> tuple[str, ...]:
-    """The addresses of a name under `localhost`; nothing for any other name."""
-    lower = host.lower().rstrip(".")
-    if lower == "localhost" or lower.endswith(".localhost"):
-        return ("127.0.0.1", "::1")
-    return ()
