@@ -21,6 +21,7 @@ STATIC: dict[str, list[str]] = {
         "src",
         "tests",
         "tools",
+        "bench",
     ],
     "lint": [str(BIN / "ruff"), "check", "--quiet", "src", "tests", "tools", "bench"],
     "types": [str(BIN / "mypy"), "--no-error-summary"],

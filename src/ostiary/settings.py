@@ -290,6 +290,24 @@ class Settings(Entity):
     keepalive_requests: int = Field(
         10000, ge=1, description="Most requests of one client connection."
     )
+    upstream_max_connections: int = Field(
+        4096,
+        ge=1,
+        description="Most connections per upstream and worker; more requests wait.",
+    )
+    dns_valid_ttl: Seconds = Field(
+        10,
+        description="How long the addresses of an upstream's name are taken for fresh.",
+    )
+    dns_stale_ttl: Seconds = Field(
+        3600, description="How long old addresses serve while they are asked for again."
+    )
+    dns_not_found_ttl: Seconds = Field(
+        30, description="How long a name that does not exist is not asked for again."
+    )
+    dns_error_ttl: Seconds = Field(
+        1, description="How long other failures of name resolution are kept."
+    )
     upstream_keepalive_pool_size: int = Field(
         512, ge=0, description="Most idle connections per upstream and worker."
     )
@@ -308,13 +326,30 @@ class Settings(Entity):
         0, ge=0, description="Most bytes of a request body; 0 is no limit."
     )
     proxy_access_log: str = Field(
-        "logs/access.log", description="File, `/dev/stdout` or `off`."
+        "logs/access.log",
+        description="File, `/dev/stdout` or `off`; a second word `json` asks for JSON lines.",
     )
-    proxy_error_log: str = Field("logs/error.log", description="File or `/dev/stderr`.")
+    proxy_error_log: str = Field(
+        "logs/error.log",
+        description="File, `/dev/stderr` or `off`; a second word `json` asks for JSON lines.",
+    )
     admin_access_log: str = Field(
-        "logs/admin_access.log", description="File, `/dev/stdout` or `off`."
+        "logs/admin_access.log", description="As `proxy_access_log`, for the Admin API."
     )
-    admin_error_log: str = Field("logs/error.log", description="File or `/dev/stderr`.")
+    admin_error_log: str = Field(
+        "logs/error.log", description="As `proxy_error_log`, for every other process."
+    )
+    status_listen: Listen = Field(
+        parse_listen("127.0.0.1:8007"),
+        description="Where `/status`, `/status/ready` and `/metrics` are served, or `off`.",
+    )
+    status_access_log: str = Field(
+        "off", description="As `proxy_access_log`, for the status listener."
+    )
+    status_error_log: str = Field(
+        "logs/status_error.log",
+        description="As `proxy_error_log`, for the status listener.",
+    )
     log_level: str = Field("notice", description="debug, info, notice, warn or error.")
     admin_gui_url: str | None = Field(
         None,
@@ -383,6 +418,7 @@ OURS_ONLY = frozenset(
         "admin_allowed_hosts",
         "smtp_sender",
         "forwarded_for_append",
+        "upstream_max_connections",
         "declarative_config_watch",
     }
     | {name for name in Settings.model_fields if name.startswith("userpool")}
@@ -521,6 +557,7 @@ def read_settings(
     problems += _check_together(settings)
     if problems:
         raise SettingsInvalid("; ".join(problems))
-    if any("http2" in str(values.get(n, "")) for n in ("proxy_listen", "admin_listen")):
+    listens = ("proxy_listen", "admin_listen", "status_listen")
+    if any("http2" in str(values.get(n, "")) for n in listens):
         warnings.append("http2 in a listen setting: HTTP/1.1 is served")
     return LoadedSettings(settings=settings, warnings=tuple(warnings))

@@ -19,12 +19,17 @@ Fields = tuple[Field, ...]
 
 @frozen
 class RequestHead:
-    """A request's first line and fields; `target` is as received, `minor` the x of HTTP/1.x."""
+    """
+    A request's first line and fields; `target` is as received, `minor` the x of HTTP/1.x.
+
+    `websocket` says that it asks for a WebSocket.
+    """
 
     method: bytes
     target: bytes
     fields: Fields
     minor: int = 1
+    websocket: bool = False
 
 
 @frozen

@@ -75,12 +75,25 @@ def remove_dot_segments(path: str) -> str:
     return "/" + "/".join(done)
 
 
+def _hides_dots(segment: str) -> bool:
+    """Tell whether a segment is a way up for servers that decode it or drop its parameters."""
+    if "." not in segment or not (
+        "%2F" in segment or ";" in segment or "%3B" in segment
+    ):
+        return False
+    for piece in segment.replace("%2F", "/").split("/"):
+        name = piece.replace("%3B", ";").partition(";")
+        if name[0] in {".", ".."} and (name[1] or piece != segment):
+            return True
+    return False
+
+
 def normalise_path(path: str) -> str:
     """
     The one spelling of a path.
 
     Unreserved signs are decoded, hex is upper case, dot and empty segments are gone.
-    `%2F` stays data.
+    `%2F` and `%3B` stay data where no reading of them moves the path.
 
     Raises:
         AmbiguousTarget: A sign that servers read differently.
@@ -90,9 +103,12 @@ def normalise_path(path: str) -> str:
     if bad := _FORBIDDEN.search(path):
         raise AmbiguousTarget(f"the path has {bad[0]!a}")
     decoded = _ESCAPE.sub(_decode_unreserved, path)
-    if any(s.startswith(("..;", ".;")) for s in decoded.split("/")):
-        raise AmbiguousTarget("the path has a dot segment with a parameter")
-    return remove_dot_segments(_SLASHES.sub("/", decoded))
+    if any(_hides_dots(segment) for segment in decoded.split("/")):
+        raise AmbiguousTarget("the path has a hidden dot segment")
+    clean = remove_dot_segments(_SLASHES.sub("/", decoded))
+    if clean.startswith("/%2F"):
+        raise AmbiguousTarget("the path starts with an encoded slash")
+    return clean
 
 
 def parse_target(target: bytes) -> Target:

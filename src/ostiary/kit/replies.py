@@ -19,6 +19,8 @@ _TYPES: dict[Kind, bytes] = {
     "plain": b"text/plain; charset=utf-8",
     "xml": b"application/xml; charset=utf-8",
 }
+# An answer of ours is about one request at one moment: nobody may keep it (T-X7).
+_NO_STORE: Fields = ((b"Cache-Control", b"no-store"),)
 _TITLES = {
     400: "This request cannot be answered",
     401: "Please sign in",
@@ -61,7 +63,8 @@ def error_reply(
         text: The page's explanation for people; a usual one for the status when None.
         extra: More members of the JSON form.
     """
-    more: Fields = ()
+    given = {name.lower() for name, _ in fields}
+    more: Fields = () if b"cache-control" in given else _NO_STORE
     if kind == "html":
         body = pages.render_error(
             status=status,
@@ -71,10 +74,9 @@ def error_reply(
             action_label=action_label,
             request_id=request_id,
         )
-        more = tuple((n.encode(), v.encode()) for n, v in pages.security_headers())
-        more = tuple(
-            (n, v) for n, v in more if n.lower() not in {k.lower() for k, _ in fields}
-        )
+        page = tuple((n.encode(), v.encode()) for n, v in pages.security_headers())
+        taken = given | {name.lower() for name, _ in more}
+        more += tuple((n, v) for n, v in page if n.lower() not in taken)
     elif kind == "json":
         document = {"message": message, **(extra or {}), "request_id": request_id}
         body = json.dumps(document, indent=2).encode()

@@ -11,6 +11,7 @@ import ipaddress
 from ostiary import __version__
 from ostiary.gateway.gateway import GatewayOptions, Tokens
 from ostiary.proxy.limits import Limits
+from ostiary.proxy.resolver import DnsTimes
 from ostiary.settings import Settings
 
 
@@ -43,6 +44,16 @@ def build_options(settings: Settings) -> GatewayOptions:
     )
 
 
+def build_dns_times(settings: Settings) -> DnsTimes:
+    """How long the addresses of upstreams are remembered."""
+    return DnsTimes(
+        valid_s=settings.dns_valid_ttl,
+        stale_s=settings.dns_stale_ttl,
+        not_found_s=settings.dns_not_found_ttl,
+        error_s=settings.dns_error_ttl,
+    )
+
+
 def build_limits(settings: Settings) -> Limits:
     """How long and how much the proxy takes."""
     shortest = min(
@@ -57,6 +68,7 @@ def build_limits(settings: Settings) -> Limits:
         write_timeout_ms=_ms(settings.send_timeout),
         keepalive_timeout_ms=_ms(settings.keepalive_timeout),
         keepalive_requests=settings.keepalive_requests,
+        pool_max_per_key=settings.upstream_max_connections,
         pool_idle_per_key=settings.upstream_keepalive_pool_size,
         pool_requests=settings.upstream_keepalive_max_requests,
         pool_idle_ms=_ms(settings.upstream_keepalive_idle_timeout),

@@ -219,7 +219,11 @@ class RequestReader(_HeadReader):
         else:
             fields = self._accept_special(method, minor)
         self.head = RequestHead(
-            method=method, target=target, fields=tuple(fields), minor=minor
+            method=method,
+            target=target,
+            fields=tuple(fields),
+            minor=minor,
+            websocket=self.websocket,
         )
 
     def _accept_special(self, method: bytes, minor: int) -> list[Field]:

@@ -41,6 +41,8 @@ REFRESH_LEASE_S = 15
 REFRESHED_KEPT_S = 30
 WAIT_S = 12
 POLL_S = 0.05
+# What a session's owner sees is not for others: caches go by the cookie (T-X7).
+_VARY = (b"Vary", b"Cookie")
 _NO_TIMEOUT_S = 30 * 86400
 
 
@@ -305,7 +307,7 @@ class SessionKeeper:
             upstream_fields=build_fields(
                 party.upstream_tokens, party.upstream_claims, identity
             ),
-            downstream_fields=fields,
+            downstream_fields=(*fields, _VARY),
         )
         # An end that was heard since the session was looked up may have been this one's.
         if (

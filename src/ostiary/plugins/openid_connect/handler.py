@@ -9,6 +9,8 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from ostiary.http.challenge import build_bearer_challenge
+from ostiary.http.head import find_all
+from ostiary.http.url import build_origin
 from ostiary.kit import (
     NEEDS_IO,
     AccessResult,
@@ -32,6 +34,15 @@ from ostiary.kit import (
 from ostiary.plugins.openid_connect.texts import PAGES
 
 _CREDENTIALS = (b"authorization", b"access-token", b"x-access-token")
+
+
+# Browsers send cookies along with anybody's WebSocket: whose page it is says Origin (T-X10).
+_FOREIGN_PAGE = Refused(
+    status=403,
+    code="foreign_page",
+    message="Forbidden",
+    detail="a page of another origin asked for a WebSocket with a session",
+)
 
 
 class OpenidConnect:
@@ -88,6 +99,12 @@ class OpenidConnect:
     def _carry_out(self, step: Step, exchange: Exchange) -> Reply | None:
         match step:
             case Allowed():
+                if (
+                    exchange.head.websocket
+                    and step.session is not None
+                    and not self._is_own_page(exchange)
+                ):
+                    return self._refuse(_FOREIGN_PAGE, exchange)
                 self._protect(exchange)
                 for name, value in step.upstream_fields:
                     exchange.set_upstream(name, value)
@@ -116,11 +133,18 @@ class OpenidConnect:
             case Refused():
                 return self._refuse(step, exchange)
 
+    def _is_own_page(self, exchange: Exchange) -> bool:
+        """Tell whether a page of ours opens this WebSocket; without Origin it is no page."""
+        origins = find_all(exchange.head.fields, b"origin")
+        if not origins:
+            return True
+        own = build_origin(exchange.scheme, exchange.host, exchange.port)
+        allowed = (own, *(self.party.config.session_websocket_origins or ()))
+        return len(origins) == 1 and origins[0].decode("latin-1") in allowed
+
     def _refuse(self, step: Refused, exchange: Exchange) -> Reply:
         level = "error" if step.status >= 500 else "info"
-        self._log(
-            level, f"{step.code}: {step.detail} request_id: {exchange.request_id}"
-        )
+        self._log(level, f"{step.code}: {step.detail}")
         fields = list(step.fields)
         if step.challenge:
             challenge = build_bearer_challenge(self._realm, error=step.error)

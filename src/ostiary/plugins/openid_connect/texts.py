@@ -23,6 +23,10 @@ PAGES: Final[dict[str, tuple[str, str]]] = {
             "Whoever runs this service can grant it."
         ),
     ),
+    "foreign_page": (
+        "You may not open this from another site",
+        "A page of another site tried to open a connection in your name. Nothing was sent.",
+    ),
     "login_failed": (
         "Sign-in failed",
         "The identity provider did not complete the sign-in. Nothing was changed; you can try again.",
