@@ -163,6 +163,7 @@ def test_nothing_is_left_unfinished_or_skipped() -> None:
 
 
 FORBIDDEN_IN_WORKERS = {
+    "prometheus_client",
     "sqlalchemy",
     "alembic",
     "starlette",

@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ostiary.admin.guard import build_guard
+from ostiary.admin.lines import Form, Write, build_line
 from ostiary.admin.state import (
     NodeView,
     describe_redirect_uris,
@@ -26,6 +27,7 @@ from ostiary.admin.state import (
     rows_of,
     show_row,
 )
+from ostiary.admin.status import StatusEndpoints
 from ostiary.http.forms import MalformedForm, first, parse_form
 from ostiary.model.declarative import DeclarativeInvalid, dump_config
 from ostiary.web.body import FORM_TYPE, BodyTooLarge, read_body
@@ -43,13 +45,19 @@ _WRITES = list(_OPERATIONS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdminConfig:
-    """What `create_app` needs. `apply_text` checks a declarative text and makes it live."""
+    """
+    What `create_app` needs. `apply_text` checks a declarative text and makes it live.
+
+    `status` are the endpoints that the status listener serves too.
+    """
 
     view: NodeView
     apply_text: Callable[[str], Awaitable[None]]
+    status: StatusEndpoints
     allowed_hosts: tuple[str, ...] = ()
     gui_url: str | None = None
-    access_log: Callable[[str], None] | None = None
+    access_log: Write | None = None
+    access_form: Form = "kong"
 
 
 def _unwrap(text: str, content_type: str) -> str:
@@ -114,20 +122,6 @@ class _Endpoints:
                     },
                     "enabled_in_cluster": sorted({p.name for p in view.config.plugins}),
                 },
-            }
-        )
-
-    async def status(self, _: Request) -> Response:
-        view = self._view
-        return JSONResponse(
-            {
-                "database": {"reachable": True},
-                "configuration_hash": view.revision,
-                "workers": {
-                    str(n): revision for n, revision in sorted(view.workers.items())
-                },
-                "warnings": list(view.warnings),
-                "problem": view.problem,
             }
         )
 
@@ -242,12 +236,10 @@ def _middleware(config: AdminConfig) -> type[BaseHTTPMiddleware]:
             response.headers["Server"] = f"ostiary/{config.view.version}"
             response.headers["Cache-Control"] = "no-store"
             if config.access_log is not None:
-                when = time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime())
-                peer = request.client.host if request.client else "-"
-                config.access_log(
-                    f'{peer} - - [{when}] "{request.method} {request.url.path}" '
-                    f"{response.status_code}"
+                line = build_line(
+                    request, response, form=config.access_form, now=time.time()
                 )
+                config.access_log(line)
             return response
 
     return Guarded
@@ -264,7 +256,8 @@ def create_app(config: AdminConfig) -> Starlette:
     app = Starlette(
         routes=[
             route("/", ends.root, ["GET"]),
-            route("/status", ends.status, ["GET"]),
+            route("/status", config.status.status, ["GET"]),
+            route("/metrics", config.status.metrics, ["GET"]),
             route("/config", ends.config, ["GET", "POST"]),
             route("/openid-connect/redirect-uris", ends.redirect_uris, ["GET"]),
             route("/{kind}", ends.list_rows, verbs),

@@ -17,7 +17,11 @@ from ostiary.http.value import frozen
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
-    """Who sent the request and where it arrived. Addresses are of the socket, not of fields."""
+    """
+    Who sent the request and where it arrived. Addresses are of the socket, not of fields.
+
+    `connection` counts a worker's connections, for the error log.
+    """
 
     ip: str
     port: int
@@ -25,6 +29,7 @@ class Peer:
     local_port: int
     tls: bool
     sni: str | None = None
+    connection: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -94,12 +94,7 @@ class Gateway:
         try:
             return request.decide()
         except (AmbiguousTarget, MalformedUrl) as error:
-            _LOG.info(
-                "refused a request from %s: %s request_id: %s",
-                peer.ip,
-                error,
-                request.request_id,
-            )
+            _LOG.info("refused a request: %s", error, extra={"about": request.about})
             return request.answer(request.error(400, "Bad request"))
 
     def on_bad_request(

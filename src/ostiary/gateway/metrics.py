@@ -11,8 +11,9 @@ Spec: Kong's prometheus plugin (gateway §4.5): names are made from these number
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Literal
 
 from ostiary.gateway.record import Record
@@ -26,6 +27,7 @@ UPSTREAM_BUCKETS_MS = (
 )  # fmt: skip
 MAX_SERIES = 2000
 MAX_KNOWN_ROUTES = 20_000
+PIECE_SERIES = 200
 OTHERS = ("(others)", "(others)")
 Source = Literal["service", "kong"]
 Labels = tuple[str, str]
@@ -185,6 +187,14 @@ class Metrics:
             "gauges": dict(self.gauges),
         }
 
+    def dump_pieces(self) -> Iterator[dict[str, Any]]:
+        """The same in pieces that together are everything: nobody waits for all of it."""
+        yield {"series": [], "counts": dict(self.counts), "gauges": dict(self.gauges)}
+        rows = iter([*self.series.items()])
+        while piece := [*islice(rows, PIECE_SERIES)]:
+            dumped = [[*labels, *s.dump()] for labels, s in piece]
+            yield {"series": dumped, "counts": {}, "gauges": {}}
+
     def merge(self, dumped: Mapping[str, Any], *, gauges: bool = True) -> None:
         """Add what another one has dumped; without `gauges` only what keeps counting."""
         for service, route, *rest in dumped["series"]:
@@ -194,6 +204,3 @@ class Metrics:
         if gauges:
             for name, value in dumped["gauges"].items():
                 self.gauges[name] = self.gauges.get(name, 0) + value
-
-
-Count = Callable[[str], None]

@@ -20,6 +20,7 @@ from ostiary.gateway.decision import (
     Peer,
     Pending,
 )
+from ostiary.gateway.error_log import CURRENT, About
 from ostiary.gateway.fields import keep_client_fields, keep_upstream_fields
 from ostiary.gateway.forwarded import Surroundings, build_path_fields
 from ostiary.gateway.plan import Chain, Plan
@@ -162,24 +163,38 @@ class Request:
             Reply(status=status, fields=((b"Location", location.encode("ascii")),))
         )
 
+    @property
+    def about(self) -> About:
+        """What lines in the error log say of this request."""
+        return About(request_id=self.request_id, head=self._head, peer=self._peer)
+
     def _run(self, plan: Plan, exchange: Exchange, chain: Chain) -> Decision:
-        for place, handler in enumerate(chain):
-            result = handler.access(exchange)
-            if isinstance(result, NeedsIo):
-                return Pending(self._run_slow(plan, exchange, chain[place:]))
-            if result is not None:
-                return self.answer(result)
+        CURRENT.set(self)
+        try:
+            for place, handler in enumerate(chain):
+                result = handler.access(exchange)
+                if isinstance(result, NeedsIo):
+                    return Pending(self._run_slow(plan, exchange, chain[place:]))
+                if result is not None:
+                    return self.answer(result)
+        finally:
+            # Connections keep the context they were made in: it must not hold requests.
+            CURRENT.set(None)
         return self._forward(plan)
 
     async def _run_slow(
         self, plan: Plan, exchange: Exchange, chain: Chain
     ) -> Forward | Answer:
-        for handler in chain:
-            result = handler.access(exchange)
-            if isinstance(result, NeedsIo):
-                result = await handler.access_io(exchange)
-            if result is not None:
-                return self.answer(result)
+        CURRENT.set(self)
+        try:
+            for handler in chain:
+                result = handler.access(exchange)
+                if isinstance(result, NeedsIo):
+                    result = await handler.access_io(exchange)
+                if result is not None:
+                    return self.answer(result)
+        finally:
+            CURRENT.set(None)
         return self._forward(plan)
 
     def _forward(self, plan: Plan) -> Forward | Answer:
@@ -268,7 +283,7 @@ class Request:
         )
 
     def _on_error(self, status: int, reason: str) -> Reply:
-        _LOG.warning("upstream failed: %s request_id: %s", reason, self.request_id)
+        _LOG.warning("upstream failed: %s", reason, extra={"about": self.about})
         answer = self.answer(self.error(status, _MESSAGES.get(status, "Bad request")))
         # Cookies that sign-in has just renewed must reach the browser even now.
         made = () if self._exchange is None else self._exchange.downstream_fields

@@ -10,7 +10,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from contextlib import AsyncExitStack
 from pathlib import Path
+
+from starlette.applications import Starlette
 
 from ostiary import __version__
 from ostiary.adapters.declarative import FileUnusable, load_declarative, parse_yaml
@@ -18,6 +21,7 @@ from ostiary.adapters.shared import MemoryShared, SocketShared
 from ostiary.adapters.system import SystemClock, SystemEntropy
 from ostiary.admin.app import AdminConfig, create_app
 from ostiary.admin.state import NodeView, describe_redirect_uris
+from ostiary.admin.status import NodeNow, StatusEndpoints, create_status_app
 from ostiary.gateway.check import (
     build_revision,
     describe_config_warnings,
@@ -35,7 +39,9 @@ from ostiary.model.declarative import (
 )
 from ostiary.model.gateway import Config
 from ostiary.node.certificate import default_certificate
+from ostiary.node.exposition import build_exposition, read_node
 from ostiary.node.lastgood import open_last_good, save_last_good
+from ostiary.node.observer import Observer
 from ostiary.node.role import (
     CONFIG_CHANNEL,
     CONFIG_KEY,
@@ -43,9 +49,10 @@ from ostiary.node.role import (
     LEVELS,
     READY_CHANNEL,
     Orders,
-    build_access_log,
     log_line,
+    open_site_log,
     read_orders,
+    send_apart,
     start_logging,
     wait_for_end,
 )
@@ -115,6 +122,7 @@ class Control:
             hostname=socket.gethostname(),
             plugins={p.name: p.priority for p in BUNDLED},
         )
+        self.observer = Observer(self.shared, workers=orders.workers)
         self._lock = asyncio.Lock()
         self._checker = _build_checker(orders)
         self._compiled = NOTHING
@@ -227,7 +235,10 @@ class Control:
         settings = self.orders.settings
         await self.shared.connect()
         self.shared.subscribe(READY_CHANNEL, self._hear_worker)
+        await self.observer.start()
         await self.start()
+        ends = StatusEndpoints(self.view, self.look, self.expose)
+        write, form = open_site_log(self.orders.prefix, settings.admin_access_log)
         app = create_app(
             AdminConfig(
                 view=self.view,
@@ -238,12 +249,11 @@ class Control:
                     if h.strip()
                 ),
                 gui_url=settings.admin_gui_url,
-                access_log=build_access_log(
-                    self.orders.prefix, settings.admin_access_log
-                ),
+                access_log=write,
+                access_form=form,
+                status=ends,
             )
         )
-        sockets = [(kind, socket.socket(fileno=fd)) for kind, fd in self.orders.sockets]
         cert, key = default_certificate(settings, self.orders.prefix)
         reloads: set[asyncio.Task[None]] = set()
 
@@ -255,12 +265,44 @@ class Control:
         if settings.declarative_config_watch:
             watching = asyncio.create_task(self.watch_file(), name="watch")
             reloads.add(watching)
-        async with serve_site(app, sockets, cert=cert, key=key):
+        async with AsyncExitStack() as sites:
+            for site, served in (("admin", app), ("status", self.status_app(ends))):
+                sockets = self.orders.take_sockets(site)
+                await sites.enter_async_context(
+                    serve_site(served, sockets, cert=cert, key=key)
+                )
             await self.shared.publish(READY_CHANNEL, b"control 0")
             await wait_for_end(on_hangup=reload)
             for task in tuple(reloads):
                 task.cancel()
         await self.shared.close()
+
+    def status_app(self, ends: StatusEndpoints) -> Starlette:
+        """The status listener's site."""
+        settings = self.orders.settings
+        if settings.status_listen:
+            send_apart(self.orders, "ostiary.status", settings.status_error_log)
+        write, form = open_site_log(self.orders.prefix, settings.status_access_log)
+        return create_status_app(
+            ends, version=__version__, access_log=write, access_form=form
+        )
+
+    async def look(self, *, counts: bool) -> NodeNow:
+        """The workers as they are now."""
+        return read_node(await self.observer.observe(metrics=counts))
+
+    async def expose(self, accept: str) -> tuple[bytes, str]:
+        """The node's numbers for Prometheus, and their content type."""
+        seen = await self.observer.observe(metrics=True)
+        # With many routes the text has megabytes; probes are answered while it is written.
+        return await asyncio.to_thread(
+            build_exposition,
+            seen,
+            accept=accept,
+            node_id=self.orders.node_id,
+            version=__version__,
+            revision=self.view.revision,
+        )
 
     def _hear_worker(self, message: bytes) -> None:
         who, _, revision = message.decode().partition(" ")

@@ -11,6 +11,7 @@ import asyncio
 import json
 import logging
 import signal
+import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ostiary.gateway import access_log
+from ostiary.gateway.error_log import CURRENT, build_formatter
 from ostiary.gateway.record import Listener
 from ostiary.sessions.keys import KeyRing
 from ostiary.settings import Settings
@@ -35,7 +37,11 @@ READY_CHANNEL = "node:ready"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Orders:
-    """What the supervisor tells a process. `sockets` are (listen, fd) pairs."""
+    """
+    What the supervisor tells a process.
+
+    `sockets` are (site, `plain` or `tls`, fd); `workers` is how many the node has.
+    """
 
     role: str
     number: int
@@ -45,7 +51,16 @@ class Orders:
     node_id: str
     ring: KeyRing = field(repr=False)
     database_key: bytes = field(repr=False)
-    sockets: tuple[tuple[str, int], ...] = ()
+    sockets: tuple[tuple[str, str, int], ...] = ()
+    workers: int = 0
+
+    def take_sockets(self, site: str) -> list[tuple[str, socket.socket]]:
+        """The (`plain` or `tls`, socket) pairs of a site. Take them once."""
+        return [
+            (kind, socket.socket(fileno=fd))
+            for owner, kind, fd in self.sockets
+            if owner == site
+        ]
 
 
 def read_orders() -> Orders:
@@ -62,7 +77,8 @@ def read_orders() -> Orders:
         node_id=data["node_id"],
         ring=load_ring(data["ring"]),
         database_key=bytes.fromhex(data["database_key"]),
-        sockets=tuple((name, fd) for name, fd in data["sockets"]),
+        sockets=tuple((site, kind, fd) for site, kind, fd in data["sockets"]),
+        workers=data["workers"],
     )
 
 
@@ -83,9 +99,7 @@ def open_log(prefix: Path, target: str) -> logging.Handler | None:
 
 def start_logging(orders: Orders, target: str) -> None:
     """Send everything that is logged in this process to the error log."""
-    handler = open_log(orders.prefix, target) or logging.NullHandler()
-    form = f"%(asctime)s [%(levelname)s] %(process)d#{orders.role}{orders.number}: %(message)s"
-    handler.setFormatter(logging.Formatter(form, datefmt="%Y/%m/%d %H:%M:%S"))
+    handler = _open_error_log(orders, target)
     logging.basicConfig(level=LEVELS[orders.settings.log_level], handlers=[handler])
     # Libraries' own lines may quote addresses and queries; warnings of theirs are enough.
     for name in (
@@ -100,20 +114,42 @@ def start_logging(orders: Orders, target: str) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
+def _open_error_log(orders: Orders, target: str) -> logging.Handler:
+    place, form = split_log(target)
+    handler = open_log(orders.prefix, place) or logging.NullHandler()
+    handler.setFormatter(build_formatter(form, orders.number))
+    return handler
+
+
+def send_apart(orders: Orders, name: str, target: str) -> None:
+    """Give one logger an error log of its own."""
+    logger = logging.getLogger(name)
+    logger.propagate = False
+    logger.addHandler(_open_error_log(orders, target))
+
+
+def split_log(target: str) -> tuple[str, access_log.Format]:
+    """The place and the form of a log setting: `json` after the place asks for JSON."""
+    place, _, form = target.partition(" ")
+    return place, "json" if form.strip() == "json" else "kong"
+
+
 def log_line(level: str, line: str) -> None:
-    """The log hook that sign-in and plugins get."""
+    """The log hook that sign-in and plugins get; it knows which request they work for."""
+    subject = CURRENT.get()
     logging.getLogger("ostiary.openid-connect").log(
-        LEVELS[level], "[openid-connect] %s", line
+        LEVELS[level],
+        "[openid-connect] %s",
+        line,
+        extra={"about": None if subject is None else subject.about},
     )
 
 
 def open_access_log(prefix: Path, target: str) -> tuple[Listener, ...]:
     """The listener that writes the proxy's access log; `json` after the file asks for JSON."""
-    place, _, form = target.partition(" ")
+    place, form = split_log(target)
     write = build_access_log(prefix, place)
-    if write is None:
-        return ()
-    return (access_log.build_access_log(write, "json" if form == "json" else "kong"),)
+    return () if write is None else (access_log.build_access_log(write, form),)
 
 
 def build_access_log(prefix: Path, target: str) -> Callable[[str], None] | None:
@@ -126,6 +162,14 @@ def build_access_log(prefix: Path, target: str) -> Callable[[str], None] | None:
     logger.setLevel(logging.INFO)
     logger.addHandler(handler)
     return logger.info
+
+
+def open_site_log(
+    prefix: Path, target: str
+) -> tuple[Callable[[str], None] | None, access_log.Format]:
+    """The hook that writes a site's access log, or None, and the form of its lines."""
+    place, form = split_log(target)
+    return build_access_log(prefix, place), form
 
 
 async def wait_for_end(on_hangup: Callable[[], None] | None = None) -> None:

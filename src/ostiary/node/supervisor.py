@@ -49,11 +49,11 @@ class CannotStart(Exception):
 
 @dataclass(slots=True)
 class Child:
-    """One process and what it was started with."""
+    """One process and what it was started with. `sockets` are (site, plain or tls, socket)."""
 
     role: str
     number: int
-    sockets: tuple[tuple[str, socket.socket], ...] = field(default=(), repr=False)
+    sockets: tuple[tuple[str, str, socket.socket], ...] = field(default=(), repr=False)
     process: asyncio.subprocess.Process | None = None
     failures: int = 0
 
@@ -154,25 +154,26 @@ class Supervisor:
         self._children = []
         if "worker" in self._roles:
             for number in range(1, self.workers + 1):
-                sockets = (
-                    tuple(
-                        ("tls" if a.tls else "plain", bind(a, reuse_port=True))
-                        for a in settings.proxy_listen
+                sockets = tuple(
+                    (
+                        "proxy",
+                        "tls" if a.tls else "plain",
+                        bind(a, reuse_port=True) if number == 1 else _join(a),
                     )
-                    if number == 1
-                    else tuple(
-                        ("tls" if a.tls else "plain", _join(a))
-                        for a in settings.proxy_listen
-                    )
+                    for a in settings.proxy_listen
                 )
                 self._children.append(Child("worker", number, sockets))
-        for role, addresses in (
-            ("control", settings.admin_listen),
-            ("userpool", settings.userpool_listen),
+        for role, sites in (
+            (
+                "control",
+                {"admin": settings.admin_listen, "status": settings.status_listen},
+            ),
+            ("userpool", {"userpool": settings.userpool_listen}),
         ):
             if role in self._roles:
                 bound = tuple(
-                    ("tls" if a.tls else "plain", bind(a, reuse_port=False))
+                    (site, "tls" if a.tls else "plain", bind(a, reuse_port=False))
+                    for site, addresses in sites.items()
                     for a in addresses
                 )
                 self._children.insert(0, Child(role, 0, bound))
@@ -261,14 +262,17 @@ class Supervisor:
             "node_id": self.node_id,
             "ring": dump_ring(self._secrets.ring),
             "database_key": self._secrets.database_key.hex(),
-            "sockets": [(kind, sock.fileno()) for kind, sock in child.sockets],
+            "sockets": [
+                (site, kind, sock.fileno()) for site, kind, sock in child.sockets
+            ],
+            "workers": self.workers,
         }
         child.process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             f"ostiary.node.{child.role}",
             stdin=asyncio.subprocess.PIPE,
-            pass_fds=[sock.fileno() for _, sock in child.sockets],
+            pass_fds=[sock.fileno() for _, _, sock in child.sockets],
             # Ctrl-C goes to the supervisor, which stops the others in order.
             start_new_session=True,
         )
@@ -379,7 +383,7 @@ class Supervisor:
         if self._server is not None:
             await self._server.stop()
         for child in self._children:
-            for _, sock in child.sockets:
+            for _, _, sock in child.sockets:
                 sock.close()
         if self._lock is not None:
             self._lock.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import socket
 from pathlib import Path
 
 from ostiary.adapters.shared.socket import SocketShared
@@ -59,7 +58,7 @@ async def run(orders: Orders) -> None:
     folder.mkdir(mode=0o700, exist_ok=True)
     url = settings.userpool_database or f"sqlite+aiosqlite:///{folder / 'pool.db'}"
     cert, key = certificate(settings, orders.prefix)
-    sockets = [(kind, socket.socket(fileno=fd)) for kind, fd in orders.sockets]
+    sockets = orders.take_sockets("userpool")
     async with open_store(url) as store:
         app = create_app(
             UserPoolConfig(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 import time
 
 import uvloop
@@ -26,12 +25,14 @@ from ostiary.gateway.compile import (
     compile_lines,
 )
 from ostiary.gateway.gateway import Gateway
+from ostiary.gateway.metrics import Metrics
 from ostiary.jose.errors import BrokenSeal
 from ostiary.kit import Services
 from ostiary.model.declarative import DeclarativeInvalid
 from ostiary.node.certificate import default_certificate
-from ostiary.node.front import build_limits, build_options
+from ostiary.node.front import build_dns_times, build_limits, build_options
 from ostiary.node.lastgood import open_last_good
+from ostiary.node.reporter import CountingFetch, Reporter
 from ostiary.node.role import (
     CONFIG_CHANNEL,
     CONFIG_KEY,
@@ -47,6 +48,7 @@ from ostiary.node.tls import build_tls, build_upstream_tls
 from ostiary.plugins import CATALOG
 from ostiary.ports.shared import SharedUnavailable
 from ostiary.proxy.listener import Listen, Proxy
+from ostiary.proxy.resolver import Resolver
 from ostiary.signin.authenticate import Signin
 from ostiary.signin.live import ENDED_CHANNEL
 from ostiary.signin.values import Toolbox
@@ -70,11 +72,15 @@ class Worker:
         self.entropy = SystemEntropy()
         self.clock = SystemClock()
         self.shared = SocketShared(orders.node_socket)
+        self.metrics = Metrics()
         self.gateway = Gateway(
             build_options(settings),
             new_request_id=RequestIds().take,
             now=self.clock.now,
-            listeners=open_access_log(orders.prefix, settings.proxy_access_log),
+            listeners=(
+                self.metrics.record,
+                *open_access_log(orders.prefix, settings.proxy_access_log),
+            ),
         )
         self.compiled = NOTHING
         self._reload = asyncio.Event()
@@ -82,12 +88,13 @@ class Worker:
     def services(self, fetch: AiohttpFetch) -> Services:
         """What plugins are lent."""
         tools = Toolbox(
-            fetch=fetch,
+            fetch=CountingFetch(fetch, self.metrics),
             shared=self.shared,
             clock=self.clock,
             entropy=self.entropy,
             ring=self.orders.ring,
             log=log_line,
+            count=self.metrics.count,
         )
         return Services(signin=Signin(tools), log=log_line)
 
@@ -153,6 +160,26 @@ class Worker:
         except SharedUnavailable:
             _LOG.warning("the node socket is away; serving on")
 
+    def reporter(self, proxy: Proxy) -> Reporter:
+        """Who tells the node what this worker has counted."""
+
+        def refresh() -> None:
+            now = proxy.tally()
+            self.metrics.counts["connections"] = now.accepted
+            self.metrics.counts["upstream:opened"] = now.upstream_opened
+            self.metrics.counts["upstream:reused"] = now.upstream_reused
+            self.metrics.gauges["connections"] = now.connections
+            self.metrics.gauges["upstream_idle"] = now.upstream_idle
+
+        return Reporter(
+            self.shared,
+            self.metrics,
+            number=self.orders.number,
+            run=self.entropy.bytes(8).hex(),
+            revision=lambda: self.gateway.snapshot.revision,
+            refresh=refresh,
+        )
+
     async def run(self) -> None:
         """Serve until the end."""
         cert, key = default_certificate(self.orders.settings, self.orders.prefix)
@@ -165,22 +192,28 @@ class Worker:
         await self.load(services)
         settings = self.orders.settings
         proxy = Proxy(
-            self.gateway, build_limits(settings), tls=build_upstream_tls(settings)
+            self.gateway,
+            build_limits(settings),
+            tls=build_upstream_tls(settings),
+            resolver=Resolver(build_dns_times(settings)),
         )
         self.shared.subscribe(
             ENDED_CHANNEL, lambda message: proxy.session_ended(message.decode())
         )
         tls = build_tls(settings, cert, key)
         listens = [
-            Listen(sock=socket.socket(fileno=fd), tls=tls if name == "tls" else None)
-            for name, fd in self.orders.sockets
+            Listen(sock=sock, tls=tls if name == "tls" else None)
+            for name, sock in self.orders.take_sockets("proxy")
         ]
         await proxy.start(listens)
         follower = asyncio.create_task(self.follow(services), name="follow")
+        reporter = self.reporter(proxy)
+        reporter.start()
         await self.tell()
         await wait_for_end()
         follower.cancel()
         await proxy.stop(DRAIN_S)
+        await reporter.stop()
         await fetch.close()
         await self.shared.close()
 

@@ -213,10 +213,16 @@ class Issuers:
         if url is None:
             raise MetadataRefused("the discovery document has no jwks_uri")
         limits = fetch_limits(party, configured=config.jwks_endpoint)
-        jwks = await tools.fetch.send(jwks_request(url), limits)
+        try:
+            jwks = await tools.fetch.send(jwks_request(url), limits)
+            keys = read_jwks(jwks)
+        except (FetchFailed, MetadataRefused):
+            tools.count("jwks:failed")
+            raise
+        tools.count("jwks:ok")
         now = tools.clock.now()
         return (
-            Provider(metadata=metadata, keys=read_jwks(jwks), fetched_at=now),
+            Provider(metadata=metadata, keys=keys, fetched_at=now),
             _dump(discovery, jwks, now),
         )
 

@@ -102,9 +102,17 @@ class ConfirmLogout:
 Step = Allowed | SendAway | Refused | Respond | ConfirmLogout
 
 
+def _count_nothing(_: str) -> None:
+    """For whoever keeps no numbers."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Toolbox:
-    """The ports that sign-in works with. `log` takes a level word and a line without secrets."""
+    """
+    The ports that sign-in works with.
+
+    `log` takes a level word and a line without secrets; `count` the name of what happened.
+    """
 
     fetch: Fetch
     shared: Shared
@@ -112,3 +120,4 @@ class Toolbox:
     entropy: Entropy
     ring: KeyRing = field(repr=False)
     log: Callable[[str, str], None]
+    count: Callable[[str], None] = _count_nothing

@@ -12,6 +12,7 @@ from ostiary.adapters.declarative import parse_yaml
 from ostiary.admin.app import AdminConfig, create_app
 from ostiary.admin.guard import build_guard
 from ostiary.admin.state import NodeView
+from ostiary.admin.status import NodeNow, StatusEndpoints
 from ostiary.model.declarative import read_declarative
 from tests.unit.demo.asgi import Reply, call
 
@@ -44,6 +45,7 @@ class Node:
             AdminConfig(
                 view=self.view,
                 apply_text=self.apply,
+                status=StatusEndpoints(self.view, self.look, self.expose),
                 access_log=self.lines.append,
                 **more,
             )
@@ -53,6 +55,12 @@ class Node:
         if self.error is not None:
             raise self.error
         self.view.config = read_declarative(parse_yaml(text))
+
+    async def look(self, *, counts: bool) -> NodeNow:
+        return NodeNow(requests=7 if counts else 0)
+
+    async def expose(self, accept: str) -> tuple[bytes, str]:
+        return b"metrics 1\n", accept or "text/plain"
 
     async def call(self, target: str, method: str = "GET", **more: Any) -> Reply:
         return await call(self.app, target, method=method, **more)
@@ -140,7 +148,8 @@ async def test_the_node_tells_who_it_is() -> None:
     assert root.json()["version"] == "3.9.0"
     assert root.json()["plugins"]["enabled_in_cluster"] == ["openid-connect"]
     assert status.json()["configuration_hash"] == "0" * 32
-    assert node.lines[0].endswith('"GET /" 200')
+    size = root.headers["content-length"]
+    assert node.lines[0].endswith(f'"GET / HTTP/1.1" 200 {size} "-" "-"')
 
 
 @pytest.mark.parametrize("kind", ["services", "routes", "plugins"])

@@ -20,6 +20,7 @@ class Ports:
     mailbox: int = 8025
     smtp: int = 1025
     landing: int = 8080
+    status: int = 8007
 
 
 def _is_free(port: int) -> bool:
