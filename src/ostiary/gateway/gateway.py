@@ -13,9 +13,9 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ostiary.gateway.decision import BodyReader, Decision, Peer
+from ostiary.gateway.decision import BodyReader, Decision, Outcome, Peer
 from ostiary.gateway.forwarded import Entrance, Network, PeerRules, TrustedPeers
-from ostiary.gateway.record import Listener, Record
+from ostiary.gateway.record import Listener, Meter, Record
 from ostiary.gateway.request import Request
 from ostiary.gateway.snapshot import EMPTY, Snapshot
 from ostiary.http.head import Reply, RequestHead
@@ -60,7 +60,8 @@ class Gateway:
     """
     Answers fronts. Holds the current snapshot; a request takes it once.
 
-    Each of `listeners` hears of every finished exchange.
+    The meter and each of `listeners` hear of every finished exchange; the meter gets no more
+    than it needs to count.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Gateway:
         new_request_id: Callable[[], str],
         now: Callable[[], float],
         listeners: Sequence[Listener] = (),
+        meter: Meter | None = None,
     ) -> None:
         self.options = options
         self.entrance = Entrance(
@@ -84,6 +86,8 @@ class Gateway:
         self.new_request_id = new_request_id
         self.now = now
         self.listeners = tuple(listeners)
+        self.meter = meter
+        self.is_heard = bool(self.listeners) or meter is not None
         self.via = NAME + b"/" + options.version.encode()
         self.own_via = tuple(b"1.%d " % minor + self.via for minor in (0, 1))
         self.snapshot: Snapshot = EMPTY
@@ -118,6 +122,10 @@ class Gateway:
         )
         if peer is None:
             return reply
+        size = len(made.body)
+        if self.meter is not None:
+            outcome = Outcome(status=status, sent_bytes=size, total_ms=0.0)
+            self.meter(None, None, outcome)
         record = Record(
             request_id=request_id,
             finished_at=self.now(),
@@ -128,8 +136,8 @@ class Gateway:
             route=None,
             service=None,
             status=status,
-            sent_bytes=len(made.body),
-            body_bytes=len(made.body),
+            sent_bytes=size,
+            body_bytes=size,
             total_ms=0.0,
             upstream_ms=None,
             upstream_status=None,

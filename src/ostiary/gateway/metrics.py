@@ -1,7 +1,7 @@
 """
 What a worker counts, and how the counts of several workers become one. Plain numbers only.
 
-`Metrics.record` runs once per request. Sums of times are whole microseconds, so that merging
+`Metrics.observe` runs once per request. Sums of times are whole microseconds, so that merging
 equals counting together, exactly. The number of routes counted apart is bounded; those beyond
 it share one entry.
 
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Literal
 
-from ostiary.gateway.record import Record
+from ostiary.gateway.decision import Outcome
 from ostiary.model.gateway import Route, Service
 
 KONG_BUCKETS_MS = (
@@ -126,21 +126,19 @@ class Metrics:
     gauges: dict[str, int] = field(default_factory=dict)
     _known: dict[str, _Known] = field(default_factory=dict, repr=False)
 
-    def record(self, record: Record) -> None:
-        """Count one finished exchange. A listener of the gateway."""
-        route, service = record.route, record.service
+    def observe(
+        self, route: Route | None, service: Service | None, outcome: Outcome
+    ) -> None:
+        """Count one finished exchange: the gateway's meter."""
         known = self._known.get("" if route is None else route.id or "")
         if known is None or known.route is not route or known.service is not service:
             known = self._meet(route, service)
         series = known.series
-        status, total_ms, upstream_ms = (
-            record.status,
-            record.total_ms,
-            record.upstream_ms,
-        )
-        codes = series.exits if record.upstream_status is None else series.answered
+        status = 499 if outcome.client_gone else outcome.status
+        total_ms, upstream_ms = outcome.total_ms, outcome.upstream_ms
+        codes = series.exits if outcome.upstream_status is None else series.answered
         codes[status] = codes.get(status, 0) + 1
-        series.sent_bytes += record.sent_bytes
+        series.sent_bytes += outcome.sent_bytes
         request = series.request
         request.counts[bisect_left(UPSTREAM_BUCKETS_MS, total_ms)] += 1
         request.total_us += int(total_ms * 1000)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ostiary.gateway.decision import Peer
+from ostiary.gateway.decision import Outcome, Peer
 from ostiary.http.head import RequestHead
 from ostiary.http.value import frozen
 from ostiary.model.gateway import Route, Service
@@ -41,3 +41,4 @@ class Record:
 
 
 Listener = Callable[[Record], None]
+Meter = Callable[[Route | None, Service | None, Outcome], None]

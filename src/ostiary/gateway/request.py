@@ -143,7 +143,7 @@ class Request:
         fields += self._debug_fields()
         return Answer(
             reply=Reply(status=reply.status, fields=tuple(fields), body=reply.body),
-            on_finish=self._log if self._gateway.listeners else None,
+            on_finish=self._log if self._gateway.is_heard else None,
         )
 
     def _debug_fields(self) -> Fields:
@@ -216,7 +216,7 @@ class Request:
                 fields=self._upstream_fields(plan),
             ),
             on_response=self._on_response,
-            on_finish=self._log if self._gateway.listeners else None,
+            on_finish=self._log if self._gateway.is_heard else None,
             max_body_bytes=self._gateway.options.max_body_bytes,
             retries=service.retries,
             on_error=self._on_error,
@@ -295,6 +295,13 @@ class Request:
 
     def _log(self, outcome: Outcome) -> None:
         gateway, plan, seen = self._gateway, self._plan, self._seen
+        if gateway.meter is not None:
+            if plan is None:
+                gateway.meter(None, None, outcome)
+            else:
+                gateway.meter(plan.route, plan.service, outcome)
+        if not gateway.listeners:
+            return
         scheme = "https" if self._peer.tls else "http"
         record = Record(
             request_id=self.request_id,

@@ -77,10 +77,8 @@ class Worker:
             build_options(settings),
             new_request_id=RequestIds().take,
             now=self.clock.now,
-            listeners=(
-                self.metrics.record,
-                *open_access_log(orders.prefix, settings.proxy_access_log),
-            ),
+            listeners=open_access_log(orders.prefix, settings.proxy_access_log),
+            meter=self.metrics.observe,
         )
         self.compiled = NOTHING
         self._reload = asyncio.Event()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -11,8 +12,8 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from ostiary.gateway import metrics as module
+from ostiary.gateway.decision import Outcome
 from ostiary.gateway.metrics import KONG_BUCKETS_MS, OTHERS, Metrics
-from ostiary.gateway.record import Record
 from ostiary.model.gateway import Route, Service
 from ostiary.node.exposition import build_exposition, read_node
 from ostiary.node.observer import Observation, WorkerAnswer
@@ -25,20 +26,29 @@ ROUTES = tuple(
 )
 
 
-def finished(**more: Any) -> Record:
+@dataclass(frozen=True)
+class Finished:
+    """One exchange, and where it went."""
+
+    route: Route | None
+    service: Service | None
+    outcome: Outcome
+
+
+def finished(**more: Any) -> Finished:
     fields: dict[str, Any] = {
-        "request_id": "id", "finished_at": 0.0, "peer": None, "client_ip": "",
-        "scheme": "http", "head": None, "route": ROUTES[0], "service": SERVICES[0],
         "status": 200, "sent_bytes": 100, "body_bytes": 60, "total_ms": 30.0,
         "upstream_ms": 20.0, "upstream_status": 200,
     }  # fmt: skip
-    return Record(**fields | more)
+    route = more.pop("route", ROUTES[0])
+    service = more.pop("service", SERVICES[0])
+    return Finished(route, service, Outcome(**fields | more))
 
 
-def counted(*records: Record) -> Metrics:
+def counted(*records: Finished) -> Metrics:
     found = Metrics()
     for record in records:
-        found.record(record)
+        found.observe(record.route, record.service, record.outcome)
     return found
 
 
@@ -56,7 +66,7 @@ records = st.builds(
 
 @given(st.lists(st.lists(records, max_size=8), max_size=4))
 def test_the_sum_of_workers_is_what_one_worker_would_have_counted(
-    parts: list[list[Record]],
+    parts: list[list[Finished]],
 ) -> None:
     together = counted(*(record for part in parts for record in part))
     summed, in_pieces = Metrics(), Metrics()
@@ -163,7 +173,7 @@ def test_routes_beyond_the_limit_share_one_entry(
 def test_the_gateway_feeds_it() -> None:
     numbers = Metrics()
     gateway = World().gateway()
-    gateway.listeners = (numbers.record,)
+    gateway.meter = numbers.observe
     gateway.on_bad_request(431, "too large", PEER)
 
     assert numbers.series["", ""].exits == {431: 1}
