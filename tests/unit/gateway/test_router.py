@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from ostiary.gateway.router import (
     Match,
@@ -224,105 +221,6 @@ def test_the_path_the_upstream_sees(
     assert match is not None
 
     assert build_upstream_path(service, asked, match.cut) == expected
-
-
-# An oracle written from the rules alone: every route is looked at, nothing is indexed.
-def naive(routes: list[dict[str, Any]], asked: Query) -> str | None:
-    best: tuple[Any, ...] | None = None
-    for number, row in enumerate(routes):
-        for path in row.get("paths") or [None]:
-            if not _naive_fits(row, path, asked):
-                continue
-            hosts = row.get("hosts") or []
-            regex = bool(path and path.startswith("~"))
-            rank = (
-                sum(bool(row.get(n)) for n in ("methods", "hosts", "headers", "paths")),
-                bool(hosts) and not any("*" in h for h in hosts),
-                len(row.get("headers") or {}),
-                regex,
-                row["regex_priority"] if regex else 0,
-                len(path) if path and not regex else 0,
-                -row["created_at"],
-                row["id"],
-                f"r{number}",
-            )
-            best = rank if best is None or rank > best else best
-    return None if best is None else str(best[-1])
-
-
-def _naive_fits(row: dict[str, Any], path: str | None, asked: Query) -> bool:
-    if path is not None:
-        if path.startswith("~"):
-            if not re.match(path[1:], asked.path):
-                return False
-        elif not asked.path.startswith(path):
-            return False
-    if row.get("methods") and asked.method.decode() not in row["methods"]:
-        return False
-    if row.get("hosts") and not any(_naive_host(h, asked) for h in row["hosts"]):
-        return False
-    sent = {(n.lower().decode(), v.lower().decode()) for n, v in asked.fields}
-    return all(
-        any((name.lower(), value.lower()) in sent for value in found)
-        for name, found in (row.get("headers") or {}).items()
-    )
-
-
-def _naive_host(pattern: str, asked: Query) -> bool:
-    name, _, port = pattern.partition(":")
-    if port and int(port) != asked.port:
-        return False
-    if name.startswith("*"):
-        return asked.host.endswith(name[1:]) and asked.host != name[1:]
-    if name.endswith("*"):
-        return asked.host.startswith(name[:-1])
-    return asked.host == name
-
-
-HOSTS = ["a.example", "*.example", "a.*", "a.example:80", "a.example:81", "*.a.example"]
-PATHS = ["/", "/a", "/a/", "/a/b", "/b", "~/a", "~/a/[a-z]", "~/(a|b)"]
-ROUTES = st.fixed_dictionaries(
-    {
-        "regex_priority": st.integers(0, 2),
-        "created_at": st.integers(1, 3),
-        "methods": st.none() | st.lists(st.sampled_from(["GET", "POST"]), max_size=2),
-        "hosts": st.none() | st.lists(st.sampled_from(HOSTS), max_size=3),
-        "paths": st.none() | st.lists(st.sampled_from(PATHS), max_size=3),
-        "headers": st.none()
-        | st.dictionaries(
-            st.sampled_from(["X-A", "X-B"]),
-            st.lists(st.sampled_from(["1", "2"]), min_size=1, max_size=2),
-            max_size=2,
-        ),
-    }
-).filter(lambda row: any(row[n] for n in ("methods", "hosts", "paths", "headers")))
-QUERIES = st.builds(
-    query,
-    st.sampled_from(["/", "/a", "/ab", "/a/", "/a/b", "/a/b/c", "/b/c", "/z"]),
-    method=st.sampled_from([b"GET", b"POST", b"PUT"]),
-    host=st.sampled_from(
-        ["a.example", "b.example", "x.a.example", "a.test", "example"]
-    ),
-    port=st.sampled_from([80, 81, 82]),
-    fields=st.lists(
-        st.tuples(st.sampled_from([b"x-a", b"X-B"]), st.sampled_from([b"1", b"2"])),
-        max_size=3,
-    ).map(tuple),
-)
-
-
-@settings(max_examples=300, deadline=None, derandomize=True)
-@given(st.lists(ROUTES, max_size=8), st.lists(QUERIES, min_size=1, max_size=6))
-def test_the_index_and_the_rules_choose_the_same_route(
-    rows: list[dict[str, Any]], asked: list[Query]
-) -> None:
-    routes = [
-        {**row, "id": f"00000000-0000-4000-8000-{number * 7 % 10:012}"}
-        for number, row in enumerate(rows)
-    ]
-    router = table(*routes)
-
-    assert [won(router.match(q)) for q in asked] == [naive(routes, q) for q in asked]
 
 
 @pytest.mark.parametrize(
