@@ -198,6 +198,12 @@ class _Endpoints:
             return JSONResponse({"message": str(error)}, status_code=400)
         return JSONResponse(dump_config(self._view.config), status_code=201)
 
+    async def jwks(self, _: Request) -> Response:
+        """The public keys of this node's assertions."""
+        return JSONResponse(
+            {"keys": list(self._view.jwks)}, media_type="application/jwk-set+json"
+        )
+
     async def redirect_uris(self, _: Request) -> Response:
         return JSONResponse({"data": describe_redirect_uris(self._view), "next": None})
 
@@ -260,6 +266,7 @@ def create_app(config: AdminConfig) -> Starlette:
             route("/metrics", config.status.metrics, ["GET"]),
             route("/config", ends.config, ["GET", "POST"]),
             route("/openid-connect/redirect-uris", ends.redirect_uris, ["GET"]),
+            route("/openid-connect/jwks", ends.jwks, ["GET"]),
             route("/{kind}", ends.list_rows, verbs),
             route("/{kind}/{key}", ends.one_row, verbs),
             route("/{kind}/{key}/{below}", ends.rows_below, verbs),

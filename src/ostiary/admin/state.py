@@ -16,6 +16,7 @@ class NodeView:
     version: str
     hostname: str
     plugins: dict[str, int]
+    jwks: tuple[dict[str, str], ...] = ()
     config: Config = field(default_factory=Config)
     plugin_configs: dict[str, dict[str, Any]] = field(default_factory=dict)
     revision: str = "0" * 32

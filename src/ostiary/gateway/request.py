@@ -116,6 +116,7 @@ class Request:
             route_prefix=match.prefix,
             request_id=self.request_id,
             body=self._body,
+            service_id=None if plan.service is None else plan.service.id,
         )
         return self._run(plan, self._exchange, chain)
 

@@ -8,15 +8,21 @@ from typing import Any
 
 from ostiary.kit.exchange import Handler
 from ostiary.model.fields import Entity
+from ostiary.signin.assertion import Assertions
 from ostiary.signin.authenticate import Signin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """What the gateway lends to plugins. `log` takes a level word and a line without secrets."""
+    """
+    What the gateway lends to plugins. `log` takes a level word and a line without secrets.
+
+    `assertions` is None where configurations are only checked.
+    """
 
     signin: Signin
     log: Callable[[str, str], None]
+    assertions: Assertions | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,6 +58,7 @@ class Exchange:
     route_prefix: str | None
     request_id: str
     body: Body
+    service_id: str | None = None
     upstream_fields: list[Field] = field(default_factory=list)
     downstream_fields: list[Field] = field(default_factory=list)
     cleared: FoldedNames = _NO_NAMES

@@ -30,6 +30,7 @@ from ostiary.gateway.check import (
 from ostiary.gateway.compile import NOTHING, Workshop, compile_lines, finish
 from ostiary.http.exchange import IncomingReply, OutgoingRequest
 from ostiary.jose.errors import BrokenSeal
+from ostiary.jose.keys import PrivateKey
 from ostiary.kit import Services
 from ostiary.model.declarative import (
     DeclarativeInvalid,
@@ -121,6 +122,7 @@ class Control:
             version=__version__,
             hostname=socket.gethostname(),
             plugins={p.name: p.priority for p in BUNDLED},
+            jwks=(PrivateKey.from_private_jwk(orders.assertion_key).public_jwk(),),
         )
         self.observer = Observer(self.shared, workers=orders.workers)
         self._lock = asyncio.Lock()

@@ -13,7 +13,7 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,7 @@ class Orders:
     node_id: str
     ring: KeyRing = field(repr=False)
     database_key: bytes = field(repr=False)
+    assertion_key: Mapping[str, str] = field(repr=False)
     sockets: tuple[tuple[str, str, int], ...] = ()
     workers: int = 0
 
@@ -77,6 +78,7 @@ def read_orders() -> Orders:
         node_id=data["node_id"],
         ring=load_ring(data["ring"]),
         database_key=bytes.fromhex(data["database_key"]),
+        assertion_key=data["assertion_key"],
         sockets=tuple((site, kind, fd) for site, kind, fd in data["sockets"]),
         workers=data["workers"],
     )

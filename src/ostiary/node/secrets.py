@@ -1,5 +1,5 @@
 """
-The secrets folder: the ring of session keys and the database key, made on first start.
+The secrets folder: session keys, database key, and the key that signs assertions; made once.
 
 Spec: decision D17. The folder is 0700, its files 0600; wrong permissions stop the start.
 """
@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ostiary.adapters.certificates import write_private
+from ostiary.jose.errors import MalformedKey
+from ostiary.jose.keys import PrivateKey
 from ostiary.sessions.keys import KeyRing, RingKey
 
 KEPT = 2
 RING_FILE = "session-keys.json"
 DATABASE_FILE = "database.key"
+ASSERTION_FILE = "assertion-key.json"
 
 
 class SecretsUnsafe(Exception):
@@ -31,6 +35,7 @@ class Secrets:
 
     ring: KeyRing = field(repr=False)
     database_key: bytes = field(repr=False)
+    assertion_key: Mapping[str, str] = field(repr=False)
 
 
 def dump_ring(ring: KeyRing) -> list[list[str]]:
@@ -68,18 +73,24 @@ def open_secrets(prefix: Path) -> Secrets:
         write_private(ring_path, json.dumps(dump_ring(KeyRing((_new_key(),)))).encode())
     if not key_path.exists():
         write_private(key_path, os.urandom(32).hex().encode())
-    for path in (ring_path, key_path):
+    assertion_path = folder / ASSERTION_FILE
+    if not assertion_path.exists():
+        made = PrivateKey.generate_ec(os.urandom(8).hex()).to_private_jwk()
+        write_private(assertion_path, json.dumps(made).encode())
+    for path in (ring_path, key_path, assertion_path):
         _check_private(path)
     try:
         ring = load_ring(json.loads(ring_path.read_text()))
         database_key = bytes.fromhex(key_path.read_text().strip())
-    except (ValueError, TypeError) as error:
+        assertion_key = json.loads(assertion_path.read_text())
+        PrivateKey.from_private_jwk(assertion_key)
+    except (ValueError, TypeError, AttributeError, MalformedKey) as error:
         raise SecretsUnsafe(
             f"a file in {folder} is broken; restore it from a backup"
         ) from error
     if not ring.keys or len(database_key) != 32:
         raise SecretsUnsafe(f"a file in {folder} is broken; restore it from a backup")
-    return Secrets(ring=ring, database_key=database_key)
+    return Secrets(ring=ring, database_key=database_key, assertion_key=assertion_key)
 
 
 def rotate_ring(prefix: Path) -> KeyRing:

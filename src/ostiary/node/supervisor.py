@@ -262,6 +262,9 @@ class Supervisor:
             "node_id": self.node_id,
             "ring": dump_ring(self._secrets.ring),
             "database_key": self._secrets.database_key.hex(),
+            "assertion_key": {}
+            if child.role == "userpool"
+            else dict(self._secrets.assertion_key),
             "sockets": [
                 (site, kind, sock.fileno()) for site, kind, sock in child.sockets
             ],

@@ -27,6 +27,7 @@ from ostiary.gateway.compile import (
 from ostiary.gateway.gateway import Gateway
 from ostiary.gateway.metrics import Metrics
 from ostiary.jose.errors import BrokenSeal
+from ostiary.jose.keys import PrivateKey
 from ostiary.kit import Services
 from ostiary.model.declarative import DeclarativeInvalid
 from ostiary.node.certificate import default_certificate
@@ -49,6 +50,7 @@ from ostiary.plugins import CATALOG
 from ostiary.ports.shared import SharedUnavailable
 from ostiary.proxy.listener import Listen, Proxy
 from ostiary.proxy.resolver import Resolver
+from ostiary.signin.assertion import Assertions
 from ostiary.signin.authenticate import Signin
 from ostiary.signin.live import ENDED_CHANNEL
 from ostiary.signin.values import Toolbox
@@ -94,7 +96,12 @@ class Worker:
             log=log_line,
             count=self.metrics.count,
         )
-        return Services(signin=Signin(tools), log=log_line)
+        assertions = Assertions(
+            PrivateKey.from_private_jwk(self.orders.assertion_key),
+            issuer=f"urn:ostiary:{self.orders.node_id}",
+            clock=self.clock,
+        )
+        return Services(signin=Signin(tools), log=log_line, assertions=assertions)
 
     async def load(self, services: Services) -> None:
         """Take the node's configuration, else the last good one; a bad one changes nothing."""

@@ -328,3 +328,13 @@ async def test_our_own_record_is_shown_only_when_set(
     node.view.plugin_configs = {row.id or "": {"issuer": "i", "ostiary": value}}
 
     assert ("ostiary" in (await node.call("/plugins/login")).json()["config"]) is shown
+
+
+async def test_the_keys_of_assertions_are_a_public_jwks() -> None:
+    node = Node()
+    node.view.jwks = ({"kty": "EC", "kid": "k", "alg": "ES256", "use": "sig"},)
+    reply = await node.call("/openid-connect/jwks")
+
+    assert reply.status == 200
+    assert reply.json() == {"keys": list(node.view.jwks)}
+    assert reply.headers["content-type"] == "application/jwk-set+json"

@@ -49,7 +49,10 @@ class OpenidConnect:
     """One configured `openid-connect` plugin."""
 
     __slots__ = (
+        "_assertion_header",
+        "_assertions",
         "_cleared",
+        "_foreign_origins",
         "_hides",
         "_log",
         "_realm",
@@ -71,7 +74,14 @@ class OpenidConnect:
         self._log = services.log
         self._realm = urlsplit(config.issuer).hostname or "ostiary"
         self._hides = config.hide_credentials
+        own = config.ostiary
+        self._foreign_origins = (own.websocket_origins if own else None) or ()
+        header = own.upstream_assertion_header if own else None
+        self._assertion_header = None if header is None else header.encode("ascii")
+        self._assertions = services.assertions
         cleared = set(self.party.managed_headers)
+        if self._assertion_header is not None:
+            cleared.add(self._assertion_header)
         if config.hide_credentials:
             cleared.update(_CREDENTIALS)
         self._cleared = fold_names(cleared)
@@ -106,6 +116,10 @@ class OpenidConnect:
                 ):
                     return self._refuse(_FOREIGN_PAGE, exchange)
                 self._protect(exchange)
+                if self._assertion_header is not None:
+                    exchange.set_upstream(
+                        self._assertion_header, self._assert(step, exchange)
+                    )
                 for name, value in step.upstream_fields:
                     exchange.set_upstream(name, value)
                 exchange.downstream_fields += step.downstream_fields
@@ -133,13 +147,23 @@ class OpenidConnect:
             case Refused():
                 return self._refuse(step, exchange)
 
+    def _assert(self, step: Allowed, exchange: Exchange) -> bytes:
+        """What the upstream can verify: who the user is, said by us, to this service only."""
+        assert self._assertions is not None
+        return self._assertions.sign(
+            subject=step.subject,
+            audience=exchange.service_id or "",
+            method=step.method,
+            session_id=None if step.session is None else step.session.id,
+        )
+
     def _is_own_page(self, exchange: Exchange) -> bool:
         """Tell whether a page of ours opens this WebSocket; without Origin it is no page."""
         origins = find_all(exchange.head.fields, b"origin")
         if not origins:
             return True
         own = build_origin(exchange.scheme, exchange.host, exchange.port)
-        allowed = (own, *(self.party.config.session_websocket_origins or ()))
+        allowed = (own, *self._foreign_origins)
         return len(origins) == 1 and origins[0].decode("latin-1") in allowed
 
     def _refuse(self, step: Refused, exchange: Exchange) -> Reply:

@@ -89,7 +89,6 @@ def _table() -> dict[str, Class]:
         downstream_access_token_header
         downstream_id_token_header
         downstream_session_id_header
-        session_websocket_origins
         authorization_cookie_name
         authorization_rolling_timeout
         authorization_cookie_path

@@ -13,7 +13,14 @@ from pydantic.config import JsonDict
 
 from ostiary.http.cookies import is_cookie_name
 from ostiary.http.url import MalformedUrl, is_http_url, split_host
-from ostiary.model.fields import LIST, Entity, NonEmpty, Port, one_of
+from ostiary.model.fields import (
+    LIST,
+    Entity,
+    HeaderName,
+    NonEmpty,
+    Port,
+    one_of,
+)
 from ostiary.model.gateway import NotYet
 
 METHODS: Final = (
@@ -118,4 +125,12 @@ class OstiaryRecord(Entity):
     accept_any_audience: bool = Field(
         default=False,
         description="Accept bearer tokens made for anybody. Dangerous: any client of the provider can then call this API.",
+    )
+    websocket_origins: Annotated[tuple[NonEmpty, ...] | None, LIST] = Field(
+        None,
+        description="Origins, such as https://app.example, whose pages may open WebSockets with a session; the gateway's own always may.",
+    )
+    upstream_assertion_header: HeaderName | None = Field(
+        None,
+        description="Header with a JWT signed by this node that says to the upstream who the user is; its keys are at the Admin API's /openid-connect/jwks.",
     )

@@ -24,10 +24,6 @@ from ostiary.signin.schema.kinds import (
 class SessionFields(Entity):
     """The authorization cookie, the session, and caches."""
 
-    session_websocket_origins: Annotated[tuple[NonEmpty, ...] | None, LIST] = Field(
-        None,
-        description="Ostiary: origins, such as https://app.example, whose pages may open WebSockets with a session; the gateway's own always may.",
-    )
     authorization_cookie_name: CookieName = Field(
         "authorization", description="Cookie name."
     )
