@@ -70,7 +70,7 @@ class CookieFilter:
 
     def __init__(self, own: OwnCookies) -> None:
         self.own = own
-        self._memo: Memo[bytes] = Memo()
+        self._memo: Memo[bytes, bytes] = Memo()
 
     def strip(self, values: list[bytes]) -> bytes:
         """The one Cookie field for the upstream, maybe empty; other cookies stay as they are."""
@@ -82,7 +82,7 @@ class CookieFilter:
             found = remove_cookies(
                 joined, names=self.own.names, prefixes=self.own.prefixes
             )
-            self._memo.put(joined, found)
+            self._memo.put(joined, found, len(joined))
         return found
 
 

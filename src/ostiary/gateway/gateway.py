@@ -19,12 +19,14 @@ from ostiary.gateway.record import Listener, Meter, Record
 from ostiary.gateway.request import Request
 from ostiary.gateway.snapshot import EMPTY, Snapshot
 from ostiary.http.head import Reply, RequestHead
-from ostiary.http.path import AmbiguousTarget
+from ostiary.http.memo import Memo
+from ostiary.http.path import AmbiguousTarget, Target, parse_target
 from ostiary.http.url import MalformedUrl
 from ostiary.kit import error_reply
 
 _LOG = logging.getLogger("ostiary.gateway")
 NAME = b"ostiary"
+MAX_TARGET_BYTES = 2 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +93,20 @@ class Gateway:
         self.via = NAME + b"/" + options.version.encode()
         self.own_via = tuple(b"1.%d " % minor + self.via for minor in (0, 1))
         self.snapshot: Snapshot = EMPTY
+        self._targets: Memo[bytes, Target] = Memo(MAX_TARGET_BYTES)
+
+    def read_target(self, raw: bytes) -> Target:
+        """
+        A target taken apart; those seen before are remembered.
+
+        Raises:
+            AmbiguousTarget: It can be read in two ways.
+        """
+        found = self._targets.get(raw)
+        if found is None:
+            found = parse_target(raw)
+            self._targets.put(raw, found, 3 * len(raw))
+        return found
 
     def on_request(self, head: RequestHead, peer: Peer, body: BodyReader) -> Decision:
         """Decide what happens to one request."""

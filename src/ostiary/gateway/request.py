@@ -30,7 +30,6 @@ from ostiary.gateway.snapshot import Snapshot
 from ostiary.http.head import Field, Fields, Reply, RequestHead, ResponseHead, find
 from ostiary.http.negotiate import decide_kind
 from ostiary.http.path import Target as RequestTarget
-from ostiary.http.path import parse_target
 from ostiary.http.url import build_origin
 from ostiary.kit import Exchange, NeedsIo, error_reply
 
@@ -80,7 +79,7 @@ class Request:
             MalformedUrl: Host is not a host.
         """
         gateway, head, peer = self._gateway, self._head, self._peer
-        target = self._target = parse_target(head.target)
+        target = self._target = gateway.read_target(head.target)
         seen = self._seen = gateway.entrance.look(head.fields, peer)
         outside = seen.outside
         snapshot = self._snapshot = gateway.snapshot

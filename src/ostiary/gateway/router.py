@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ostiary.http.head import Fields, find_all
+from ostiary.http.memo import Memo
 from ostiary.http.path import AmbiguousTarget
 from ostiary.http.url import MalformedUrl, split_host
 from ostiary.http.value import frozen
@@ -22,6 +23,7 @@ from ostiary.model.fields import compile_pattern
 from ostiary.model.gateway import Route, Service
 
 # `/route..;/x` or `/route..%2Fx`: after the cut some upstreams read a way up.
+MAX_MEMO_BYTES = 4 << 20
 _META = frozenset("\\.^$*+?{}[]()|")
 _HALF_DOTS = re.compile(r"/?\.{1,2}(?:;|%3B|%2F|%5C)", re.IGNORECASE)
 
@@ -69,6 +71,11 @@ class Entry:
     start: str
     is_free: bool
     cut: int
+
+    @property
+    def is_picky(self) -> bool:
+        """Tell whether more than method, host, port and path decide."""
+        return bool(self.headers or self.snis)
 
     def host_names(self) -> set[str] | tuple[None]:
         """The hosts this entry is found under; None is any host."""
@@ -281,15 +288,19 @@ def _slot(host: str) -> tuple[int, str]:
 class Router:
     """An immutable table of entries. Make one with `RouterBuilder`."""
 
-    __slots__ = ("anywhere", "tables")
+    __slots__ = ("_memo", "anywhere", "picky", "tables")
 
     def __init__(
         self,
         tables: tuple[_Tables, _Tables, _Tables] | None = None,
         anywhere: _HostIndex | None = None,
+        picky: int = 0,
     ) -> None:
         self.tables = tables or ({}, {}, {})
         self.anywhere = anywhere or _HostIndex()
+        # How many entries look at more than method, host, port and path.
+        self.picky = picky
+        self._memo: Memo[tuple[bytes, str, int, str], Match] = Memo(MAX_MEMO_BYTES)
 
     def _for_host(self, host: str) -> list[_HostIndex]:
         exact, suffixes, prefixes = self.tables
@@ -306,7 +317,23 @@ class Router:
         return found
 
     def match(self, query: Query) -> Match | None:
-        """The winning route for a request, or None."""
+        """
+        The winning route for a request, or None.
+
+        Raises:
+            AmbiguousTarget: What strip_path leaves can be read as a way up.
+        """
+        if self.picky:
+            return self._find(query)
+        key = (query.method, query.host, query.port, query.path)
+        found = self._memo.get(key)
+        if found is None:
+            found = self._find(query)
+            if found is not None:
+                self._memo.put(key, found, len(query.host) + len(query.path))
+        return found
+
+    def _find(self, query: Query) -> Match | None:
         best: Entry | None = None
         path = query.path
         size = len(path)
@@ -340,16 +367,19 @@ class RouterBuilder:
             {**prefixes},
         )
         self._anywhere = previous.anywhere
+        self._picky = previous.picky
         self._own: set[int] = set()
 
     def add(self, entry: Entry) -> None:
         """Let an entry take part."""
+        self._picky += entry.is_picky
         for host in entry.host_names():
             table, start = self._index(host).place(entry)
             table.add(start, entry)
 
     def remove(self, entry: Entry) -> None:
         """Take out an entry; it must be in."""
+        self._picky -= entry.is_picky
         for host in entry.host_names():
             index = self._index(host)
             table, start = index.place(entry)
@@ -360,7 +390,7 @@ class RouterBuilder:
 
     def build(self) -> Router:
         """The next router. The builder is done."""
-        return Router(self._tables, self._anywhere)
+        return Router(self._tables, self._anywhere, self._picky)
 
     def _index(self, host: str | None) -> _HostIndex:
         """The index of a host, copied before its first change."""

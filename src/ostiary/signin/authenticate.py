@@ -125,7 +125,7 @@ class Signin:
     def _keep_key(self, value: bytes, party: Party, what: str, key: bytes) -> None:
         known = self._live.keys.get(value)
         if known is None:
-            self._live.keys.put(value, {(party.fingerprint, what): key})
+            self._live.keys.put(value, {(party.fingerprint, what): key}, len(value))
         elif len(known) < MAX_READERS:
             known[party.fingerprint, what] = key
 
@@ -136,7 +136,10 @@ class Signin:
             now < known.fresh_until
             and (ends is None or now < ends + party.config.leeway)
             and provider is not None
-            and any(k.thumbprint == known.key_thumbprint for k in provider.keys.keys)
+            and (
+                provider is known.provider
+                or any(k.thumbprint == known.key_thumbprint for k in provider.keys.keys)
+            )
         )
 
     async def authenticate(self, request: SigninRequest, party: Party) -> Step:
@@ -274,6 +277,7 @@ class Signin:
             entry = LiveToken(
                 token=verified,
                 key_thumbprint=verified.key_thumbprint,
+                provider=provider,
                 fresh_until=now + TOKEN_TTL_S,
                 answer=answer,
             )

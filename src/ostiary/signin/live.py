@@ -17,6 +17,7 @@ from typing import Generic, TypeVar
 from ostiary.http.memo import Memo
 from ostiary.oidc.rp.verify import VerifiedToken
 from ostiary.sessions.session import Session
+from ostiary.signin.issuer import Provider
 from ostiary.signin.values import Allowed
 
 MAX_SESSIONS = 1024
@@ -39,10 +40,15 @@ class LiveSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveToken:
-    """A verified bearer token, the answer it leads to, and until when it need not be looked at."""
+    """
+    A verified bearer token, the answer it leads to, and until when it need not be looked at.
+
+    `provider` is who was known when its key was found there.
+    """
 
     token: VerifiedToken
     key_thumbprint: str
+    provider: Provider = field(repr=False)
     fresh_until: float
     answer: Allowed = field(repr=False)
 
@@ -89,7 +95,7 @@ class Live:
         self.ends_heard = 0
         self.tokens: Bounded[LiveToken] = Bounded(MAX_TOKENS)
         # Keys of the two above by raw field value and what looked at it: pure results.
-        self.keys: Memo[dict[tuple[bytes, str], bytes]] = Memo(MAX_KEY_BYTES)
+        self.keys: Memo[bytes, dict[tuple[bytes, str], bytes]] = Memo(MAX_KEY_BYTES)
 
     def forget_session(self, session_id: str) -> None:
         """Drop every entry of an ended session, and make what is being opened now not stick."""

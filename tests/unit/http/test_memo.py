@@ -18,10 +18,10 @@ def test_it_never_gives_another_s_result_and_stays_small(
     steps: list[tuple[bool, bytes]],
 ) -> None:
     limit = 10 * (OVERHEAD + 40)
-    memo: Memo[bytes] = Memo(limit, max_key=30)
+    memo: Memo[bytes, bytes] = Memo(limit, max_key=30)
     for puts, key in steps:
         if puts:
-            memo.put(key, b"of " + key)
+            memo.put(key, b"of " + key, len(key))
         assert memo.get(key) in {None, b"of " + key}
         assert len(memo) * OVERHEAD <= limit
         if puts and len(key) <= 30:
@@ -29,11 +29,11 @@ def test_it_never_gives_another_s_result_and_stays_small(
 
 
 def test_what_is_asked_for_survives_what_is_not() -> None:
-    memo: Memo[int] = Memo(8 * (OVERHEAD + 1))
-    memo.put(b"a", 1)
+    memo: Memo[bytes, int] = Memo(8 * (OVERHEAD + 1))
+    memo.put(b"a", 1, 1)
     for number in range(50):
         assert memo.get(b"a") == 1
-        memo.put(bytes([number]), number + 1)
+        memo.put(bytes([number]), number + 1, 1)
 
     assert memo.get(b"\x00") is None
     memo.clear()
