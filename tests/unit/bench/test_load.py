@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socketserver
 import threading
 from collections.abc import Iterator
@@ -82,6 +83,10 @@ class Handler(socketserver.StreamRequestHandler):
     server: Site
 
     def handle(self) -> None:
+        with contextlib.suppress(ConnectionError):  # a load that stops just leaves
+            self.answer()
+
+    def answer(self) -> None:
         while line := self.rfile.readline():
             if not line.startswith(b"GET "):
                 continue
