@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help setup demo test check bench interop vectors docs fresh packages
+.PHONY: help setup demo test check bench fuzz interop vectors docs fresh packages
 help:
 	@echo "make demo          the walk on this machine, until Ctrl-C   (CHECK=1: drive it in Chromium)"
 	@echo "make test          every test"
 	@echo "make check         the quick half: format, lint, types, layers, unit and spec tests"
 	@echo "make interop       with a certified provider and a certified client"
 	@echo "make bench         CPU per request beside nginx, Apache and Envoy  (ROUTES=1, STARTUP=1, MEMORY=1)"
+	@echo "make fuzz          parsers and exchanges, 20 000 examples each, about 5 minutes  (FUZZ_EXAMPLES=n)"
 	@echo "make fresh         both README commands in a bare Debian chroot (needs root)"
 	@echo "make docs          regenerate docs/reference"
 
@@ -50,6 +51,9 @@ vectors: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m bench.run
+
+fuzz: $(VENV)/.dev
+	@$(BIN)/python -m pytest -q -s tests/fuzz
 
 docs: $(VENV)/.dev
 	@$(BIN)/python tools/reference.py

@@ -20,6 +20,7 @@ from ostiary.gateway.decision import (
 )
 from ostiary.http.head import Reply, RequestHead
 from ostiary.proxy import Limits, Listen, Proxy
+from ostiary.proxy.resolver import Resolver
 from ostiary.proxy.tls import UpstreamTls
 
 PATIENCE_S = 4.0
@@ -71,9 +72,11 @@ class Upstream:
         self._writers: list[asyncio.StreamWriter] = []
         self.port = 0
 
-    async def start(self, tls: ssl.SSLContext | None = None) -> Upstream:
+    async def start(
+        self, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+    ) -> Upstream:
         self._server = await asyncio.start_server(
-            self._serve, "127.0.0.1", 0, ssl=tls, limit=1 << 20
+            self._serve, host, 0, ssl=tls, limit=1 << 20
         )
         self.port = self._server.sockets[0].getsockname()[1]
         return self
@@ -209,11 +212,15 @@ class Stage:
         self.decider = FakeDecider(lambda head, _p, _b: self.forward(head, 1))
         self.outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
         self.port = 0
+        self._host = "127.0.0.1"
 
     async def upstream(
-        self, handler: Handler, tls: ssl.SSLContext | None = None
+        self,
+        handler: Handler,
+        tls: ssl.SSLContext | None = None,
+        host: str = "127.0.0.1",
     ) -> Upstream:
-        made = await Upstream(handler).start(tls)
+        made = await Upstream(handler).start(tls, host)
         self._upstreams.append(made)
         return made
 
@@ -233,15 +240,27 @@ class Stage:
         *,
         tls: ssl.SSLContext | None = None,
         ca_pem: str | None = None,
+        client_certificate: tuple[str, str] | None = None,
         limits: Limits | None = None,
+        resolver: Resolver | None = None,
+        host: str = "127.0.0.1",
+        narrow: bool = False,
     ) -> None:
-        sock = socket.socket()
+        """Start the proxy; `narrow` keeps the system from holding much for slow clients."""
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        sock = socket.socket(family)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(("127.0.0.1", 0))
+        if narrow:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        sock.bind((host, 0))
+        self._host = host
         self.port = sock.getsockname()[1]
         self.decider = FakeDecider(decide)
         self.proxy = Proxy(
-            self.decider, limits or Limits(tick_ms=10), tls=UpstreamTls(ca_pem=ca_pem)
+            self.decider,
+            limits or Limits(tick_ms=10),
+            tls=UpstreamTls(ca_pem=ca_pem, client_certificate=client_certificate),
+            resolver=resolver,
         )
         await self.proxy.start([Listen(sock=sock, tls=tls)])
 
@@ -257,12 +276,26 @@ class Stage:
         return upstream
 
     async def client(
-        self, tls: ssl.SSLContext | None = None, limit: int = 1 << 20
+        self,
+        tls: ssl.SSLContext | None = None,
+        limit: int = 1 << 20,
+        *,
+        narrow: bool = False,
     ) -> RawClient:
+        sock = socket.socket(socket.AF_INET6 if ":" in self._host else socket.AF_INET)
+        sock.setblocking(False)
+        if narrow:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        try:
+            await soon(
+                asyncio.get_running_loop().sock_connect(sock, (self._host, self.port))
+            )
+        except BaseException:
+            sock.close()
+            raise
         reader, writer = await soon(
             asyncio.open_connection(
-                "127.0.0.1",
-                self.port,
+                sock=sock,
                 ssl=tls,
                 server_hostname="gate.test" if tls else None,
                 limit=limit,

@@ -122,7 +122,7 @@ async def test_what_reaches_the_upstream_is_made_from_parsed_parts(
     client = await stage.client()
 
     _, body = await client.ask(
-        b"GET  /a?b=c   HTTP/1.1\r\nHost:gate.test  \r\nX-A:\t1 \r\n\r\n"
+        b"GET /a?b=c HTTP/1.1\r\nHost:gate.test  \r\nX-A:\t1 \r\n\r\n"
     )
 
     assert body == (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ostiary.proxy import framing
@@ -22,7 +22,7 @@ def cut(raw: bytes, points: list[int]) -> list[bytes]:
 
 
 @pytest.mark.spec("RFC9112#7.1")
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.binary(min_size=1, max_size=300), max_size=8),
     st.lists(st.integers(0, 5000), max_size=12),
@@ -74,7 +74,7 @@ def test_broken_chunks_are_refused(raw: bytes) -> None:
 
 
 @pytest.mark.spec("RFC9110#8.6")
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.binary(max_size=24))
 def test_a_length_is_digits_or_refused(value: bytes) -> None:
     try:
@@ -87,7 +87,7 @@ def test_a_length_is_digits_or_refused(value: bytes) -> None:
 
 
 @pytest.mark.spec("RFC9112#6.3")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.integers(0, 1),
     st.lists(st.sampled_from([b"0", b"5", b"5,5", b"+5"]), max_size=2),
@@ -112,7 +112,7 @@ def test_a_request_has_one_reading_or_is_refused(
             assert got == (int(lengths[0]) if lengths else None)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.integers(0, 200), max_size=10))
 def test_a_head_reads_the_same_however_it_is_cut(points: list[int]) -> None:
     raw = b"POST /a HTTP/1.1\r\nHost: a\r\nX-B: c d\r\nContent-Length: 3\r\n\r\nabc"
@@ -129,7 +129,7 @@ def test_a_head_reads_the_same_however_it_is_cut(points: list[int]) -> None:
     assert reader.length == 3
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.binary(max_size=12), st.binary(max_size=12), st.binary(max_size=12))
 def test_no_field_or_target_can_start_a_second_head(
     target: bytes, name: bytes, value: bytes

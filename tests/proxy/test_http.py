@@ -92,6 +92,24 @@ async def test_a_thousand_pipelined_answers_need_no_recursion(stage: Stage) -> N
         assert (await client.head()).startswith(b"HTTP/1.1 204 ")
 
 
+async def test_a_client_that_pipelines_does_not_keep_others_waiting(
+    stage: Stage,
+) -> None:
+    await stage.serve(lambda _h, _p, _b: Answer(reply=Reply(status=204)))
+    greedy, modest = await stage.client(), await stage.client()
+    await modest.ask(get())
+
+    greedy.send(get() * 1500)
+    modest.send(get(b"/modest"))
+    await modest.head()
+    before = len(stage.decider.heads)
+    for _ in range(1500):
+        assert (await greedy.head()).startswith(b"HTTP/1.1 204 ")
+
+    assert before < 1000
+    assert len(stage.decider.heads) == 1502
+
+
 @pytest.mark.spec("RFC9112#2.2")
 async def test_heads_may_arrive_byte_by_byte(stage: Stage) -> None:
     await stage.to(echo)
@@ -236,6 +254,8 @@ async def test_a_final_reply_instead_of_continue_closes(stage: Stage) -> None:
         b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\nbroken",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n0\r\n"
+        + b"X-T: t\r\n" * 5000,
     ],
 )
 async def test_truncated_replies_never_end_cleanly(

@@ -6,8 +6,10 @@ import asyncio
 
 import pytest
 
+from ostiary.gateway.decision import Answer
+from ostiary.http.head import Reply
 from ostiary.proxy import Limits
-from tests.proxy.support import Stage, always_ok, get, read_request, soon
+from tests.proxy.support import Stage, always_ok, get, post, read_request, soon
 
 H = b"Host: a\r\n"
 P = b"POST / HTTP/1.1\r\n" + H
@@ -46,7 +48,7 @@ CORPUS = [
     (405, b"CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n"),
     (405, b"TRACE / HTTP/1.1\r\n" + H + b"\r\n"),
     (417, P + b"Expect: 200-maybe\r\nContent-Length: 1\r\n\r\n"),
-    (400, b"NONSENSE / HTTP/1.1\r\n" + H + b"\r\n"),
+    (501, b"NONSENSE / HTTP/1.1\r\n" + H + b"\r\n"),
     (400, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"),
     (414, b"GET /" + b"a" * 17_000 + b" HTTP/1.1\r\n" + H + b"\r\n"),
     (431, b"GET / HTTP/1.1\r\n" + H + b"X: " + b"a" * 66_000 + b"\r\n\r\n"),
@@ -70,6 +72,43 @@ async def test_doubtful_requests_are_refused_and_nothing_behind_them_is_read(
     assert b"Connection: close" in answer
     assert upstream.connections == 0
     assert stage.decider.heads == []
+
+
+@pytest.mark.spec("RFC9112#9.3.2")
+@pytest.mark.parametrize("own", [True, False])
+@pytest.mark.parametrize("behind", [b"ET / HTTP/1.1\r\n\r\n", b"GET /\r\n\r\n"])
+@pytest.mark.parametrize("first", [get(), post(b"abc")], ids=["get", "post"])
+async def test_a_doubtful_request_does_not_cost_the_answer_before_it(
+    stage: Stage, first: bytes, behind: bytes, own: bool
+) -> None:
+    upstream = await stage.upstream(always_ok)
+    mine = Answer(reply=Reply(status=200, body=b"ok"))
+    await stage.serve(
+        lambda head, _p, _b: mine if own else stage.forward(head, upstream.port)
+    )
+    client = await stage.client()
+
+    client.send(first + behind)
+    head, body = await client.reply()
+    refusal = await client.rest()
+
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert body == b"ok"
+    assert refusal[:12] in {b"HTTP/1.1 501", b"HTTP/1.1 400"}
+    assert refusal.count(b"HTTP/1.1 ") == 1
+
+
+async def test_a_body_that_breaks_after_the_answer_does_not_cost_the_answer(
+    stage: Stage,
+) -> None:
+    await stage.serve(lambda _h, _p, _b: Answer(reply=Reply(status=200, body=b"ok")))
+    client = await stage.client()
+
+    client.send(get() + P + b"Transfer-Encoding: chunked\r\n\r\n\n0\r\n\r\n" + get())
+    answers = await client.rest()
+
+    assert answers.count(b"HTTP/1.1 200 ") == 2
+    assert answers.count(b"HTTP/1.1 ") == 2
 
 
 @pytest.mark.spec("T-X1")

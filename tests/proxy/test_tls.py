@@ -2,64 +2,14 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import ssl
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from ostiary.gateway.decision import Target
+from tests.proxy.certificates import public_pem, server_context
 from tests.proxy.support import Stage, always_ok, get, to_tls
-
-
-@pytest.fixture(scope="module")
-def cert(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A self-signed certificate for gate.test and app.test, with its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "gate.test")])
-    now = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName(
-                [x509.DNSName("gate.test"), x509.DNSName("app.test")]
-            ),
-            critical=False,
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("tls") / "cert.pem"
-    path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        + made.public_bytes(serialization.Encoding.PEM)
-    )
-    return path
-
-
-def server_context(cert: Path) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(cert)
-    return context
-
-
-def public_pem(cert: Path) -> str:
-    text = cert.read_text()
-    return text[text.index("-----BEGIN CERT") :]
 
 
 async def test_a_tls_listener_serves_and_tells_the_name_asked_for(
@@ -79,6 +29,25 @@ async def test_a_tls_listener_serves_and_tells_the_name_asked_for(
     assert peer.tls
     assert peer.sni == "gate.test"
     assert peer.ip == "127.0.0.1"
+
+
+@pytest.mark.spec("RFC9112#9.6")
+async def test_a_refusal_in_the_middle_of_an_upload_over_tls_is_heard(
+    stage: Stage, cert: Path
+) -> None:
+    upstream = await stage.upstream(always_ok)
+    await stage.serve(
+        lambda head, _p, _b: stage.forward(head, upstream.port, max_body_bytes=10),
+        tls=server_context(cert),
+    )
+    client = await stage.client(tls=ssl.create_default_context(cafile=str(cert)))
+
+    client.send(get(b"/", b"Content-Length: 5000000\r\n", b"POST") + b"x" * 400_000)
+    head, body = await client.reply()
+
+    assert head.startswith(b"HTTP/1.1 413 ")
+    assert b"Connection: close" in head
+    assert body == b"Payload too large"
 
 
 @pytest.mark.spec("RFC6125#6")

@@ -163,12 +163,12 @@ class RequestBody:
             self._waiter.set_result(fits)
 
 
-def may_resend(method: bytes, body: RequestBody | None) -> bool:
+def may_resend(method: bytes, body: RequestBody | None, *, unsent: bool) -> bool:
     """
     Tell whether a request that may have arrived can be sent once more.
 
+    `unsent` when it certainly has not.
+
     Spec: RFC 9110 §9.2.2.
     """
-    if body is not None and not body.complete and not body.received:
-        return True  # nobody can have acted on half a request
-    return method in _IDEMPOTENT and (body is None or body.replayable)
+    return (unsent or method in _IDEMPOTENT) and (body is None or body.replayable)

@@ -27,6 +27,7 @@ class ClientSocket(Outbox, Waiter):
         "_reading",
         "_slot",
         "_tls",
+        "_unsent",
         "_wheel",
         "_write_deadline",
         "write_full",
@@ -40,6 +41,7 @@ class ClientSocket(Outbox, Waiter):
         self._deadline = inf
         self._write_deadline = inf
         self._reading = True
+        self._unsent = 0
         self.write_full = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -54,20 +56,29 @@ class ClientSocket(Outbox, Waiter):
             local_ip=local[0],
             local_port=local[1],
             tls=self._tls,
-            sni=self._plane.sni.name_of(transport.get_extra_info("ssl_object")),
+            sni=self._plane.sni.take_name(transport.get_extra_info("ssl_object")),
             connection=self._plane.accepted,
         )
         self._set_deadline(self._plane.limits.head_timeout_ms)
 
     def pause_writing(self) -> None:
         self.write_full = True
-        stall_s = self._plane.limits.write_timeout_ms / 1000
-        self._write_deadline = self._plane.now() + stall_s
-        self.arm(self._write_deadline)
+        self._unsent = self.transport.get_write_buffer_size()
+        self._extend_write()
 
     def resume_writing(self) -> None:
         self.write_full = False
         self._write_deadline = inf
+
+    def _extend_write(self) -> None:
+        stall_s = self._plane.limits.write_timeout_ms / 1000
+        self._write_deadline = self._plane.now() + stall_s
+        self.arm(self._write_deadline)
+
+    def _has_taken_some(self) -> bool:
+        """Tell whether the client has read something since this was asked last."""
+        before, self._unsent = self._unsent, self.transport.get_write_buffer_size()
+        return self._unsent < before
 
     def abort(self) -> None:
         """Break the connection so that nobody can take what was sent for complete."""

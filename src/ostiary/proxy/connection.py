@@ -29,6 +29,7 @@ from ostiary.proxy.turn import Outbox
 
 _NO_BODY = NoBody()
 _FIRST_REQUEST_MS = 1000
+_AT_A_TIME = 32
 # Reading a head; reading a body; an exchange without more to read; tunnel; only closing.
 _HEAD, _BODY, _BUSY, _TUNNEL, _CLOSING = range(5)
 
@@ -85,10 +86,13 @@ class ClientConnection(ClientSocket):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._plane.enter(self)
-        if self._plane.stopping:
+        if self._plane.stopped:
+            self.abort()
+        elif self._plane.stopping:
             self.drain()
 
     def data_received(self, data: bytes) -> None:
+        served = self._served
         while True:
             stage = self._stage
             if stage == _HEAD:
@@ -107,9 +111,27 @@ class ClientConnection(ClientSocket):
             if not rest:
                 return
             data = rest
+            if self._served - served >= _AT_A_TIME and self._stage == _HEAD:
+                self._yield(data)
+                return
+
+    def _yield(self, ahead: bytes) -> None:
+        """Let others have their turn before more pipelined requests are answered."""
+        self._stage = _BUSY
+        self._deadline = inf
+        self._ahead = ahead
+        self._pause()
+        self._plane.loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        if self._stage == _BUSY:
+            self._next()
 
     def eof_received(self) -> bool:
-        return self._tunnel is not None and self._tunnel.on_client_eof()
+        if self._tunnel is not None:
+            return self._tunnel.on_client_eof()
+        self.flush()  # the transport closes now
+        return False
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
         self._stage = _CLOSING
@@ -139,8 +161,10 @@ class ClientConnection(ClientSocket):
 
     def tick(self, now: float) -> float:
         if now >= self._write_deadline:
-            self.abort()
-            return inf
+            if not self._has_taken_some():
+                self.abort()
+                return inf
+            self._extend_write()
         due = inf
         if now >= self._deadline:
             self._deadline = inf
@@ -370,6 +394,7 @@ class ClientConnection(ClientSocket):
             return
         self._stage = _HEAD
         self._fresh = True
+        self._replied = False
         self._reader.reset()
         self._set_deadline(self._plane.limits.keepalive_timeout_ms)
         ahead, self._ahead = self._ahead, b""
@@ -383,12 +408,14 @@ class ClientConnection(ClientSocket):
         """Answer what cannot be accepted, and close: nothing after it can be trusted."""
         self._stop_task()
         exchange, self._exchange = self._exchange, None
-        if (exchange is not None and exchange.replying) or self._replied:
-            if exchange is not None:
-                exchange.stop()
+        if exchange is not None and exchange.replying:
+            exchange.stop()
             self.abort()
             return
         self._keep = False
+        if self._replied:  # it has its answer; only what was to be drained is broken
+            self._close()
+            return
         if self._stage == _HEAD:
             self.method = b""
             self._body = None
@@ -421,22 +448,33 @@ class ClientConnection(ClientSocket):
             self._refuse(408, "Request timeout")
         elif self._stage == _HEAD:
             self._close()
+        elif self._stage == _CLOSING and (self.write_full or self._has_taken_some()):
+            self._set_deadline(self._plane.limits.write_timeout_ms)
         else:
             self.abort()
 
     def _close(self) -> None:
-        """Close after what was written; read on for a while where bytes are under way."""
+        """
+        Close after what was written; read on for a while where bytes are under way.
+
+        Bytes nobody has read turn a close into a reset, which takes our last reply along
+        (RFC 9112 §9.6). TLS needs no help: it says goodbye, then reads until the client does.
+        """
         if self.transport.is_closing():
             return
-        unread = self._stage in {_HEAD, _BODY} and not self._fresh
+        reading = self._stage in {_HEAD, _BODY} and not self._fresh
+        unread = reading or bool(self._ahead) or not self._reading
         self._stage = _CLOSING
+        self._ahead = b""
         self._resume()
-        if unread:
-            if self.transport.can_write_eof():
-                self.write_eof()
-            self._set_deadline(self._plane.limits.linger_ms)
+        if unread and self.transport.can_write_eof():
+            self.write_eof()
         else:
             self.shut()
+        self._unsent = self.transport.get_write_buffer_size()
+        if unread:
+            self._set_deadline(self._plane.limits.linger_ms)
+        else:
             self._set_deadline(self._plane.limits.write_timeout_ms)
 
     def _stop_task(self) -> None:

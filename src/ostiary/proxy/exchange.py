@@ -43,6 +43,7 @@ class Exchange:
         "_length",
         "_plane",
         "_queued",
+        "_raw",
         "_relay",
         "_request_body",
         "_request_done",
@@ -68,6 +69,7 @@ class Exchange:
         self._begun = client.started
         self._connecting: asyncio.Task[None] | None = None
         self._deadline = inf
+        self._raw = b""
         self._relay: Relay | None = None
         self._length: int | None = None
         self._request_done = False
@@ -162,6 +164,7 @@ class Exchange:
                     self.fail(fault.status, fault.public)
                     return
                 self._attempts += 1
+                self._queued = self._plane.pool.is_full(self._forward.target)
                 self._wait(self._forward.target.connect_timeout_ms)
                 continue
             self._connecting = None
@@ -193,6 +196,7 @@ class Exchange:
             payload = body.attach(self)
         if payload:
             head += build_chunk(payload) if self._length == CHUNKED else payload
+        self._raw = head
         connection.write(head)
         if body is None or body.complete:
             self._end_request()
@@ -212,7 +216,10 @@ class Exchange:
         self._request_done = True
         if self._stage == _SENDING:
             self._stage = _WAITING
-            self._wait_for_upstream()
+            if self._upstream is not None and self._upstream.full:
+                self._wait(self._forward.target.write_timeout_ms)
+            else:
+                self._wait_for_upstream()
 
     def _wait(self, timeout_ms: int) -> None:
         self._deadline = self._plane.now() + timeout_ms / 1000
@@ -251,6 +258,9 @@ class Exchange:
         assert upstream is not None
         reader = upstream.reader
         if self._upstream_ms is None:
+            if self._reused and upstream.holds(self._raw):
+                self.on_upstream_lost()  # no answer to us: we have not said a word yet
+                return
             self._upstream_ms = (self._plane.now() - self._started) * 1000
         rest = reader.feed(data)
         while rest is not None:
@@ -309,8 +319,11 @@ class Exchange:
             self._complete(reusable=relay.reusable and not extra)
         elif self._session_over:
             self._client.abort()
-        elif not self._client.write_full and self._stage == _RECEIVING:
-            self._wait_for_upstream()
+        elif self._stage == _RECEIVING:
+            if self._client.write_full:
+                self.on_client_full()  # it may have been so before this response began
+            else:
+                self._wait_for_upstream()
 
     def _write(self, data: bytes) -> None:
         if data:
@@ -320,7 +333,7 @@ class Exchange:
     def _complete(self, *, reusable: bool) -> None:
         upstream, self._upstream = self._upstream, None
         if upstream is not None:
-            if reusable and self._request_done:
+            if reusable and self._request_done and not upstream.full:
                 upstream.resume()
                 self._plane.pool.put(upstream, self._plane.now())
             else:
@@ -338,13 +351,15 @@ class Exchange:
         return False
 
     def on_upstream_lost(self) -> None:
+        upstream = self._upstream
+        unsent = upstream is not None and upstream.holds(self._raw)
         self._drop_upstream()
         if (
             self._stage in {_SENDING, _WAITING}
             and self._reused
             and self._upstream_ms is None
             and self._attempts < self._forward.retries
-            and may_resend(self._client.method, self._request_body)
+            and may_resend(self._client.method, self._request_body, unsent=unsent)
         ):
             self._attempts += 1
             if self._request_body is not None:
@@ -387,6 +402,7 @@ class Exchange:
             upstream=upstream,
             target=self._forward.target,
             on_end=self._on_tunnel_end,
+            wheel=self._plane.wheel,
         )
         upstream.user = tunnel
         self._write(raw)
@@ -395,6 +411,10 @@ class Exchange:
             tunnel.on_upstream_data(rest)
         if early:
             tunnel.on_client_data(early)
+        if self._client.write_full:
+            tunnel.on_client_full()
+        if upstream.full:
+            tunnel.on_upstream_full()
 
     def _on_tunnel_end(self, sent_bytes: int) -> None:
         self._sent_bytes += sent_bytes

@@ -11,6 +11,7 @@ Spec: RFC 9112 §2-4.
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from typing import Protocol
 
@@ -22,8 +23,18 @@ from ostiary.proxy.faults import BadMessage
 from ostiary.proxy.limits import Limits
 
 _END = b"\r\n\r\n"
+_EMPTY_LINES = re.compile(rb"(?:\r\n)+")
+# What comes behind the target, and how much of a head a whole first line can take at most
+# beside it: the longest method there is, two blanks and the version.
+_VERSIONS = (b" HTTP/1.0\r\n", b" HTTP/1.1\r\n")
+_BESIDE_TARGET = 64
+_UNKNOWN = re.compile(rb"[A-Z][A-Z-]{0,31} [!-~]+ HTTP/1\.[01]\r\n")
+# Every beginning of such a line, as long as its end has not come.
+_UNKNOWN_SO_FAR = re.compile(rb"[A-Z][A-Z-]{0,31}(?: (?:[!-~]+(?: [HTP/1.0]*\r?)?)?)?")
 _NO_TOKENS: frozenset[bytes] = frozenset()
 _NONE: list[bytes] = []
+# What llhttp says of methods it knows from other protocols.
+_FOREIGN_METHOD = "Invalid method for HTTP/x.x request"
 # Fields we look at and still hand on.
 _KEPT = frozenset((b"host", b"authorization"))
 
@@ -40,6 +51,7 @@ class _HeadReader(ABC):
     __slots__ = (
         "_complete",
         "_count",
+        "_first",
         "_limits",
         "_parser",
         "_size",
@@ -59,6 +71,7 @@ class _HeadReader(ABC):
         """Get ready for the next head, with a parser that remembers nothing."""
         self._parser: _Parser | None = None
         self._size = 0
+        self._first = b""
         self._tail = b""
         self._complete = False
         self.fields: list[Field] = []
@@ -75,13 +88,16 @@ class _HeadReader(ABC):
         if self._size:
             end = (self._tail + data).find(_END)
             end = end + 4 - len(self._tail) if end >= 0 else -1
-        else:
-            while data[:2] == b"\r\n":  # RFC 9112 §2.2: empty lines before a message
-                data = data[2:]
-            if not data:
+            if self._waits_for_line(data):
                 return None
+        else:
+            if self._tail or data[:1] == b"\r":
+                data = self._skip_empty_lines(data)
+                if not data:
+                    return None
             end = data.find(_END)
             end = end + 4 if end >= 0 else -1
+            self._first = data
         if end < 0:
             piece, rest = data, None
             self._tail = (self._tail + data)[-3:]
@@ -98,7 +114,10 @@ class _HeadReader(ABC):
         except httptools.HttpParserUpgrade:
             pass  # our own framing decides about upgrades
         except httptools.HttpParserError as error:
-            raise self._syntax_fault(error) from error
+            fault = self._syntax_fault(error)
+            if fault is None:
+                return None
+            raise fault from error
         if self._complete is (rest is None):
             raise BadMessage(self._fault_status, "Bad request: invalid message head")
         self._check_size()
@@ -107,6 +126,25 @@ class _HeadReader(ABC):
             return None
         self._accept()
         return rest
+
+    def _skip_empty_lines(self, data: bytes) -> bytes:
+        """Drop empty lines before a message (RFC 9112 §2.2); half of one is kept for later."""
+        data = self._tail + data
+        self._tail = b""
+        empty = _EMPTY_LINES.match(data)
+        if empty is not None:
+            data = data[empty.end() :]
+        if data == b"\r":
+            self._tail = data
+            return b""
+        return data
+
+    def _waits_for_line(self, data: bytes) -> bool:
+        """Remember the first line while it comes in pieces; True where only it matters still."""
+        missing = self._limits.max_target_bytes + _BESIDE_TARGET - len(self._first)
+        if missing > 0:
+            self._first += data[:missing]
+        return False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         special = self._names[name]
@@ -130,7 +168,7 @@ class _HeadReader(ABC):
     def _check_partial(self) -> None:  # noqa: B027 - most readers have nothing to refuse early
         """Refuse early what no further byte can mend."""
 
-    def _syntax_fault(self, _error: Exception) -> BadMessage:
+    def _syntax_fault(self, _error: Exception) -> BadMessage | None:
         return BadMessage(self._fault_status, "Bad request: invalid message head")
 
     def _check_size(self) -> None:
@@ -150,6 +188,8 @@ class _HeadReader(ABC):
             return 1
         if version == "1.0":
             return 0
+        if version[0] == "0":
+            raise BadMessage(400, "Bad request: HTTP/0.9")
         raise BadMessage(505, "HTTP version not supported")
 
 
@@ -159,6 +199,7 @@ class RequestReader(_HeadReader):
     __slots__ = (
         "_llhttp",
         "_target",
+        "_unknown",
         "expects",
         "head",
         "keep_alive",
@@ -177,6 +218,7 @@ class RequestReader(_HeadReader):
     def reset(self) -> None:
         super().reset()
         self._target = b""
+        self._unknown = False
 
     def on_url(self, url: bytes) -> None:
         self._target += url
@@ -185,10 +227,33 @@ class RequestReader(_HeadReader):
         self._llhttp = httptools.HttpRequestParser(self)
         return self._llhttp
 
-    def _syntax_fault(self, error: Exception) -> BadMessage:
-        if isinstance(error, httptools.HttpParserInvalidMethodError):
-            return BadMessage(400, "Bad request: unknown method")
+    def _waits_for_line(self, data: bytes) -> bool:
+        super()._waits_for_line(data)
+        if self._unknown:
+            fault = self._judge_unknown_method()
+            if fault is not None:
+                raise fault
+        return self._unknown
+
+    def _syntax_fault(self, error: Exception) -> BadMessage | None:
+        """None where it depends on the rest of the first line what is wrong with it."""
+        if (
+            isinstance(error, httptools.HttpParserInvalidMethodError)
+            or str(error) == _FOREIGN_METHOD
+        ):
+            self._unknown = True
+            return self._judge_unknown_method()
         return BadMessage(400, "Bad request")
+
+    def _judge_unknown_method(self) -> BadMessage | None:
+        """A well-formed line with a method nobody knows is no garbage (RFC 9110 §9.1)."""
+        most = self._limits.max_target_bytes + _BESIDE_TARGET
+        line = self._first[:most]
+        if _UNKNOWN.match(line) is not None:
+            return BadMessage(501, "Not implemented")
+        if len(line) == most or _UNKNOWN_SO_FAR.fullmatch(line) is None:
+            return BadMessage(400, "Bad request: unknown method")
+        return None
 
     def _check_size(self) -> None:
         if len(self._target) > self._limits.max_target_bytes:
@@ -197,14 +262,17 @@ class RequestReader(_HeadReader):
 
     def _check_partial(self) -> None:
         # A first line that ended without a version is HTTP/0.9.
-        if self._count or not self._target:
+        if b"\n" not in self._first:
             return
-        if self._tail[-1:] == b"\n" and self._llhttp.get_http_version()[0] == "0":
+        if self._target and self._llhttp.get_http_version()[0] == "0":
             raise BadMessage(400, "Bad request: HTTP/0.9")
 
     def _accept(self) -> None:
         minor = self._minor()
         method = self._llhttp.get_method()
+        # llhttp takes more blanks than one, which others read as a part of the target.
+        if not self._first.startswith(method + b" " + self._target + _VERSIONS[minor]):
+            raise BadMessage(400, "Bad request: invalid request line")
         if method in {b"TRACE", b"CONNECT"}:
             raise BadMessage(405, "Method not allowed")
         host = framing.check_host(minor, self._pick(b"host"))

@@ -22,6 +22,12 @@ from ostiary.proxy.pool import UpstreamPool
 from ostiary.proxy.resolver import Resolver
 from ostiary.proxy.tls import UpstreamTls
 
+# After so many turns of the loop without a new connection, nobody waits to be accepted.
+_QUIET_TURNS = 3
+# How long a client just accepted may take for its first TLS record, and how often we look.
+_GREETING_S = 0.1
+_LOOK_S = 0.01
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listen:
@@ -68,6 +74,8 @@ class Proxy:
         )
         self._servers: list[asyncio.Server] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._has_tls = False
+        self._made = 0
 
     async def start(self, listeners: Sequence[Listen]) -> None:
         """Accept connections on every listener."""
@@ -76,22 +84,46 @@ class Proxy:
         self._arm()
 
     async def stop(self, grace_s: float = 30.0) -> None:
-        """Accept no more, let exchanges end for `grace_s` seconds, then break the rest."""
-        self._plane.stopping = True
+        """
+        Accept no more, let exchanges end for `grace_s` seconds, then break the rest.
+
+        Who was accepted before is served once, TLS handshakes under way included.
+        """
+        plane = self._plane
+        over = plane.now() + grace_s
+        plane.stopping = True
+        for connection in tuple(plane.connections):
+            connection.drain()
+        await self._take_those_at_the_door()
         for server in self._servers:
             server.close()
-        for connection in tuple(self._plane.connections):
-            connection.drain()
+        await self._finish_handshakes(over)
         try:
-            await asyncio.wait_for(self._plane.empty.wait(), grace_s)
+            await asyncio.wait_for(plane.empty.wait(), max(0.0, over - plane.now()))
         except TimeoutError:
-            for connection in tuple(self._plane.connections):
+            for connection in tuple(plane.connections):
                 connection.abort()
-            await self._plane.empty.wait()
+            await plane.empty.wait()
         finally:
+            plane.stopped = True
             if self._timer is not None:
                 self._timer.cancel()
             self._pool.close()
+
+    async def _take_those_at_the_door(self) -> None:
+        """Accept who is connected already: the loop takes about one a turn."""
+        quiet, until = 0, self._plane.now() + _GREETING_S
+        while quiet < _QUIET_TURNS and self._plane.now() < until:
+            before = self._made
+            await asyncio.sleep(0)
+            quiet = quiet + 1 if self._made == before else 0
+
+    async def _finish_handshakes(self, over: float) -> None:
+        """Wait for clients that have greeted, and a moment for those just about to."""
+        plane = self._plane
+        late = plane.now() + (_GREETING_S if self._has_tls else 0.0)
+        while (now := plane.now()) < over and (now < late or plane.sni.handshakes):
+            await asyncio.sleep(_LOOK_S)
 
     def tally(self) -> Tally:
         """The numbers now."""
@@ -114,9 +146,15 @@ class Proxy:
         tls = listen.tls is not None
         if listen.tls is not None:
             plane.sni.watch(listen.tls)
+            self._has_tls = True
         timeout = self._limits.head_timeout_ms / 1000 if tls else None
+
+        def make() -> ClientConnection:
+            self._made += 1
+            return ClientConnection(plane, tls=tls)
+
         server = await plane.loop.create_server(
-            lambda: ClientConnection(plane, tls=tls),
+            make,
             sock=listen.sock,
             ssl=listen.tls,
             ssl_handshake_timeout=timeout,

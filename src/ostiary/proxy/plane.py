@@ -49,7 +49,7 @@ class Plane:
         self.pool = pool
         self.sni = SniMemory()
         self.turn = pool.turn
-        self.stopping = False
+        self.stopping = self.stopped = False
         self.accepted = 0
         self.connections: set[Open] = set()
         self.wheel = Wheel(limits.tick_ms / 1000, self.now())

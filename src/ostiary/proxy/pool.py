@@ -21,6 +21,9 @@ from ostiary.proxy.tls import UpstreamTls
 from ostiary.proxy.turn import Turn
 from ostiary.proxy.upstream import Key, UpstreamConnection
 
+# In the order of arrival; a dict, because who gives up leaves from the middle.
+_Queue = dict[asyncio.Future["UpstreamConnection | None"], None]
+
 
 def _key(target: Target) -> Key:
     return target.host, target.port, target.tls
@@ -41,7 +44,7 @@ class UpstreamPool:
         self._tls = tls
         self._resolver = resolver or Resolver()
         self._open: dict[Key, int] = {}
-        self._queues: dict[Key, deque[asyncio.Future[UpstreamConnection | None]]] = {}
+        self._queues: dict[Key, _Queue] = {}
         self.turn = Turn(asyncio.get_running_loop())
         self._idle: dict[Key, deque[UpstreamConnection]] = {}
         self.opened = 0
@@ -67,14 +70,13 @@ class UpstreamPool:
         connection.user = None
         connection.served += 1
         connection.idle_since = now
-        idle = self._idle.setdefault(connection.key, deque())
-        if not connection.lost and self._hand_over(connection.key, connection):
+        if connection.lost or connection.served >= self._limits.pool_requests > 0:
+            connection.close()  # whoever waits gets its place as soon as it is gone
             return
-        if (
-            connection.lost
-            or connection.served >= self._limits.pool_requests > 0
-            or len(idle) >= self._limits.pool_idle_per_key
-        ):
+        if self._hand_over(connection.key, connection):
+            return
+        idle = self._idle.setdefault(connection.key, deque())
+        if len(idle) >= self._limits.pool_idle_per_key:
             connection.close()
             return
         idle.append(connection)
@@ -117,13 +119,21 @@ class UpstreamPool:
         """Give a connection, or the place of one, to who waits longest; False when nobody does."""
         queue = self._queues.get(key)
         while queue:
-            waiter = queue.popleft()
-            if not queue:
-                del self._queues[key]
+            waiter = next(iter(queue))
+            self._leave_queue(key, waiter)
             if not waiter.done():
                 waiter.set_result(connection)
                 return True
         return False
+
+    def _leave_queue(
+        self, key: Key, waiter: asyncio.Future[UpstreamConnection | None]
+    ) -> None:
+        queue = self._queues.get(key)
+        if queue is not None:
+            queue.pop(waiter, None)
+            if not queue:
+                del self._queues[key]
 
     async def connect(self, target: Target) -> UpstreamConnection:
         """
@@ -137,10 +147,11 @@ class UpstreamPool:
             waiter: asyncio.Future[UpstreamConnection | None] = (
                 asyncio.get_running_loop().create_future()
             )
-            self._queues.setdefault(key, deque()).append(waiter)
+            self._queues.setdefault(key, {})[waiter] = None
             try:
                 given = await waiter
             except asyncio.CancelledError:
+                self._leave_queue(key, waiter)
                 if waiter.done() and not waiter.cancelled():
                     self._give_back(key, waiter.result())
                 raise
@@ -190,6 +201,10 @@ class UpstreamPool:
             raise UpstreamUnreachable(
                 502, "connecting to the upstream failed", transient=True
             ) from error
+        except (ValueError, OverflowError) as error:
+            raise UpstreamUnreachable(
+                502, "the upstream's address makes no sense", transient=False
+            ) from error
 
     async def _open_one(
         self, target: Target, made: list[UpstreamConnection]
@@ -207,13 +222,41 @@ class UpstreamPool:
 
         for address in await self._resolver.addresses(target.host):
             try:
-                _, connection = await loop.create_connection(
-                    make, address, target.port, ssl=context, server_hostname=name
+                if context is None:
+                    _, connection = await loop.create_connection(
+                        make, address, target.port
+                    )
+                    return connection
+                wire, _ = await loop.create_connection(
+                    asyncio.Protocol, address, target.port
                 )
+                connection = make()
+                secure = await self._secure(wire, connection, context, name)
             except ssl.SSLError:
                 raise
             except OSError as error:
                 failure = error
                 continue
+            connection.secured(secure, wire)
             return connection
         raise failure or OSError("the name has no address")
+
+    async def _secure(
+        self,
+        wire: asyncio.Transport,
+        connection: UpstreamConnection,
+        context: ssl.SSLContext,
+        name: str | None,
+    ) -> asyncio.Transport:
+        if wire.is_closing():
+            raise ConnectionResetError
+        try:
+            secure = await asyncio.get_running_loop().start_tls(
+                wire, connection, context, server_hostname=name
+            )
+        except BaseException:
+            wire.abort()
+            raise
+        if secure is None:
+            raise ConnectionResetError
+        return secure

@@ -49,7 +49,10 @@ async def ask_system(host: str) -> Addresses:
         OSError: There are none, or nobody can be asked.
     """
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    try:
+        found = await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except UnicodeError as error:  # an empty label, or one of more than 63 letters
+        raise socket.gaierror(socket.EAI_NONAME, "not a host name") from error
     return tuple(dict.fromkeys(str(row[4][0]) for row in found))
 
 
@@ -103,7 +106,7 @@ class Resolver:
                 await asyncio.shield(entry.asking)
         if not entry.addresses:
             assert entry.failure is not None
-            raise entry.failure
+            raise entry.failure.with_traceback(None)  # else it grows with every raise
         entry.turn += 1
         start = entry.turn % len(entry.addresses)
         return entry.addresses[start:] + entry.addresses[:start]

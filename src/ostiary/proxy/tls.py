@@ -67,23 +67,28 @@ class UpstreamTls:
 
 
 class SniMemory:
-    """Remembers which name each TLS client asked for; Python does not."""
+    """Remembers which name each TLS client asked for, from its first word to its connection."""
 
     def __init__(self) -> None:
-        self._names: WeakKeyDictionary[ssl.SSLObject, str] = WeakKeyDictionary()
+        self._names: WeakKeyDictionary[ssl.SSLObject, str | None] = WeakKeyDictionary()
+
+    @property
+    def handshakes(self) -> int:
+        """How many clients have greeted and are not connected yet."""
+        return len(self._names)
 
     def watch(self, context: ssl.SSLContext) -> None:
         """Hear the names asked of `context`; a callback that is already there still runs."""
         inner = context.sni_callback
 
         def hear(thing: ssl.SSLObject, name: str, own: ssl.SSLContext) -> int | None:
-            if name:  # None when the client names nobody, whatever the stub says
-                self._names[thing] = name
+            self._names[thing] = name or None  # empty when the client names nobody
             return inner(thing, name, own) if inner is not None else None
 
         context.sni_callback = hear
 
-    def name_of(self, thing: object) -> str | None:
+    def take_name(self, thing: object) -> str | None:
+        """The name a client asked for, now that it is connected. Told once."""
         if isinstance(thing, ssl.SSLObject):
-            return self._names.get(thing)
+            return self._names.pop(thing, None)
         return None

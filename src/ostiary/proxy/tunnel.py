@@ -1,16 +1,36 @@
 """
 Bytes both ways after a WebSocket handshake, with half-close and back-pressure.
 
+TLS has no half-close here: where either side speaks it, the first end ends both. What a client
+sent over TLS while a slow upstream kept us from reading is lost if it leaves before we read on.
+
 Spec: RFC 6455 §4, RFC 9110 §7.8.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 
 from ostiary.gateway.decision import Target
 from ostiary.proxy.turn import Outbox
 from ostiary.proxy.upstream import UpstreamConnection
+from ostiary.proxy.wheel import Waiter, Wheel
+
+
+class _LastWords(Waiter):
+    """Breaks an upstream that does not take what was written to it before the end."""
+
+    __slots__ = ("_armed", "_slot", "_upstream", "_wheel")
+
+    def __init__(self, wheel: Wheel, upstream: UpstreamConnection, when: float) -> None:
+        self.wait_on(wheel)
+        self._upstream = upstream
+        self.arm(when)
+
+    def tick(self, now: float) -> float:  # noqa: ARG002 - due once
+        self._upstream.transport.abort()
+        return inf
 
 
 class Tunnel:
@@ -27,6 +47,7 @@ class Tunnel:
         "_sent",
         "_upstream",
         "_upstream_eof",
+        "_wheel",
     )
 
     def __init__(
@@ -37,12 +58,14 @@ class Tunnel:
         upstream: UpstreamConnection,
         target: Target,
         on_end: Callable[[int], None],
+        wheel: Wheel,
     ) -> None:
         self._now = now
         self._client = client
         self._upstream = upstream
         self._idle_s = max(target.read_timeout_ms, target.write_timeout_ms) / 1000
         self._on_end = on_end
+        self._wheel = wheel
         self._sent = 0
         self._client_eof = self._upstream_eof = self._over = False
         self._deadline = now() + self._idle_s
@@ -54,6 +77,8 @@ class Tunnel:
     def on_client_eof(self) -> bool:
         """Pass the half-close on; True keeps the other direction open."""
         self._client_eof = True
+        if self._over:
+            return False
         if self._upstream_eof or not self._can_half_close():
             self.end()
             return False
@@ -96,11 +121,10 @@ class Tunnel:
         """Act on the deadline if it has passed; the next one."""
         if now < self._deadline:
             return self._deadline
-        if self._over:  # somebody does not take the last bytes
+        if self._over:  # the client does not take the last bytes
             self._client.transport.abort()
-            self._upstream.transport.abort()
-        else:
-            self.end()
+            return inf
+        self.end()
         return self._deadline
 
     def _can_half_close(self) -> bool:
@@ -119,5 +143,7 @@ class Tunnel:
         self._upstream.user = None
         self._upstream.lost = True
         self._upstream.shut()
+        if self._upstream.transport.get_write_buffer_size():
+            _LastWords(self._wheel, self._upstream, self._deadline)
         self._client.shut()
         self._on_end(self._sent)

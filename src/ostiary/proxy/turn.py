@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import asyncio
 
+# What is large gains nothing from waiting, and the transport should hear of it at once: only it
+# knows when the peer does not keep up.
 HOLD_PIECES = 16
+HOLD_BYTES = 32 * 1024
 
 
 class Turn:
@@ -46,11 +49,15 @@ class Outbox(asyncio.Protocol):
     def write(self, data: bytes) -> None:
         """Send bytes, after all that was written before."""
         pieces = self._pieces
-        if not pieces:
-            self._turn.add(self)
-        elif len(pieces) >= HOLD_PIECES:
+        pieces.append(data)
+        if len(data) >= HOLD_BYTES or len(pieces) >= HOLD_PIECES:
             self.flush()
-        self._pieces.append(data)
+        elif len(pieces) == 1:
+            self._turn.add(self)
+
+    def holds(self, data: bytes) -> bool:
+        """Tell whether `data` (that very object) is next to be sent, and nothing of it was."""
+        return bool(self._pieces) and self._pieces[0] is data
 
     def flush(self) -> None:
         """Send now what waits."""

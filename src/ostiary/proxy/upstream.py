@@ -41,6 +41,8 @@ class UpstreamConnection(Outbox):
 
     __slots__ = (
         "_limits",
+        "_wire",
+        "full",
         "idle_since",
         "key",
         "lost",
@@ -60,12 +62,23 @@ class UpstreamConnection(Outbox):
         self.served = 0
         self.idle_since = 0.0
         self.lost = False
+        self.full = False
         self.paused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are no subclasses, so there is nothing to check.
-        self.transport = cast("asyncio.Transport", transport)
+        self.transport = self._wire = cast("asyncio.Transport", transport)
         self.pool.opened += 1
+
+    def secured(self, transport: asyncio.Transport, wire: asyncio.Transport) -> None:
+        """
+        Begin on top of TLS. `wire` carries it, and is what pauses.
+
+        The TLS layer, when it is paused itself, reads on up to its own bound and throws that
+        away as soon as the peer closes: the end of a response would be lost to a slow client.
+        """
+        self.connection_made(transport)
+        self._wire = wire
 
     def data_received(self, data: bytes) -> None:
         if self.user is None:
@@ -89,22 +102,24 @@ class UpstreamConnection(Outbox):
         self.pool.closed(self.key)
 
     def pause_writing(self) -> None:
+        self.full = True
         if self.user is not None:
             self.user.on_upstream_full()
 
     def resume_writing(self) -> None:
+        self.full = False
         if self.user is not None:
             self.user.on_upstream_ready()
 
     def pause(self) -> None:
         if not self.paused and not self.lost:
             self.paused = True
-            self.transport.pause_reading()
+            self._wire.pause_reading()
 
     def resume(self) -> None:
         if self.paused and not self.lost:
             self.paused = False
-            self.transport.resume_reading()
+            self._wire.resume_reading()
 
     def close(self) -> None:
         """Let go for good; the user hears no more."""

@@ -72,17 +72,34 @@ class Wheel:
             members.add(waiter)
 
     def remove(self, waiter: Waiter) -> None:
-        members = self._slots.get(waiter._slot)  # noqa: SLF001
+        slot = waiter._slot  # noqa: SLF001
+        waiter._slot = 0  # noqa: SLF001
+        members = self._slots.get(slot)
         if members is not None:
             members.discard(waiter)
+            if not members:
+                del self._slots[slot]
 
     def turn(self, now: float) -> None:
         """Wake everybody whose time has come."""
         last = int(now / self._tick_s)
         while self._at < last:
             self._at += 1
-            for waiter in self._slots.pop(self._at, ()):
-                waiter.wake(now)
+            members = self._slots.pop(self._at, None)
+            if members is not None:
+                self._wake(members, self._at, now)
+
+    def _wake(self, members: set[Waiter], slot: int, now: float) -> None:
+        try:
+            while members:
+                waiter = members.pop()
+                # One that was woken before may have disarmed this one, or armed it anew.
+                if waiter._slot == slot:  # noqa: SLF001
+                    waiter.wake(now)
+        finally:  # who fails does not take the deadlines of the others along
+            for waiter in members:
+                if waiter._slot == slot:  # noqa: SLF001
+                    self.add(waiter, now)
 
     def __len__(self) -> int:
         return sum(len(members) for members in self._slots.values())

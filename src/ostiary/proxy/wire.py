@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from http import HTTPStatus
 
-from ostiary.http.head import Fields, Reply, RequestHead, ResponseHead
+from ostiary.http.head import Fields, Reply, RequestHead, ResponseHead, find
 from ostiary.proxy import framing
 from ostiary.proxy.faults import BadMessage, UnsafeHead
 
@@ -86,7 +86,10 @@ def build_request(head: RequestHead, length: int | None, *, websocket: bool) -> 
 
 
 def build_response(
-    head: ResponseHead, framing_line: tuple[bytes, bytes] | None, connection: bytes
+    head: ResponseHead,
+    framing_line: tuple[bytes, bytes] | None,
+    connection: bytes,
+    upgrade: bytes | None = None,
 ) -> bytes:
     """
     The bytes of a response head for a client.
@@ -94,6 +97,7 @@ def build_response(
     Args:
         framing_line: A field such as `Content-Length` and its value, or nothing.
         connection: The value of Connection, or nothing.
+        upgrade: The value of Upgrade, or nothing.
 
     Raises:
         UnsafeHead: The head would not stay one head on the wire.
@@ -108,6 +112,8 @@ def build_response(
         parts += (_CRLF, framing_line[0], b": ", framing_line[1])
     if connection:
         parts += (_CRLF, b"Connection", b": ", connection)
+    if upgrade is not None:
+        parts += (_CRLF, b"Upgrade", b": ", upgrade)
     return _seal(parts, 1)
 
 
@@ -123,9 +129,12 @@ def build_reply(
     fields = reply.fields
     if not any(name.lower() == b"date" for name, _ in fields):
         fields = (*fields, (b"Date", date))
+    upgrade = find(fields, b"upgrade") if reply.status == 426 else None
+    if upgrade is not None:  # RFC 9110 §15.5.22; everywhere else Upgrade is not theirs
+        connection = connection + b", Upgrade" if connection else b"Upgrade"
     bodyless = reply.status in {204, 304} or reply.status < 200
     length = None if bodyless else (b"Content-Length", b"%d" % len(reply.body))
     head = build_response(
-        ResponseHead(status=reply.status, fields=fields), length, connection
+        ResponseHead(status=reply.status, fields=fields), length, connection, upgrade
     )
     return head if bodyless or is_head else head + reply.body
