@@ -22,6 +22,8 @@ _SECRET_ARGUMENTS = frozenset(
     {
         "code", "state", "iss", "session_state", "access_token", "id_token",
         "refresh_token", "id_token_hint", "token", "client_secret", "password",
+        "client_assertion", "assertion", "code_verifier", "logout_token", "samlresponse",
+        "api_key", "apikey",
     }
 )  # fmt: skip
 
@@ -30,7 +32,9 @@ def mask_query(target: str) -> str:
     """A target for logs: the values of codes, states and tokens are starred out."""
     return _ARGUMENT.sub(
         # The name is decoded: `access%5Ftoken` is the same argument to whoever reads forms.
-        lambda m: m[1] + "***" if unquote_plus(m[2]) in _SECRET_ARGUMENTS else m[0],
+        lambda m: (
+            m[1] + "***" if unquote_plus(m[2]).lower() in _SECRET_ARGUMENTS else m[0]
+        ),
         target,
     )
 

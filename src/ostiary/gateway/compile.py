@@ -19,7 +19,7 @@ from ostiary.gateway.fields import CookieFilter
 from ostiary.gateway.plan import Chain, Plan, build_plan
 from ostiary.gateway.router import Entry, RouterBuilder, build_entries
 from ostiary.gateway.snapshot import EMPTY, Snapshot
-from ostiary.kit import Catalog, Handler, KeepsCookies, OwnCookies, Services
+from ostiary.kit import Catalog, Handler, OwnCookies, Services
 from ostiary.model.declarative import DeclarativeInvalid, dump_rows, load_row
 from ostiary.model.fields import Entity
 from ostiary.model.gateway import Config, Plugin, Route, Row, Service
@@ -71,7 +71,10 @@ def compile_lines(
     plugins = [row for row in rows.values() if isinstance(row, Plugin)]
     handlers = yield from _build_handlers(previous, plugins, workshop)
     services = {row.id: row for row in rows.values() if isinstance(row, Service)}
-    chosen = _Chooser(handlers, workshop.catalog)
+    chosen = _Chooser(workshop.catalog)
+    for row, handler in handlers.values():
+        chosen.add(row, handler)
+        yield
     plans: dict[str, Plan] = {}
     entries: dict[str, tuple[Entry, ...]] = {}
     changes = RouterBuilder(previous.snapshot.router)
@@ -204,15 +207,15 @@ def _update_routes(
 class _Chooser:
     """Which handlers run on a route: found by scope, not by looking at every plugin."""
 
-    def __init__(
-        self, handlers: Mapping[str, tuple[Plugin, Handler]], catalog: Catalog
-    ) -> None:
+    def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._by_scope: dict[Scope, list[tuple[Plugin, Handler]]] = {}
-        for row, handler in handlers.values():
-            if row.enabled:
-                scope = (row.route, row.service)
-                self._by_scope.setdefault(scope, []).append((row, handler))
+
+    def add(self, row: Plugin, handler: Handler) -> None:
+        """Let an instance take part."""
+        if row.enabled:
+            scope = (row.route, row.service)
+            self._by_scope.setdefault(scope, []).append((row, handler))
 
     def chains(self, route: Route) -> tuple[Chain, Chain]:
         """The handlers of a route for http and for https, in order."""
@@ -245,9 +248,9 @@ class _Chooser:
 def _keep_cookies(
     previous: CookieFilter, handlers: Mapping[str, tuple[Plugin, Handler]]
 ) -> CookieFilter:
-    keepers = [
-        h.own_cookies for _, h in handlers.values() if isinstance(h, KeepsCookies)
-    ]
+    # An attribute look-up: asking a protocol costs a hundred times as much.
+    found = (getattr(handler, "own_cookies", None) for _, handler in handlers.values())
+    keepers = [own for own in found if isinstance(own, OwnCookies)]
     own = OwnCookies(
         names=frozenset(name for keeper in keepers for name in keeper.names),
         prefixes=tuple({p: None for keeper in keepers for p in keeper.prefixes}),

@@ -25,6 +25,8 @@ FORWARDED = frozenset(
         b"x-forwarded-server", b"x-forwarded-scheme", b"x-forwarded-ssl", b"x-forwarded-user",
         b"forwarded", b"x-real-ip", b"x-original-url", b"x-rewrite-url", b"x-client-ip",
         b"x-original-forwarded-for", b"x-http-method-override", b"x-kong-request-id",
+        b"x-forwarded", b"x-http-method", b"x-method-override", b"x-original-uri",
+        b"x-original-host", b"true-client-ip",
     }
 )  # fmt: skip
 # Names that proxies and meshes believe without asking, and names that say who somebody is:
@@ -193,9 +195,12 @@ def _client_ip(fields: Fields, peer: Peer, rules: PeerRules) -> str:
     found = peer.ip
     for text in reversed([part.strip() for part in listed.split(",")]):
         try:
-            found = str(ipaddress.ip_address(text))
+            address = ipaddress.ip_address(text)
         except ValueError:
             break
+        if "%" in text:  # a zone may be any text, and means nothing elsewhere
+            break
+        found = str(address)
         if not rules.real_ip_recursive or not rules.trusted.trusts(found):
             break
     return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
@@ -29,9 +30,11 @@ from ostiary.gateway.router import Match, Query, build_upstream_path
 from ostiary.gateway.snapshot import Snapshot
 from ostiary.http.head import Field, Fields, Reply, RequestHead, ResponseHead, find
 from ostiary.http.negotiate import decide_kind
+from ostiary.http.path import AmbiguousTarget, read_otherwise
 from ostiary.http.path import Target as RequestTarget
 from ostiary.http.url import build_origin
 from ostiary.kit import Exchange, NeedsIo, error_reply
+from ostiary.model.gateway import Route
 
 if TYPE_CHECKING:
     from ostiary.gateway.gateway import Gateway
@@ -83,17 +86,20 @@ class Request:
         seen = self._seen = gateway.entrance.look(head.fields, peer)
         outside = seen.outside
         snapshot = self._snapshot = gateway.snapshot
-        match = snapshot.router.match(
-            Query(
-                method=head.method,
-                host=outside.host,
-                port=outside.routed_port,
-                path=target.path,
-                fields=head.fields,
-                tls=peer.tls,
-                sni=peer.sni,
-            )
+        query = Query(
+            method=head.method,
+            host=outside.host,
+            port=outside.routed_port,
+            path=target.path,
+            fields=head.fields,
+            tls=peer.tls,
+            sni=peer.sni,
         )
+        match = snapshot.router.match(query)
+        for path in read_otherwise(target.path):
+            other = snapshot.router.match(replace(query, path=path))
+            if _route_of(other) is not _route_of(match):
+                raise AmbiguousTarget("other servers read this path into another route")
         if match is None:
             return self.answer(self.error(404, "no Route matched with those values"))
         self._match = match
@@ -321,6 +327,10 @@ class Request:
         )
         for listener in gateway.listeners:
             listener(record)
+
+
+def _route_of(match: Match | None) -> Route | None:
+    return None if match is None else match.route
 
 
 def _strip_query(query: str, names: tuple[str, ...]) -> str | None:

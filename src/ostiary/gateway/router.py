@@ -109,6 +109,9 @@ class Match:
     cut: int
 
 
+NO_MATCH = Match(route=Route(paths=("/",)), service=None, prefix=None, cut=0)
+
+
 def _header_rules(route: Route) -> tuple[HeaderRule, ...]:
     rules = []
     for name, values in (route.headers or {}).items():
@@ -191,6 +194,14 @@ def build_entries(route: Route, service: Service | None) -> tuple[Entry, ...]:
     return tuple(found)
 
 
+def _has_alternatives(pattern: str) -> bool:
+    """Tell whether a `|` outside all groups divides the whole pattern."""
+    bare = re.sub(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", "", pattern)
+    while (smaller := re.sub(r"\([^()]*\)", "", bare)) != bare:
+        bare = smaller
+    return "|" in bare
+
+
 def read_literal_start(pattern: str) -> str:
     """
     Letters that everything a pattern matches begins with; maybe fewer than there are.
@@ -198,7 +209,7 @@ def read_literal_start(pattern: str) -> str:
     They decide where a pattern is looked for, so that thousands of patterns cost no more than
     those that could match.
     """
-    if "|" in pattern or pattern.startswith("(?"):
+    if pattern.startswith("(?") or _has_alternatives(pattern):
         return ""
     start = ""
     rest = pattern.removeprefix("^")
@@ -227,20 +238,17 @@ class _PathTable:
         self.counts: dict[int, int] = {} if other is None else {**other.counts}
         self.lengths: tuple[int, ...] = () if other is None else other.lengths
 
-    def add(self, start: str, entry: Entry) -> None:
-        there = self.rows.get(start, ())
-        if not there:
+    def replace(self, start: str, entries: Iterable[Entry]) -> None:
+        """Let these be the entries with this start."""
+        ordered = tuple(sorted(entries, key=_priority, reverse=True))
+        if not self.rows.get(start) and ordered:
             self._count(len(start), 1)
-        ordered = sorted((*there, entry), key=_priority, reverse=True)
-        self.rows[start] = tuple(ordered)
-
-    def remove(self, start: str, entry: Entry) -> None:
-        left = tuple(e for e in self.rows[start] if e is not entry)
-        if left:
-            self.rows[start] = left
-        else:
-            del self.rows[start]
+        elif self.rows.get(start) and not ordered:
             self._count(len(start), -1)
+        if ordered:
+            self.rows[start] = ordered
+        else:
+            self.rows.pop(start, None)
 
     def _count(self, length: int, change: int) -> None:
         left = self.counts.get(length, 0) + change
@@ -328,10 +336,9 @@ class Router:
         key = (query.method, query.host, query.port, query.path)
         found = self._memo.get(key)
         if found is None:
-            found = self._find(query)
-            if found is not None:
-                self._memo.put(key, found, len(query.host) + len(query.path))
-        return found
+            found = self._find(query) or NO_MATCH
+            self._memo.put(key, found, len(query.host) + len(query.path))
+        return None if found is NO_MATCH else found
 
     def _find(self, query: Query) -> Match | None:
         best: Entry | None = None
@@ -369,27 +376,39 @@ class RouterBuilder:
         self._anywhere = previous.anywhere
         self._picky = previous.picky
         self._own: set[int] = set()
+        self._changed: dict[
+            tuple[int, str], tuple[str | None, _PathTable, dict[int, Entry]]
+        ] = {}
 
     def add(self, entry: Entry) -> None:
         """Let an entry take part."""
         self._picky += entry.is_picky
         for host in entry.host_names():
-            table, start = self._index(host).place(entry)
-            table.add(start, entry)
+            self._change(host, entry)[id(entry)] = entry
 
     def remove(self, entry: Entry) -> None:
         """Take out an entry; it must be in."""
         self._picky -= entry.is_picky
         for host in entry.host_names():
-            index = self._index(host)
-            table, start = index.place(entry)
-            table.remove(start, entry)
-            if host is not None and index.is_empty():
-                kind, key = _slot(host)
-                del self._tables[kind][key]
+            del self._change(host, entry)[id(entry)]
+
+    def _change(self, host: str | None, entry: Entry) -> dict[int, Entry]:
+        """The entries beside which this one belongs, to be changed and sorted once at the end."""
+        table, start = self._index(host).place(entry)
+        changed = self._changed.get((id(table), start))
+        if changed is None:
+            there = {id(e): e for e in table.rows.get(start, ())}
+            changed = self._changed[id(table), start] = (host, table, there)
+        return changed[2]
 
     def build(self) -> Router:
         """The next router. The builder is done."""
+        for (_, start), (_, table, entries) in self._changed.items():
+            table.replace(start, entries.values())
+        for host in {host for host, _, _ in self._changed.values()}:
+            if host is not None and self._index(host).is_empty():
+                kind, key = _slot(host)
+                del self._tables[kind][key]
         return Router(self._tables, self._anywhere, self._picky)
 
     def _index(self, host: str | None) -> _HostIndex:

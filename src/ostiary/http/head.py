@@ -8,6 +8,7 @@ Spec: RFC 9110 §5, RFC 9112 §2-3.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 from typing import NewType
 
@@ -51,11 +52,14 @@ class Reply:
     body: bytes = b""
 
 
+_SIGNS = re.compile(rb"[^a-z0-9]")
+
+
 class _Folded(dict[bytes, bytes]):
     """Remembers how names fold; bounded, because clients invent names."""
 
     def __missing__(self, name: bytes) -> bytes:
-        folded = name.lower().replace(b"_", b"-").replace(b".", b"-")
+        folded = _SIGNS.sub(b"-", name.lower())
         if len(self) < 4096 and len(name) <= 64:
             self[name] = folded
         return folded
@@ -65,7 +69,7 @@ _FOLDED = _Folded()
 
 
 def fold_name(name: bytes) -> bytes:
-    """A field name as careless upstreams read it: CGI and WSGI fold `-`, `_` and `.` (T-H1)."""
+    """A field name as careless upstreams read it: CGI folds every sign into one (T-H1)."""
     return _FOLDED[name]
 
 

@@ -21,6 +21,7 @@ _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNRESERVED = frozenset(
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 )
+_PARAMETERS = re.compile(r"(?:;|%3B)[^/]*")
 _SLASHES = re.compile(r"//+")
 
 
@@ -86,6 +87,22 @@ def _hides_dots(segment: str) -> bool:
         if name[0] in {".", ".."} and (name[1] or piece != segment):
             return True
     return False
+
+
+def read_otherwise(path: str) -> tuple[str, ...]:
+    """
+    How servers that drop path parameters or decode slashes read a normalised path.
+
+    Empty where there is no other reading.
+    """
+    if ";" not in path and "%3B" not in path and "%2F" not in path:
+        return ()
+    found = []
+    for text in (path, path.replace("%2F", "/")):
+        found.append(text)
+        found.append(_PARAMETERS.sub("", text))
+    clean = (remove_dot_segments(_SLASHES.sub("/", text)) for text in found)
+    return tuple(dict.fromkeys(text for text in clean if text != path))
 
 
 def normalise_path(path: str) -> str:

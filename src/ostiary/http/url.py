@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 _HOST = re.compile(
     r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?)(?::(?P<port>[0-9]{1,5}))?"
 )
+MAX_AUTHORITY = 255 + len(":65535")  # RFC 1035 §2.3.4
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -28,7 +29,7 @@ def split_host(authority: str) -> tuple[str, int | None]:
     Raises:
         MalformedUrl: It is not `host` or `host:port`.
     """
-    match = _HOST.fullmatch(authority)
+    match = _HOST.fullmatch(authority) if len(authority) <= MAX_AUTHORITY else None
     if match is None:
         raise MalformedUrl("not host or host:port")
     port = int(match["port"]) if match["port"] else None

@@ -40,6 +40,8 @@ from ostiary.signin.tokens import TokenClient
 from ostiary.signin.values import Allowed, Refused, SigninRequest, Step, Toolbox
 
 MAX_READERS = 64
+# What a token's owner sees is not for others (T-X7).
+_VARY = (b"Vary", b"Authorization, Access-Token, X-Access-Token")
 _TOKEN_HEADERS = (b"access-token", b"x-access-token")
 
 
@@ -86,11 +88,21 @@ class Signin:
                 return None
         key = self._token_key(request, party)
         known = self._live.tokens.get(key) if key else None
-        return (
-            known.answer
-            if known is not None and self._is_fresh(party, known, now)
-            else None
-        )
+        if known is None or not self._is_fresh(party, known, now):
+            return None
+        return self._strip_query(request, party, known.answer)
+
+    def _strip_query(
+        self, request: SigninRequest, party: Party, answer: Allowed
+    ) -> Allowed:
+        """The answer, taking a token out of the query where there is one to hide."""
+        if request.target.query is None or not party.config.hide_credentials:
+            return answer
+        if "query" not in (party.config.bearer_token_param_type or ()):
+            return answer
+        if first(self._arguments(request), "access_token") is None:
+            return answer
+        return replace(answer, strip_query=("access_token",))
 
     def _session_key(
         self, party: Party, name: str, cookies: tuple[bytes, ...]
@@ -118,7 +130,13 @@ class Signin:
         if key is None:
             token = self._find_bearer(request, party)
             key = b"" if token is None else digest(party.fingerprint, token)
-            if value and token is not None and parse_bearer(value) == token:
+            from_header = "header" in (party.config.bearer_token_param_type or ())
+            if (
+                value
+                and from_header
+                and token is not None
+                and parse_bearer(value) == token
+            ):
                 self._keep_key(value, party, "bearer", key)
         return key
 
@@ -257,7 +275,6 @@ class Signin:
             return refusals.forbidden(
                 party, client, detail=error.what, error="insufficient_scope"
             )
-        in_query = self._in_query(request, token)
         answer = Allowed(
             method="bearer",
             subject=identity.subject,
@@ -265,24 +282,22 @@ class Signin:
             upstream_fields=build_fields(
                 party.upstream_tokens, party.upstream_claims, identity
             ),
-            downstream_fields=build_fields(
-                party.downstream_tokens, party.downstream_claims, identity
+            downstream_fields=(
+                *build_fields(
+                    party.downstream_tokens, party.downstream_claims, identity
+                ),
+                _VARY,
             ),
-            strip_query=("access_token",)
-            if in_query and party.config.hide_credentials
-            else (),
         )
-        now = self._tools.clock.now()
-        if not in_query:
-            entry = LiveToken(
-                token=verified,
-                key_thumbprint=verified.key_thumbprint,
-                provider=provider,
-                fresh_until=now + TOKEN_TTL_S,
-                answer=answer,
-            )
-            self._live.tokens.put(digest(party.fingerprint, token), entry)
-        return answer
+        entry = LiveToken(
+            token=verified,
+            key_thumbprint=verified.key_thumbprint,
+            provider=provider,
+            fresh_until=self._tools.clock.now() + TOKEN_TTL_S,
+            answer=answer,
+        )
+        self._live.tokens.put(digest(party.fingerprint, token), entry)
+        return self._strip_query(request, party, answer)
 
     @staticmethod
     def _arguments(request: SigninRequest) -> Pairs:
@@ -290,11 +305,6 @@ class Signin:
             return parse_form(request.target.query or "")
         except MalformedForm:
             return ()
-
-    def _in_query(self, request: SigninRequest, token: str) -> bool:
-        return parse_bearer(find(request.fields, b"authorization")) != token and (
-            first(self._arguments(request), "access_token") == token
-        )
 
     def _find_bearer(self, request: SigninRequest, party: Party) -> str | None:
         """The first bearer token in the places the configuration names."""

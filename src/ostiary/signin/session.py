@@ -43,7 +43,8 @@ WAIT_S = 12
 POLL_S = 0.05
 # What a session's owner sees is not for others: caches go by the cookie (T-X7).
 _VARY = (b"Vary", b"Cookie")
-_NO_TIMEOUT_S = 30 * 86400
+_FOREVER_S = 10 * 365 * 86400.0
+_MARGIN_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -340,9 +341,14 @@ class SessionKeeper:
         Raises:
             SharedUnavailable: The others could not be told.
         """
-        now = self._tools.clock.now()
-        limit = party.timeouts.absolute_s or _NO_TIMEOUT_S
-        ttl = max(1.0, session.created_at + limit - now)
+        # No cookie of an ended session is renewed: the shortest clock from now on outlives all.
+        timeouts, now = party.timeouts, self._tools.clock.now()
+        left = (
+            timeouts.absolute_s and session.created_at + timeouts.absolute_s - now,
+            timeouts.rolling_s,
+            timeouts.idling_s,
+        )
+        ttl = max(1.0, min((s for s in left if s), default=_FOREVER_S) + _MARGIN_S)
         await self._tools.shared.set(f"ended:{session.id}", b"1", ttl_s=ttl)
         self._live.forget_session(session.id)
         await self._tools.shared.publish(ENDED_CHANNEL, session.id.encode())

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field
 from pydantic.config import JsonDict
 
 from ostiary.http.cookies import is_cookie_name
-from ostiary.http.url import MalformedUrl, is_http_url, split_host
+from ostiary.http.url import MalformedUrl, is_http_url, origin_of, split_host
 from ostiary.model.fields import (
     LIST,
     Entity,
@@ -115,6 +115,33 @@ class RedisRecord(Entity):
     socket: str | None = None
 
 
+def _check_origin(text: str) -> str:
+    try:
+        own = origin_of(text)
+    except MalformedUrl:
+        own = ""
+    if own != text:
+        raise ValueError("must be an origin, such as https://app.example")
+    return text
+
+
+def _check_own_header(name: str) -> str:
+    lower = name.lower()
+    if lower in _NOT_OURS or lower.startswith(("x-forwarded-", "content-", "proxy-")):
+        raise ValueError("this header already means something else to the upstream")
+    return name
+
+
+_NOT_OURS = frozenset(
+    {
+        "host", "via", "cookie", "authorization", "connection", "transfer-encoding", "te",
+        "trailer", "upgrade", "keep-alive", "expect", "x-real-ip", "forwarded", "x-kong-request-id",
+    }
+)  # fmt: skip
+Origin = Annotated[str, AfterValidator(_check_origin)]
+OwnHeader = Annotated[HeaderName, AfterValidator(_check_own_header)]
+
+
 class OstiaryRecord(Entity):
     """Our own options, all in one place so that everything else still loads in Kong (D12)."""
 
@@ -126,11 +153,11 @@ class OstiaryRecord(Entity):
         default=False,
         description="Accept bearer tokens made for anybody. Dangerous: any client of the provider can then call this API.",
     )
-    websocket_origins: Annotated[tuple[NonEmpty, ...] | None, LIST] = Field(
+    websocket_origins: Annotated[tuple[Origin, ...] | None, LIST] = Field(
         None,
         description="Origins, such as https://app.example, whose pages may open WebSockets with a session; the gateway's own always may.",
     )
-    upstream_assertion_header: HeaderName | None = Field(
+    upstream_assertion_header: OwnHeader | None = Field(
         None,
         description="Header with a JWT signed by this node that says to the upstream who the user is; its keys are at the Admin API's /openid-connect/jwks.",
     )
