@@ -22,6 +22,7 @@ from ostiary.proxy.exchange import Exchange
 from ostiary.proxy.faults import BadMessage, UnsafeHead
 from ostiary.proxy.framing import CHUNKED
 from ostiary.proxy.heads import RequestReader
+from ostiary.proxy.inline import own_methods
 from ostiary.proxy.plane import Plane, log
 from ostiary.proxy.report import TEXTS, report
 from ostiary.proxy.tunnel import Tunnel
@@ -34,6 +35,7 @@ _AT_A_TIME = 32
 _HEAD, _BODY, _BUSY, _TUNNEL, _CLOSING = range(5)
 
 
+@own_methods
 class ClientConnection(ClientSocket):
     """Parses requests, asks the decider, and carries its answers out."""
 

@@ -26,6 +26,7 @@ from ostiary.proxy.report import TEXTS, edit_response, error_reply, report
 from ostiary.proxy.tunnel import Tunnel
 from ostiary.proxy.upstream import UpstreamConnection
 
+_BODYLESS = frozenset((204, 304))
 _CONNECTING, _SENDING, _WAITING, _RECEIVING, _DONE = range(5)
 
 
@@ -291,6 +292,8 @@ class Exchange:
         head = self._edited(received)
         if head is None:
             return
+        if self._request_done and self._whole(received, head, rest):
+            return
         relay = Relay(self._upstream.reader, head, client.method, client.minor)
         raw = wire.build_response(
             head,
@@ -307,6 +310,24 @@ class Exchange:
         self._stage = _RECEIVING
         self._deadline = inf
         self._on_response_body(relay, raw, rest)
+
+    def _whole(self, received: ResponseHead, head: ResponseHead, body: bytes) -> bool:
+        """Pass on a response that came in one piece, length and all; False for any other."""
+        client, upstream = self._client, self._upstream
+        assert upstream is not None
+        if head.status != received.status or client.method == b"HEAD":
+            return False
+        if head.status in _BODYLESS or upstream.reader.framing(client.method) != len(
+            body
+        ):
+            return False
+        line = (b"Content-Length", b"%d" % len(body))
+        raw = wire.build_response(head, line, client.connection_value(must_close=False))
+        self._head_bytes = len(raw)
+        self._status = head.status
+        self._write(raw + body)
+        self._complete(reusable=upstream.reader.keep_alive)
+        return True
 
     def _on_response_body(self, relay: Relay, head: bytes, data: bytes) -> None:
         try:

@@ -20,6 +20,7 @@ import httptools
 from ostiary.http.head import Field, RequestHead, ResponseHead
 from ostiary.proxy import framing
 from ostiary.proxy.faults import BadMessage
+from ostiary.proxy.inline import own_methods
 from ostiary.proxy.limits import Limits
 
 _END = b"\r\n\r\n"
@@ -193,6 +194,7 @@ class _HeadReader(ABC):
         raise BadMessage(505, "HTTP version not supported")
 
 
+@own_methods
 class RequestReader(_HeadReader):
     """A client's requests. After `feed` returned bytes the attributes describe the request."""
 
@@ -322,6 +324,7 @@ class RequestReader(_HeadReader):
         return fields
 
 
+@own_methods
 class ResponseReader(_HeadReader):
     """An upstream's responses. After `feed` returned bytes the attributes describe one."""
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from ostiary.gateway.decision import TlsTo
 from ostiary.proxy.heads import ResponseReader
+from ostiary.proxy.inline import own_methods
 from ostiary.proxy.limits import Limits
 from ostiary.proxy.turn import Outbox
 
@@ -36,6 +37,7 @@ class UpstreamUser(Protocol):
     def on_upstream_ready(self) -> None: ...
 
 
+@own_methods
 class UpstreamConnection(Outbox):
     """One connection; idle in the pool while it has no user."""
 
