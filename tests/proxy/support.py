@@ -281,15 +281,15 @@ class Stage:
         limit: int = 1 << 20,
         *,
         narrow: bool = False,
+        host: str | None = None,
     ) -> RawClient:
-        sock = socket.socket(socket.AF_INET6 if ":" in self._host else socket.AF_INET)
+        host = host or self._host
+        sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
         sock.setblocking(False)
         if narrow:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         try:
-            await soon(
-                asyncio.get_running_loop().sock_connect(sock, (self._host, self.port))
-            )
+            await soon(asyncio.get_running_loop().sock_connect(sock, (host, self.port)))
         except BaseException:
             sock.close()
             raise

@@ -101,6 +101,19 @@ async def test_a_client_on_ipv6_is_told_as_the_peer(stage: Stage) -> None:
     assert (peer.ip, peer.local_ip, peer.local_port) == ("::1", "::1", stage.port)
 
 
+async def test_an_ipv4_client_of_a_socket_for_both_is_told_as_ipv4(
+    stage: Stage,
+) -> None:
+    upstream = await stage.upstream(always_ok)
+    await stage.serve(
+        lambda head, _p, _b: stage.forward(head, upstream.port), host="::"
+    )
+    client = await stage.client(host="127.0.0.1")
+    assert (await client.ask(get()))[1] == b"ok"
+
+    assert stage.decider.peers[0].ip == "127.0.0.1"
+
+
 @pytest.mark.parametrize("retries", [0, 1, 3])
 async def test_attempts_are_counted(stage: Stage, retries: int) -> None:
     tried = 0

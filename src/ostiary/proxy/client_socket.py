@@ -16,6 +16,11 @@ from ostiary.proxy.wheel import Waiter
 _RESET = struct.pack("ii", 1, 0)
 
 
+def _plain(ip: str) -> str:
+    """`::ffff:192.0.2.1` as the IPv4 address that it is."""
+    return ip.removeprefix("::ffff:") if "." in ip else ip
+
+
 class ClientSocket(Outbox, Waiter):
     """A client's transport with its flow control; knows no HTTP."""
 
@@ -51,7 +56,8 @@ class ClientSocket(Outbox, Waiter):
         local = transport.get_extra_info("sockname") or ("", 0)
         self._plane.accepted += 1
         self._peer = Peer(
-            ip=remote[0],
+            # An IPv4 client of a socket for both is that client, for lists of addresses too.
+            ip=remote[0].removeprefix("::ffff:") if "." in remote[0] else remote[0],
             port=remote[1],
             local_ip=local[0],
             local_port=local[1],

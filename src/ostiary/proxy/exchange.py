@@ -127,11 +127,16 @@ class Exchange:
             self._session_over = True
 
     def fail(self, status: int, reason: str) -> None:
-        """Tell the client that the upstream let us down, in the only way still possible."""
+        """
+        Tell the client that the upstream let us down, in the only way still possible.
+
+        `reason` is for the log.
+        """
         if self._stage == _DONE:
             return
         self._drop_upstream()
         if self.replying:
+            log.warning("upstream: %s", reason)
             self._finish(self._status)
             self._client.abort()
             return
@@ -161,7 +166,6 @@ class Exchange:
             except UpstreamUnreachable as fault:
                 if not fault.transient or self._attempts >= self._forward.retries:
                     self._connecting = None
-                    log.warning("upstream: %s", fault.public)
                     self.fail(fault.status, fault.public)
                     return
                 self._attempts += 1
@@ -190,8 +194,7 @@ class Exchange:
                 forward.head, self._length, websocket=self._client.websocket
             )
         except UnsafeHead as fault:
-            log.error("request head: %s", fault.public)
-            self.fail(500, "An unexpected error occurred")
+            self.fail(500, f"request head: {fault.public}")
             return
         if body is not None:
             payload = body.attach(self)
@@ -248,11 +251,9 @@ class Exchange:
             else:
                 self._on_response_body(self._relay, b"", data)
         except BadMessage as fault:
-            log.warning("upstream: %s", fault.public)
-            self.fail(502, TEXTS[502])
+            self.fail(502, fault.public)
         except UnsafeHead as fault:
-            log.error("response head: %s", fault.public)
-            self.fail(500, "An unexpected error occurred")
+            self.fail(500, f"response head: {fault.public}")
 
     def _on_head(self, data: bytes) -> None:
         upstream = self._upstream
