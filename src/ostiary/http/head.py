@@ -91,7 +91,7 @@ def find(fields: Iterable[Field], name: bytes) -> bytes | None:
 
 def find_all(fields: Iterable[Field], name: bytes) -> tuple[bytes, ...]:
     """Every value of a field, in order. `name` is lower case."""
-    return tuple(value for key, value in fields if key.lower() == name)
+    return tuple([value for key, value in fields if key.lower() == name])
 
 
 def without(fields: Iterable[Field], names: Collection[bytes]) -> Fields:
