@@ -31,18 +31,20 @@ class SettingsInvalid(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenAddress:
-    """One address of a listen setting."""
+    """One address of a listen setting. `ipv6only` is None where the system decides."""
 
     host: str
     port: int
     tls: bool = False
+    ipv6only: bool | None = None
 
 
 _LISTEN = re.compile(
     r"(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+):(?P<port>\d{1,5})(?P<flags>(?:\s+\S+)*)"
 )
-_FLAGS = {"ssl", "http2", "proxy_protocol", "deferred", "bind", "reuseport"}
-_VALUED_FLAGS = ("backlog=", "ipv6only=", "so_keepalive=")
+_V6_ONLY = {"ipv6only=on": True, "ipv6only=off": False}
+_FLAGS = {"ssl", "http2", "proxy_protocol", "deferred", "bind", "reuseport", *_V6_ONLY}
+_VALUED_FLAGS = ("backlog=", "so_keepalive=")
 
 
 def parse_listen(text: str) -> tuple[ListenAddress, ...]:
@@ -71,11 +73,13 @@ def parse_listen(text: str) -> tuple[ListenAddress, ...]:
             )
         if "proxy_protocol" in flags:
             raise ValueError("the flag proxy_protocol is not supported yet")
+        only = [f for f in flags if f in _V6_ONLY and ":" in match["host"]]
         found.append(
             ListenAddress(
                 host=match["host"].strip("[]"),
                 port=int(match["port"]),
                 tls="ssl" in flags,
+                ipv6only=_V6_ONLY.get(only[-1]) if only else None,
             )
         )
     return tuple(found)
@@ -176,7 +180,37 @@ def _read_protocols(value: object) -> object:
     return found
 
 
+def _read_upstream_tokens(value: object) -> object:
+    if isinstance(value, str) and value.lower() not in {"x-kong-request-id", "off"}:
+        raise ValueError("must be x-kong-request-id or off")
+    return _read_tokens(value)
+
+
+def _read_field_name(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if value.lower() == "proxy_protocol":
+        raise ValueError("proxy_protocol is not supported yet")
+    if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", value):
+        raise ValueError("must be the name of a header field")
+    return value
+
+
+def _read_log(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    path, *form = value.split()[:3] or [""]
+    if path.rpartition("/")[2] in {"", ".", ".."} or "\0" in path:
+        raise ValueError("must be a file, /dev/stdout, /dev/stderr or off")
+    if form not in ([], ["json"]):
+        raise ValueError("only json may follow: Kong's format names are not supported")
+    return " ".join((path, *form))
+
+
 Tokens = Annotated[tuple[str, ...], BeforeValidator(_read_tokens)]
+UpstreamTokens = Annotated[tuple[str, ...], BeforeValidator(_read_upstream_tokens)]
+FieldName = Annotated[str, BeforeValidator(_read_field_name)]
+Log = Annotated[str, BeforeValidator(_read_log)]
 Seconds = Annotated[float, BeforeValidator(_read_seconds), Field(gt=0, le=86400 * 365)]
 Protocols = Annotated[tuple[str, ...], BeforeValidator(_read_protocols)]
 Switch = Annotated[bool, BeforeValidator(_read_bool)]
@@ -251,7 +285,7 @@ class Settings(Entity):
     trusted_ips: Networks = Field(
         (), description="Peers whose X-Forwarded-* fields count."
     )
-    real_ip_header: str = Field(
+    real_ip_header: FieldName = Field(
         "X-Real-IP",
         description="The field in which trusted peers name the client, or `X-Forwarded-For`.",
     )
@@ -267,7 +301,7 @@ class Settings(Entity):
         (*TOKENS["server_tokens"], *TOKENS["latency_tokens"], "x-kong-request-id"),
         description="Which fields about the gateway clients get; `off` for none.",
     )
-    headers_upstream: Tokens = Field(
+    headers_upstream: UpstreamTokens = Field(
         ("x-kong-request-id",),
         description="`x-kong-request-id` or `off`: whether upstreams get the request's id.",
     )
@@ -325,28 +359,28 @@ class Settings(Entity):
     client_max_body_size: int = Field(
         0, ge=0, description="Most bytes of a request body; 0 is no limit."
     )
-    proxy_access_log: str = Field(
+    proxy_access_log: Log = Field(
         "logs/access.log",
         description="File, `/dev/stdout` or `off`; a second word `json` asks for JSON lines.",
     )
-    proxy_error_log: str = Field(
+    proxy_error_log: Log = Field(
         "logs/error.log",
         description="File, `/dev/stderr` or `off`; a second word `json` asks for JSON lines.",
     )
-    admin_access_log: str = Field(
+    admin_access_log: Log = Field(
         "logs/admin_access.log", description="As `proxy_access_log`, for the Admin API."
     )
-    admin_error_log: str = Field(
+    admin_error_log: Log = Field(
         "logs/error.log", description="As `proxy_error_log`, for every other process."
     )
     status_listen: Listen = Field(
         parse_listen("127.0.0.1:8007"),
         description="Where `/status`, `/status/ready` and `/metrics` are served, or `off`.",
     )
-    status_access_log: str = Field(
+    status_access_log: Log = Field(
         "off", description="As `proxy_access_log`, for the status listener."
     )
-    status_error_log: str = Field(
+    status_error_log: Log = Field(
         "logs/status_error.log",
         description="As `proxy_error_log`, for the status listener.",
     )
@@ -514,8 +548,11 @@ def _check_together(settings: Settings) -> list[str]:
         )
     if (settings.ssl_cipher_suite == "custom") != (settings.ssl_ciphers is not None):
         problems.append("ssl_ciphers and ssl_cipher_suite = custom go together")
-    if settings.real_ip_header == "proxy_protocol":
-        problems.append("in 'real_ip_header': proxy_protocol is not supported yet")
+    if (
+        settings.ssl_cipher_suite == "modern"
+        and "TLSv1.3" not in settings.ssl_protocols
+    ):
+        problems.append("ssl_cipher_suite = modern needs TLSv1.3 in ssl_protocols")
     if settings.log_level not in LOG_LEVELS:
         problems.append(f"in 'log_level': must be one of {', '.join(LOG_LEVELS)}")
     if settings.admin_gui_url is not None and not is_http_url(settings.admin_gui_url):

@@ -13,7 +13,7 @@ from ostiary.gateway.metrics import Metrics
 from ostiary.http.exchange import IncomingReply, OutgoingRequest
 from ostiary.node import observer as module
 from ostiary.node.observer import Observer
-from ostiary.node.reporter import ASK_CHANNEL, CountingFetch, Reporter
+from ostiary.node.reporter import ANSWER_CHANNEL, ASK_CHANNEL, CountingFetch, Reporter
 from ostiary.ports.fetch import FetchFailed, FetchLimits
 from ostiary.ports.shared import SharedUnavailable
 from tests.support.ports import FakeClock
@@ -153,6 +153,48 @@ async def test_what_ended_well_between_two_questions_is_counted() -> None:
     room.worker(1, "b", x=2)
 
     assert (await watch.observe(metrics=True)).total.counts == {"x": 3}
+
+
+async def test_probes_that_come_at_once_are_one_question() -> None:
+    room = Room()
+    watch = await observer(room)
+    room.worker(1, "a", x=1)
+    asked: list[bytes] = []
+    room.shared.subscribe(ASK_CHANNEL, asked.append)
+    probes = [asyncio.create_task(watch.observe(metrics=False)) for _ in range(12)]
+    await asyncio.sleep(0)
+    probes[0].cancel()  # who goes away takes the answer from nobody
+    seen = await asyncio.gather(*probes[1:])
+    assert len(asked) == 1
+    assert {s.missing for s in seen} == {(2,)}
+
+    both = await asyncio.gather(
+        watch.observe(metrics=True), watch.observe(metrics=False)
+    )
+    assert len(asked) == 2
+    assert [s.total.counts for s in both] == [{"x": 1}, {}]
+
+
+async def test_what_a_newer_worker_says_besides_is_passed_over() -> None:
+    room = Room()
+    watch = await observer(room, workers=1)
+    for message in (b"\xff", b"[]", b"{}"):
+        await room.shared.publish(ANSWER_CHANNEL, message)
+
+    def answer(message: bytes) -> None:
+        said = {
+            "ask": message.decode().split(" ")[0],
+            "worker": 1,
+            "run": "a",
+            "pid": 7,
+        }
+        said |= {"revision": "r", "resident_bytes": 1, "mood": "fine"}
+        watch._hear(json.dumps(said).encode())
+
+    room.shared.subscribe(ASK_CHANNEL, answer)
+    seen = await watch.observe(metrics=False)
+
+    assert [a.pid for a in seen.answers] == [7]
 
 
 class Away(MemoryShared):

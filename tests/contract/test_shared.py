@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ostiary.adapters.shared import MemoryShared, SharedServer, SocketShared
+from ostiary.adapters.shared import memory as memory_module
 from ostiary.ports.shared import Shared, SharedUnavailable
 from tests.support.ports import FakeClock
 
@@ -138,6 +139,63 @@ async def test_ended_sessions_are_remembered_on_disk_and_nothing_else(
     assert file.stat().st_mode & 0o777 == 0o600
     clock.move(100)
     assert await MemoryShared(clock, durable=file).get("ended:s1") is None
+
+
+async def test_a_key_that_is_set_again_and_again_takes_the_room_of_one() -> None:
+    clock = FakeClock()
+    shared = MemoryShared(clock)
+    await shared.set("ended:s1", b"1", ttl_s=100)
+    await shared.add("flow:1", b"1", ttl_s=90)
+    for turn in range(10_000):
+        await shared.set("node:metrics:1", b"%d" % turn, ttl_s=86400)
+        await shared.delete("flow:none")
+
+    assert len(shared._rows._ends) <= 3 * 64
+    assert await shared.get("node:metrics:1") == b"9999"
+    assert await shared.get("flow:1") == b"1"
+    assert await shared.get("ended:s1") == b"1"
+    clock.move(90)
+    await shared.set("x", b"", ttl_s=1)
+    assert "flow:1" not in shared._rows.rows  # out of time, and out of memory
+
+
+async def test_who_needs_room_never_gets_that_of_an_ended_session(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(memory_module, "MAX_KEYS", 3)
+    shared = MemoryShared(FakeClock())
+    await shared.set("node:config", b"c", ttl_s=1e9)
+    for number in range(5):
+        await shared.set(f"ended:{number}", b"1", ttl_s=10 + number)
+    for number in range(5):
+        await shared.add(f"flow:{number}", b"1", ttl_s=100 + number)
+
+    assert [await shared.get(f"ended:{n}") for n in range(5)] == [b"1"] * 5
+    assert [await shared.get(f"flow:{n}") for n in range(5)] == [
+        None, None, None, b"1", b"1",
+    ]  # fmt: skip
+    assert await shared.get("node:config") == b"c"
+
+
+async def test_a_hearer_that_breaks_silences_nobody(
+    kit: Kit, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+
+    def broken(message: bytes) -> None:
+        raise KeyError(message)
+
+    kit.shared.subscribe("news", broken)
+    kit.shared.subscribe("news", heard.put_nowait)
+    for message in (b"planted-secret", b"again"):
+        await kit.shared.publish("news", message)
+        async with asyncio.timeout(5):
+            assert await heard.get() == message
+
+    await kit.shared.set("k", b"1", ttl_s=10)
+    assert await kit.shared.get("k") == b"1"
+    assert "a message on news was not understood: KeyError" in caplog.text
+    assert "planted" not in caplog.text
 
 
 async def test_nonsense_on_the_socket_harms_nobody_else(tmp_path: Path) -> None:

@@ -52,6 +52,9 @@ def at(host: str, port: int, *, tls: bool = False) -> ListenAddress:
         ("0.0.0.0:8443 http2 ssl reuseport backlog=16384",
          (at("0.0.0.0", 8443, tls=True),)),
         ("a:1 deferred bind ipv6only=on so_keepalive=off", (at("a", 1),)),
+        ("[::]:1 ipv6only=on, [::]:2 ipv6only=off",
+         (ListenAddress(host="::", port=1, ipv6only=True),
+          ListenAddress(host="::", port=2, ipv6only=False))),
         ("a:0", (at("a", 0),)),
         ("a:65535", (at("a", 65535),)),
     ],
@@ -64,7 +67,7 @@ def test_a_listen_setting_is_addresses(
 
 @pytest.mark.parametrize(
     "text",
-    ["8000", "a", "a:", ":80", "a:x", "a:65536", "a:1 tls", "::1:80", "[::1]", "a:1 ssl=on", "unix:/tmp/x", "a b:1", "a:1, b", "http://a:1"],
+    ["8000", "a", "a:", ":80", "a:x", "a:65536", "a:1 tls", "::1:80", "[::1]", "a:1 ssl=on", "[::]:1 ipv6only=yes", "unix:/tmp/x", "a b:1", "a:1, b", "http://a:1"],
 )  # fmt: skip
 def test_another_form_is_refused_in_the_words_of_kong(text: str) -> None:
     with pytest.raises(
@@ -246,6 +249,11 @@ def test_sizes_have_suffixes(name: str, value: str, expected: int) -> None:
         ("userpool", "true", True),
         ("nginx_worker_processes", "auto", 0),
         ("nginx_worker_processes", "4", 4),
+        ("headers_upstream", "X-Kong-Request-ID", ("x-kong-request-id",)),
+        ("headers_upstream", "off", ()),
+        ("proxy_access_log", "logs/a.log  json", "logs/a.log json"),
+        ("status_error_log", "/dev/stderr", "/dev/stderr"),
+        ("real_ip_header", "X-Forwarded-For", "X-Forwarded-For"),
         ("trusted_ips", "10.0.0.1/8, ::1 ,", ("10.0.0.0/8", "::1/128")),
         ("port_maps", "80:8000, 443:8443", ((80, 8000), (443, 8443))),
     ],
@@ -270,6 +278,13 @@ def test_values_are_read_in_the_forms_of_kong(
         ("port_maps", "80:99999", "must be of form: published:listener, for example 80:8000"),
         ("log_level", "loud", "must be one of debug, info, notice, warn, error, crit, alert, emerg"),
         ("smtp_port", "x", "expected an integer"),
+        ("real_ip_header", "", "must be the name of a header field"),
+        ("headers_upstream", "", "must be x-kong-request-id or off"),
+        ("proxy_access_log", "", "must be a file, /dev/stdout, /dev/stderr or off"),
+        ("proxy_error_log", ".", "must be a file, /dev/stdout, /dev/stderr or off"),
+        ("admin_error_log", "logs/", "must be a file, /dev/stdout, /dev/stderr or off"),
+        ("admin_access_log", "a.log basic", "only json may follow: Kong's format names are not supported"),
+        ("status_access_log", "a.log json x", "only json may follow: Kong's format names are not supported"),
     ],
 )  # fmt: skip
 def test_a_value_that_cannot_be_is_named(name: str, value: str, text: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import socket
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -50,16 +51,21 @@ from ostiary.node.role import (
     LEVELS,
     READY_CHANNEL,
     Orders,
+    build_ready,
     log_line,
     open_site_log,
     read_orders,
+    read_ready,
     send_apart,
     start_logging,
     wait_for_end,
 )
+from ostiary.node.said import describe_safely
 from ostiary.node.serving import serve_site
+from ostiary.node.tls import build_tls
 from ostiary.plugins import BUNDLED, CATALOG
 from ostiary.ports.fetch import FetchFailed, FetchLimits
+from ostiary.ports.shared import SharedUnavailable
 from ostiary.settings import Settings
 from ostiary.signin.authenticate import Signin
 from ostiary.signin.values import Toolbox
@@ -193,6 +199,11 @@ class Control:
             self.view.problem = f"{path}: {error}"
         except OSError as error:
             self.view.problem = f"cannot keep the configuration in {self.orders.prefix}: {error.strerror}"
+        except SharedUnavailable:
+            self._mark = None  # the file is as good as unread: the watch tries again
+            self.view.problem = f"{path}: the node socket is away"
+        except Exception as error:  # noqa: BLE001 - the watch and the next SIGHUP go on
+            self.view.problem = f"{path}: cannot be used ({describe_safely(error)})"
         if self.view.problem is not None:
             _LOG.error(
                 "%s; the previous configuration keeps serving", self.view.problem
@@ -218,19 +229,33 @@ class Control:
         The file is read when a node starts; a control process that was restarted alone takes
         what is live, which somebody may have changed through `/config` since.
         """
+        path = self.orders.settings.declarative_config
         live = await self.shared.get(CONFIG_KEY)
-        if live is not None:
-            self._show(load_rows(live.split(b"\n")))
+        if live is not None and self._take(live, "the live configuration"):
+            # The watch looks for changes from now on: what is live may be newer than the file.
+            self._mark = read_mark(Path(path)) if path is not None else None
             return
         try:
             kept = open_last_good(self.orders.prefix, self.orders.database_key)
         except (BrokenSeal, OSError) as error:
             _LOG.error("the last good configuration cannot be opened: %s", error)
             kept = None
-        if kept is not None:
+        if kept is not None and self._take(kept, "the last good configuration"):
             await self._publish(kept)
-            self._show(load_rows(kept.split(b"\n")))
         await self.load_file()
+
+    def _take(self, data: bytes, name: str) -> bool:
+        """Show a configuration that was checked once, maybe by another version of us."""
+        workshop = Workshop(catalog=CATALOG, services=self._checker)
+        lines = data.split(b"\n")
+        try:
+            self._compiled = finish(compile_lines(self._compiled, lines, workshop))
+            self._show(load_rows(lines))
+        except Exception as error:  # noqa: BLE001 - a node starts without it
+            said = describe_safely(error)
+            _LOG.warning("%s is of no use to this version: %s", name, said)
+            return False
+        return True
 
     async def run(self) -> None:
         """Serve until the end."""
@@ -256,7 +281,7 @@ class Control:
                 status=ends,
             )
         )
-        cert, key = default_certificate(settings, self.orders.prefix)
+        tls = build_tls(settings, *default_certificate(settings, self.orders.prefix))
         reloads: set[asyncio.Task[None]] = set()
 
         def reload() -> None:
@@ -270,10 +295,10 @@ class Control:
         async with AsyncExitStack() as sites:
             for site, served in (("admin", app), ("status", self.status_app(ends))):
                 sockets = self.orders.take_sockets(site)
-                await sites.enter_async_context(
-                    serve_site(served, sockets, cert=cert, key=key)
-                )
-            await self.shared.publish(READY_CHANNEL, b"control 0")
+                await sites.enter_async_context(serve_site(served, sockets, tls=tls))
+            # Who hears that we are ready may ask for a reload at once.
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
+            await self.shared.publish(READY_CHANNEL, build_ready("control"))
             await wait_for_end(on_hangup=reload)
             for task in tuple(reloads):
                 task.cancel()
@@ -307,9 +332,9 @@ class Control:
         )
 
     def _hear_worker(self, message: bytes) -> None:
-        who, _, revision = message.decode().partition(" ")
-        if who.isdecimal():
-            self.view.workers[int(who)] = revision
+        ready = read_ready(message)
+        if ready.who.isdecimal():
+            self.view.workers[int(ready.who)] = ready.revision
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ import contextlib
 import json
 import logging
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from ostiary.gateway.metrics import Metrics
@@ -56,6 +56,7 @@ class Observer:
         self._shared = shared
         self._numbers = range(1, workers + 1)
         self._lock = asyncio.Lock()
+        self._under_way: dict[bool, asyncio.Task[Observation]] = {}
         self._news = asyncio.Event()
         self._asked = 0
         self._answers: dict[str, WorkerAnswer] = {}
@@ -77,9 +78,10 @@ class Observer:
                 await self._fetch_state(run)
 
     def _hear(self, message: bytes) -> None:
-        fields = json.loads(message)
-        ask = fields.pop("ask")
-        answer = WorkerAnswer(**fields)
+        said = json.loads(message)
+        ask = said["ask"]
+        # A worker of a newer version may say more.
+        answer = WorkerAnswer(**{f.name: said[f.name] for f in fields(WorkerAnswer)})
         if answer.run in self._gone:
             return
         self._runs.setdefault(answer.run, answer.worker)
@@ -88,7 +90,21 @@ class Observer:
             self._news.set()
 
     async def observe(self, *, metrics: bool) -> Observation:
-        """Ask now. What a worker says of its numbers is only in it with `metrics`."""
+        """
+        Ask now. What a worker says of its numbers is only in it with `metrics`.
+
+        Who asks while the workers are being asked shares the answer: many probes take no longer
+        than one.
+        """
+        shared = self._under_way.get(metrics) or self._under_way.get(True)
+        if shared is None:
+            shared = asyncio.create_task(self._observe(metrics=metrics))
+            self._under_way[metrics] = shared
+            shared.add_done_callback(lambda _: self._under_way.pop(metrics))
+        seen = await asyncio.shield(shared)
+        return seen if metrics else replace(seen, total=Metrics())
+
+    async def _observe(self, *, metrics: bool) -> Observation:
         async with self._lock:
             known = dict(self._runs)
             try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import signal
 import socket
 import sys
@@ -33,6 +34,33 @@ FOREVER_S = 10 * 365 * 86400.0
 CONFIG_KEY = "node:config"
 CONFIG_CHANNEL = "node:config"
 READY_CHANNEL = "node:ready"
+# How long an ending worker lets requests finish.
+DRAIN_S = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """A process serves: what it is, its worker number or its name, and the revision."""
+
+    who: str
+    revision: str
+    pid: int
+
+
+def build_ready(who: str, revision: str = "0") -> bytes:
+    """The message of this process on the channel of those that are ready."""
+    return f"{who} {revision} {os.getpid()}".encode()
+
+
+def read_ready(message: bytes) -> Ready:
+    """
+    Read back `build_ready`.
+
+    Raises:
+        ValueError: It is none.
+    """
+    who, revision, pid, *_ = message.decode().split(" ")
+    return Ready(who=who, revision=revision, pid=int(pid))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +96,9 @@ def read_orders() -> Orders:
     """Read the supervisor's line from standard input."""
     from ostiary.node.secrets import load_ring
 
+    # What a process that has no handlers yet would die of.
+    for number in (signal.SIGHUP, signal.SIGUSR2):
+        signal.signal(number, signal.SIG_IGN)
     data: dict[str, Any] = json.loads(sys.stdin.buffer.readline())
     return Orders(
         role=data["role"],

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,8 +32,13 @@ async def serve_site(
     *,
     cert: Path | None = None,
     key: Path | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[None]:
-    """Serve `app` on (`plain` | `tls`, socket) pairs while the context is open."""
+    """
+    Serve `app` on (`plain` | `tls`, socket) pairs while the context is open.
+
+    TLS is spoken as `tls` says, else with the certificate and key and uvicorn's defaults.
+    """
     servers = []
     for kind, sock in sockets:
         config = uvicorn.Config(
@@ -45,6 +51,9 @@ async def serve_site(
             timeout_graceful_shutdown=5,
             ssl_certfile=cert if kind == "tls" else None,
             ssl_keyfile=key if kind == "tls" else None,
+            ssl_context_factory=(lambda _config, _usual: tls)
+            if kind == "tls" and tls is not None
+            else None,
         )
         sock.listen(1024)
         servers.append((_Server(config), sock))

@@ -10,6 +10,7 @@ Spec: architecture, processes; decision D17 (secrets are handed over a pipe).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -18,7 +19,7 @@ import socket
 import sys
 import tempfile
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -29,7 +30,7 @@ from ostiary.adapters.shared.server import SharedServer
 from ostiary.adapters.system import SystemClock
 from ostiary.node.certificate import default_certificate
 from ostiary.node.lock import AlreadyRunning, hold_folder
-from ostiary.node.role import READY_CHANNEL
+from ostiary.node.role import DRAIN_S, READY_CHANNEL, read_ready
 from ostiary.node.secrets import Secrets, dump_ring, open_secrets
 from ostiary.node.tls import check_files
 from ostiary.settings import ListenAddress, Settings
@@ -38,6 +39,8 @@ _LOG = logging.getLogger("ostiary.supervisor")
 RESTART_WAITS_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 STOP_WITHIN_S = 15.0
 START_WITHIN_S = 60.0
+# An old worker finishes its requests; one that hangs is not waited for longer.
+END_WITHIN_S = DRAIN_S + 5.0
 MAX_SOCKET_PATH = 100
 
 
@@ -49,13 +52,20 @@ class CannotStart(Exception):
 
 @dataclass(slots=True)
 class Child:
-    """One process and what it was started with. `sockets` are (site, plain or tls, socket)."""
+    """
+    One process and what it was started with. `sockets` are (site, plain or tls, socket).
+
+    Whoever starts a process for it holds `lock`. `hangup` is a SIGHUP that waits until the
+    process can take it.
+    """
 
     role: str
     number: int
     sockets: tuple[tuple[str, str, socket.socket], ...] = field(default=(), repr=False)
     process: asyncio.subprocess.Process | None = None
     failures: int = 0
+    hangup: bool = False
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     @property
     def name(self) -> str:
@@ -70,12 +80,10 @@ def bind(address: ListenAddress, *, reuse_port: bool) -> socket.socket:
     Raises:
         CannotStart: The address is taken or not ours.
     """
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock = _make_socket(address)
     try:
         if reuse_port:
-            _refuse_taken(address, family)
+            _refuse_taken(address)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sock.bind((address.host, address.port))
     except OSError as error:
@@ -88,10 +96,20 @@ def bind(address: ListenAddress, *, reuse_port: bool) -> socket.socket:
     return sock
 
 
-def _refuse_taken(address: ListenAddress, family: int) -> None:
+def _make_socket(address: ListenAddress) -> socket.socket:
+    """A socket as the address wants it, not yet bound."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if address.ipv6only is not None:
+        only = int(address.ipv6only)
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, only)
+    return sock
+
+
+def _refuse_taken(address: ListenAddress) -> None:
     """SO_REUSEPORT would join another program of this user: see first whether one is there."""
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with _make_socket(address) as probe:
         probe.bind((address.host, address.port))
 
 
@@ -108,7 +126,8 @@ class Supervisor:
         self._children: list[Child] = []
         self._watchers: list[asyncio.Task[None]] = []
         self._stopping = False
-        self._ready: dict[str, str] = {}
+        self._running: set[asyncio.subprocess.Process] = set()
+        self._ready: set[int] = set()
         self._news = asyncio.Event()
         self._replacing = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -221,13 +240,14 @@ class Supervisor:
         self._server = SharedServer(memory, path)
         await self._server.start()
         for child in self._children:
-            await self._spawn(child)
+            async with child.lock:
+                child.process = await self._spawn(child)
         self._watchers = [
             asyncio.create_task(self._watch(child)) for child in self._children
         ]
         try:
             async with asyncio.timeout(START_WITHIN_S):
-                while not all(c.name in self._ready for c in self._children):
+                while late := [c for c in self._children if not self._is_ready(c)]:
                     self._news.clear()
                     await self._news.wait()
                     ended = [c for c in self._children if c.failures > 1]
@@ -236,23 +256,27 @@ class Supervisor:
                             f"{ended[0].name} ended while starting; see {self.prefix}/logs/error.log"
                         )
         except TimeoutError as error:
-            late = ", ".join(
-                c.name for c in self._children if c.name not in self._ready
-            )
+            names = ", ".join(c.name for c in late)
             raise CannotStart(
-                f"not ready within {START_WITHIN_S:.0f} s: {late}"
+                f"not ready within {START_WITHIN_S:.0f} s: {names}"
             ) from error
 
+    def _is_ready(self, child: Child) -> bool:
+        return child.process is not None and child.process.pid in self._ready
+
     def _hear_ready(self, message: bytes) -> None:
-        who, _, revision = message.decode().partition(" ")
-        name = f"worker {who}" if who.isdecimal() else who
-        self._ready[name] = revision
+        pid = read_ready(message).pid
+        if pid not in {process.pid for process in self._running}:
+            return  # the last word of a process that has ended
+        self._ready.add(pid)
         for child in self._children:
-            if child.name == name:
+            if child.process is not None and child.process.pid == pid:
                 child.failures = 0
+                if child.hangup:
+                    self._hang_up(child)
         self._news.set()
 
-    async def _spawn(self, child: Child) -> None:
+    async def _spawn(self, child: Child) -> asyncio.subprocess.Process:
         orders = {
             "role": child.role,
             "number": child.number,
@@ -270,7 +294,7 @@ class Supervisor:
             ],
             "workers": self.workers,
         }
-        child.process = await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             f"ostiary.node.{child.role}",
@@ -279,9 +303,26 @@ class Supervisor:
             # Ctrl-C goes to the supervisor, which stops the others in order.
             start_new_session=True,
         )
-        assert child.process.stdin is not None
-        child.process.stdin.write(json.dumps(orders).encode() + b"\n")
-        await child.process.stdin.drain()
+        self._running.add(process)
+        self._keep(self._reap(process))
+        if self._stopping:
+            process.kill()
+        assert process.stdin is not None
+        with contextlib.suppress(ConnectionError):  # it has ended; who waits hears so
+            process.stdin.write(json.dumps(orders).encode() + b"\n")
+            await process.stdin.drain()
+        return process
+
+    async def _reap(self, process: asyncio.subprocess.Process) -> None:
+        await process.wait()
+        self._running.discard(process)
+        self._ready.discard(process.pid)
+        self._news.set()
+
+    def _keep(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def replace_workers(self) -> None:
         """
@@ -295,94 +336,89 @@ class Supervisor:
                 await self._replace(child)
 
     async def _replace(self, child: Child) -> None:
-        old = child.process
-        if old is None or old.returncode is not None or self._stopping:
-            return
-        self._ready.pop(child.name, None)
-        await self._spawn(child)
-        new = child.process
-        assert new is not None
-        waiting = asyncio.create_task(new.wait())
-        try:
-            async with asyncio.timeout(START_WITHIN_S):
-                while child.name not in self._ready and not waiting.done():
-                    self._news.clear()
-                    news = asyncio.create_task(self._news.wait())
-                    await asyncio.wait(
-                        {news, waiting}, return_when=asyncio.FIRST_COMPLETED
-                    )
-                    news.cancel()
-        except TimeoutError:
-            new.kill()
-        waiting.cancel()
-        if child.name in self._ready and new.returncode is None:
+        async with child.lock:
+            old = child.process
+            if old is None or old.returncode is not None or self._stopping:
+                return  # it is started anew without us
+            try:
+                new = await self._spawn(child)
+            except OSError as error:
+                _LOG.error("%s cannot be replaced: %s", child.name, error)
+                return
+            if await self._gets_ready(new):
+                child.process = new
+                child.failures = 0
+        if child.process is new:
             _LOG.info("%s was replaced", child.name)
-            old.terminate()
-            await old.wait()
-        else:
+            await _end(old, END_WITHIN_S)
+        elif not self._stopping:
             _LOG.error("the replacement of %s did not get ready", child.name)
-            new.kill()
-            await new.wait()
-            child.process = old
-            self._ready[child.name] = ""
+            await _end(new, 0)
+
+    async def _gets_ready(self, process: asyncio.subprocess.Process) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(START_WITHIN_S):
+                while process in self._running and process.pid not in self._ready:
+                    self._news.clear()
+                    await self._news.wait()
+        return process.pid in self._ready
 
     async def _watch(self, child: Child) -> None:
-        while True:
-            watched = child.process
+        while not self._stopping:
+            async with child.lock:
+                watched = child.process
             assert watched is not None
             code = await watched.wait()
-            if self._stopping:
-                return
-            if child.process is not watched:
-                continue  # it was replaced
-            child.failures += 1
-            self._ready.pop(child.name, None)
-            self._news.set()
-            wait = RESTART_WAITS_S[min(child.failures, len(RESTART_WAITS_S)) - 1]
-            _LOG.error(
-                "%s ended with %s; starting it again in %s s", child.name, code, wait
-            )
-            await asyncio.sleep(wait)
-            if self._stopping:
-                return
-            try:
-                await self._spawn(child)
-            except OSError as error:
-                # No memory or no process slot now: count it as a failure and try again.
-                _LOG.error("%s cannot be started: %s", child.name, error)
+            # While a successor starts, this waits: it may take the place.
+            async with child.lock:
+                if child.process is watched and not self._stopping:
+                    await self._restart(child, code)
+
+    async def _restart(self, child: Child, code: int) -> None:
+        child.failures += 1
+        self._news.set()
+        wait = RESTART_WAITS_S[min(child.failures, len(RESTART_WAITS_S)) - 1]
+        _LOG.error(
+            "%s ended with %s; starting it again in %s s", child.name, code, wait
+        )
+        await asyncio.sleep(wait)
+        if self._stopping:
+            return
+        try:
+            child.process = await self._spawn(child)
+        except OSError as error:
+            # No memory or no process slot now: count it as a failure and try again.
+            _LOG.error("%s cannot be started: %s", child.name, error)
 
     def roll(self) -> None:
         """Begin to replace the workers."""
-        task = asyncio.create_task(self.replace_workers())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._keep(self.replace_workers())
 
     def reload(self) -> None:
-        """Ask control to read the declarative file again."""
+        """Ask control to read the declarative file again, as soon as it listens to that."""
         for child in self._children:
-            if child.role == "control" and child.process is not None:
-                child.process.send_signal(signal.SIGHUP)
+            if child.role == "control":
+                child.hangup = True
+                if self._is_ready(child):
+                    self._hang_up(child)
+
+    @staticmethod
+    def _hang_up(child: Child) -> None:
+        assert child.process is not None
+        with contextlib.suppress(ProcessLookupError):
+            child.process.send_signal(signal.SIGHUP)
+            child.hangup = False
 
     async def stop(self) -> None:
         """Stop every process, workers first, and leave nothing running."""
         self._stopping = True
-        running = [
-            c for c in self._children if c.process and c.process.returncode is None
-        ]
-        for child in running:
-            assert child.process is not None
-            child.process.terminate()
-        try:
-            async with asyncio.timeout(STOP_WITHIN_S):
-                await asyncio.gather(*(c.process.wait() for c in running if c.process))
-        except TimeoutError:
-            for child in running:
-                if child.process is not None and child.process.returncode is None:
-                    child.process.kill()
-                    await child.process.wait()
-        for task in (*self._watchers, *self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._watchers, *self._tasks, return_exceptions=True)
+        for watcher in self._watchers:
+            watcher.cancel()
+        await asyncio.gather(*self._watchers, return_exceptions=True)
+        running = tuple(self._running)
+        await asyncio.gather(*(_end(process, STOP_WITHIN_S) for process in running))
+        # A replacement under way sees that its processes have ended.
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._server is not None:
             await self._server.stop()
         for child in self._children:
@@ -392,11 +428,22 @@ class Supervisor:
             self._lock.close()
 
 
+async def _end(process: asyncio.subprocess.Process, within_s: float) -> None:
+    """Ask a process to end, and wait for that; after `within_s` it is killed."""
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        async with asyncio.timeout(within_s):
+            await process.wait()
+    except TimeoutError:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
 def _join(address: ListenAddress) -> socket.socket:
     """One more socket on an address that is ours already."""
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock = _make_socket(address)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     sock.bind((address.host, address.port))
     sock.set_inheritable(True)

@@ -21,13 +21,7 @@ _INTERMEDIATE = (
 )
 
 
-def build_tls(settings: Settings, cert: Path, key: Path) -> ssl.SSLContext:
-    """
-    The context of the TLS listeners: HTTP/1.1, nothing below TLS 1.2.
-
-    Raises:
-        OSError: A file cannot be read, or is no certificate with its key.
-    """
+def _build_context(settings: Settings) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     versions = [_VERSIONS[name] for name in settings.ssl_protocols]
     context.minimum_version, context.maximum_version = min(versions), max(versions)
@@ -35,8 +29,25 @@ def build_tls(settings: Settings, cert: Path, key: Path) -> ssl.SSLContext:
         context.minimum_version = ssl.TLSVersion.TLSv1_3
     else:
         context.set_ciphers(settings.ssl_ciphers or _INTERMEDIATE)
-    context.load_cert_chain(cert, key)
     context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _refuse_passphrase() -> str:
+    # Without this OpenSSL would ask whoever sits at the terminal.
+    raise OSError("the key is encrypted, and a passphrase cannot be given")
+
+
+def build_tls(settings: Settings, cert: Path | str, key: Path | str) -> ssl.SSLContext:
+    """
+    The context of the TLS listeners: HTTP/1.1, nothing below TLS 1.2.
+
+    Raises:
+        OSError: A file cannot be read, is encrypted, or is no certificate with its key.
+        ssl.SSLError: `ssl_ciphers` names no cipher.
+    """
+    context = _build_context(settings)
+    context.load_cert_chain(cert, key, password=_refuse_passphrase)
     return context
 
 
@@ -58,11 +69,24 @@ def build_upstream_tls(settings: Settings) -> UpstreamTls:
 def check_files(settings: Settings, cert: Path, key: Path) -> str | None:
     """What is wrong with the certificates that the settings name, in one sentence; None if nothing."""
     try:
-        build_tls(settings, cert, key)
-    except OSError as error:
-        return f"cannot use the certificate {cert} with the key {key}: {error}"
+        _build_context(settings)
+    except (OSError, ValueError):
+        return "cannot use ssl_ciphers: no cipher of TLS 1.2 can be chosen by it"
+    pairs = [("the certificate", str(cert), str(key))]
+    if settings.userpool and settings.userpool_ssl_cert:
+        own_key = settings.userpool_ssl_cert_key or settings.userpool_ssl_cert
+        pairs.append(("userpool_ssl_cert", settings.userpool_ssl_cert, own_key))
+    if settings.client_ssl and settings.client_ssl_cert:
+        own_key = settings.client_ssl_cert_key or settings.client_ssl_cert
+        pairs.append(("client_ssl_cert", settings.client_ssl_cert, own_key))
+    for name, pem, secret in pairs:
+        try:
+            build_tls(settings, pem, secret)
+        except (OSError, ValueError) as error:
+            return f"cannot use {name} {pem} with the key {secret}: {error}"
+    trusted = settings.lua_ssl_trusted_certificate
     try:
         build_upstream_tls(settings).check()
-    except OSError as error:
-        return f"cannot use client_ssl_cert or lua_ssl_trusted_certificate: {error}"
+    except (OSError, ValueError) as error:
+        return f"cannot use lua_ssl_trusted_certificate {trusted}: {error}"
     return None

@@ -15,11 +15,13 @@ from ostiary.node.certificate import default_certificate
 from ostiary.node.role import (
     READY_CHANNEL,
     Orders,
+    build_ready,
     read_orders,
     start_logging,
     wait_for_end,
 )
 from ostiary.node.serving import serve_site
+from ostiary.node.tls import build_tls
 from ostiary.settings import Settings
 from ostiary.userpool.app import create_app
 from ostiary.userpool.config import UserPoolConfig
@@ -57,7 +59,7 @@ async def run(orders: Orders) -> None:
     folder = orders.prefix / "userpool"
     folder.mkdir(mode=0o700, exist_ok=True)
     url = settings.userpool_database or f"sqlite+aiosqlite:///{folder / 'pool.db'}"
-    cert, key = certificate(settings, orders.prefix)
+    tls = build_tls(settings, *certificate(settings, orders.prefix))
     sockets = orders.take_sockets("userpool")
     async with open_store(url) as store:
         app = create_app(
@@ -82,10 +84,10 @@ async def run(orders: Orders) -> None:
                 strict=settings.userpool_strict,
             )
         )
-        async with serve_site(app, sockets, cert=cert, key=key):
+        async with serve_site(app, sockets, tls=tls):
             shared = SocketShared(orders.node_socket)
             await shared.connect()
-            await shared.publish(READY_CHANNEL, b"userpool 0")
+            await shared.publish(READY_CHANNEL, build_ready("userpool"))
             await wait_for_end()
             await shared.close()
         # Mail that was promised on a page is handed over before the store closes.

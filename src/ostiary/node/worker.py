@@ -29,7 +29,6 @@ from ostiary.gateway.metrics import Metrics
 from ostiary.jose.errors import BrokenSeal
 from ostiary.jose.keys import PrivateKey
 from ostiary.kit import Services
-from ostiary.model.declarative import DeclarativeInvalid
 from ostiary.node.certificate import default_certificate
 from ostiary.node.front import build_dns_times, build_limits, build_options
 from ostiary.node.lastgood import open_last_good
@@ -37,14 +36,17 @@ from ostiary.node.reporter import CountingFetch, Reporter
 from ostiary.node.role import (
     CONFIG_CHANNEL,
     CONFIG_KEY,
+    DRAIN_S,
     READY_CHANNEL,
     Orders,
+    build_ready,
     log_line,
     open_access_log,
     read_orders,
     start_logging,
     wait_for_end,
 )
+from ostiary.node.said import describe_safely
 from ostiary.node.tls import build_tls, build_upstream_tls
 from ostiary.plugins import CATALOG
 from ostiary.ports.shared import SharedUnavailable
@@ -56,7 +58,6 @@ from ostiary.signin.live import ENDED_CHANNEL
 from ostiary.signin.values import Toolbox
 
 _LOG = logging.getLogger("ostiary.worker")
-DRAIN_S = 10.0
 SLICE_S = 0.004
 
 
@@ -128,9 +129,10 @@ class Worker:
             self.compiled = await self._take(
                 compile_lines(self.compiled, lines, workshop)
             )
-        except (DeclarativeInvalid, ValueError, TypeError, KeyError) as error:
+        except Exception as error:  # noqa: BLE001 - what serves goes on
+            said = describe_safely(error)
             _LOG.error(
-                "the configuration was refused, the previous one stays: %s", error
+                "the configuration was refused, the previous one stays: %s", said
             )
             return
         self.gateway.snapshot = self.compiled.snapshot
@@ -154,14 +156,18 @@ class Worker:
         while True:
             await self._reload.wait()
             self._reload.clear()
-            await self.load(services)
+            try:
+                await self.load(services)
+            except Exception as error:  # noqa: BLE001 - the next news may be better
+                kind = type(error).__name__
+                _LOG.error("the configuration cannot be taken: %s", kind)
             await self.tell()
 
     async def tell(self) -> None:
         """Say which revision is served: what control and tests wait for."""
-        line = f"{self.orders.number} {self.gateway.snapshot.revision}"
+        line = build_ready(str(self.orders.number), self.gateway.snapshot.revision)
         try:
-            await self.shared.publish(READY_CHANNEL, line.encode())
+            await self.shared.publish(READY_CHANNEL, line)
         except SharedUnavailable:
             _LOG.warning("the node socket is away; serving on")
 

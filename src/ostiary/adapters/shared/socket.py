@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ostiary.adapters.shared.frames import MAX_FRAME_BYTES, decode, encode
+from ostiary.adapters.shared.hearing import tell
 from ostiary.ports.shared import SharedUnavailable
 
 ANSWER_WITHIN_S = 5.0
@@ -76,8 +77,7 @@ class SocketShared:
                 if future is not None and not future.done():
                     future.set_result(result)
             case ["message", str(channel), bytes(message)]:
-                for hear in tuple(self._hearers.get(channel, ())):
-                    hear(message)
+                tell(self._hearers.get(channel, ()), channel, message)
             case _:
                 raise ValueError("unknown frame")
 
