@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -199,3 +200,16 @@ async def test_what_is_off_is_not_there(
     printed = capfd.readouterr()
     assert (printed.out, printed.err) == ("", "")
     assert list((tmp_path / "node").rglob("*.log")) == []
+
+
+async def test_a_node_that_has_started_serves_all_of_a_large_file(
+    tmp_path: Path,
+) -> None:
+    routes = [{"name": f"r{n}", "paths": [f"/r{n}"]} for n in range(3000)]
+    file = tmp_path / "kong.json"
+    service = {"name": "s", "host": "127.0.0.1", "port": 9, "routes": routes}
+    file.write_text(json.dumps({"_format_version": "3.0", "services": [service]}))
+    async with lean_node(tmp_path, declarative_config=str(file)) as node:
+        first = [(await node.proxy("/r2999")).status for _ in range(8)]
+
+    assert first == [502] * 8

@@ -72,6 +72,7 @@ from ostiary.signin.values import Toolbox
 
 _LOG = logging.getLogger("ostiary.control")
 WATCH_S = 0.2
+SERVED_WITHIN_S = 30.0
 
 
 class _NoFetch:
@@ -134,6 +135,7 @@ class Control:
         self._lock = asyncio.Lock()
         self._checker = _build_checker(orders)
         self._compiled = NOTHING
+        self._heard = asyncio.Event()
         self._mark: tuple[int, int, int] | None = None
 
     async def apply(self, config: Config) -> None:
@@ -243,6 +245,23 @@ class Control:
         if kept is not None and self._take(kept, "the last good configuration"):
             await self._publish(kept)
         await self.load_file()
+        await self._until_served()
+
+    async def _until_served(self) -> None:
+        """Wait until every worker serves what was published: a node that has started answers."""
+        revision = self.view.revision
+        if revision == NOTHING.snapshot.revision:
+            return
+        try:
+            async with asyncio.timeout(SERVED_WITHIN_S):
+                while {
+                    self.view.workers.get(number)
+                    for number in range(1, self.orders.workers + 1)
+                } - {revision}:
+                    self._heard.clear()
+                    await self._heard.wait()
+        except TimeoutError:
+            _LOG.warning("not every worker serves configuration %s yet", revision)
 
     def _take(self, data: bytes, name: str) -> bool:
         """Show a configuration that was checked once, maybe by another version of us."""
@@ -335,6 +354,7 @@ class Control:
         ready = read_ready(message)
         if ready.who.isdecimal():
             self.view.workers[int(ready.who)] = ready.revision
+            self._heard.set()
 
 
 def main() -> None:
