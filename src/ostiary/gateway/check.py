@@ -99,7 +99,8 @@ def hash_lines(lines: Sequence[bytes]) -> str:
     """32 hex digits that change with the configuration (Kong's `configuration_hash`)."""
     digest = hashlib.sha256()
     for line in lines:
-        digest.update(line + b"\n")
+        if line:
+            digest.update(line + b"\n")
     return digest.hexdigest()[:32]
 
 

@@ -10,6 +10,7 @@ import pytest
 from ostiary.gateway.check import (
     build_revision,
     describe_config_warnings,
+    hash_lines,
     read_plugin_configs,
 )
 from ostiary.model.declarative import DeclarativeInvalid, read_declarative
@@ -149,3 +150,9 @@ def test_a_revision_changes_with_the_configuration_only() -> None:
     assert build_revision(one) == build_revision(same)
     assert build_revision(one) != build_revision(other)
     assert len(build_revision(one)) == 32
+
+
+def test_no_rows_have_one_revision_however_they_travelled() -> None:
+    assert hash_lines(()) == hash_lines(b"".split(b"\n"))
+    assert hash_lines([b"a", b"b"]) == hash_lines(b"a\nb\n".split(b"\n"))
+    assert hash_lines([b"a", b"b"]) != hash_lines([b"ab"])

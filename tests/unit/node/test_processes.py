@@ -53,7 +53,7 @@ def build_orders(folder: Path, role: str, **more: Any) -> Orders:
         ring=secrets.ring,
         database_key=secrets.database_key,
         assertion_key=dict(secrets.assertion_key),
-        workers=1,
+        workers=0,
     )
 
 
