@@ -248,9 +248,7 @@ class _Chooser:
 def _keep_cookies(
     previous: CookieFilter, handlers: Mapping[str, tuple[Plugin, Handler]]
 ) -> CookieFilter:
-    # An attribute look-up: asking a protocol costs a hundred times as much.
-    found = (getattr(handler, "own_cookies", None) for _, handler in handlers.values())
-    keepers = [own for own in found if isinstance(own, OwnCookies)]
+    keepers = [handler.own_cookies for _, handler in handlers.values()]
     own = OwnCookies(
         names=frozenset(name for keeper in keepers for name in keeper.names),
         prefixes=tuple({p: None for keeper in keepers for p in keeper.prefixes}),

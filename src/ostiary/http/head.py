@@ -9,7 +9,7 @@ Spec: RFC 9110 §5, RFC 9112 §2-3.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import NewType
 
 from ostiary.http.value import frozen
@@ -92,17 +92,3 @@ def find(fields: Iterable[Field], name: bytes) -> bytes | None:
 def find_all(fields: Iterable[Field], name: bytes) -> tuple[bytes, ...]:
     """Every value of a field, in order. `name` is lower case."""
     return tuple([value for key, value in fields if key.lower() == name])
-
-
-def without(fields: Iterable[Field], names: Collection[bytes]) -> Fields:
-    """The fields but for those named. `names` are lower case."""
-    return tuple((k, v) for k, v in fields if k.lower() not in names)
-
-
-def has_token(fields: Iterable[Field], name: bytes, token: bytes) -> bool:
-    """Tell whether a comma-separated field holds a token. Both are lower case."""
-    return any(
-        token == part.strip().lower()
-        for value in find_all(fields, name)
-        for part in value.split(b",")
-    )

@@ -10,7 +10,6 @@ from ostiary.kit.exchange import (
     Body,
     Exchange,
     Handler,
-    KeepsCookies,
     NeedsIo,
     OwnCookies,
 )
@@ -42,7 +41,6 @@ __all__ = [
     "Fields",
     "FoldedNames",
     "Handler",
-    "KeepsCookies",
     "NeedsIo",
     "OpenidConnectConfig",
     "OwnCookies",

@@ -7,7 +7,7 @@ Spec: Kong's plugin phases (access, header_filter); oidc-plugin §8.7 (anti-spoo
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final, Protocol, runtime_checkable
+from typing import Final, Protocol
 
 from ostiary.http.head import (
     Field,
@@ -88,25 +88,20 @@ AccessResult = Reply | NeedsIo | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnCookies:
-    """Cookies that are between the browser and the gateway: names, and beginnings of names."""
+    """
+    Cookies that are between the browser and the gateway: names, and beginnings of names.
+
+    No upstream of any route sees them: whoever holds one could use it here.
+    """
 
     names: frozenset[str] = frozenset()
     prefixes: tuple[str, ...] = ()
 
 
-@runtime_checkable
-class KeepsCookies(Protocol):
-    """
-    A handler with cookies of its own.
-
-    No upstream of any route sees them: whoever holds one could use it here.
-    """
+class Handler(Protocol):
+    """One configured instance of a plugin. Without cookies of its own it says `OwnCookies()`."""
 
     own_cookies: OwnCookies
-
-
-class Handler(Protocol):
-    """One configured instance of a plugin."""
 
     def access(self, exchange: Exchange) -> AccessResult:
         """Answer, let pass with None, or say that I/O is needed."""

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ostiary.http.challenge import build_bearer_challenge, parse_bearer
-from ostiary.http.head import Fields, find, find_all, has_token, without
+from ostiary.http.head import Fields, find, find_all
 from ostiary.http.negotiate import decide_kind, is_navigation
 
 FAST = settings(max_examples=200, deadline=None, derandomize=True)
@@ -154,12 +154,3 @@ def test_look_ups_fold_case_and_keep_order() -> None:
     assert find(HEAD, b"accept") == b"1"
     assert find(HEAD, b"none") is None
     assert find_all(HEAD, b"accept") == (b"1", b"2")
-    assert without(HEAD, {b"connection"}) == HEAD[:2]
-
-
-@pytest.mark.parametrize(
-    ("token", "expected"),
-    [(b"close", True), (b"x-name", True), (b"upgrade", True), (b"clos", False)],
-)
-def test_a_token_is_found_in_any_of_the_fields(token: bytes, *, expected: bool) -> None:
-    assert has_token(HEAD, b"connection", token) is expected

@@ -53,7 +53,6 @@ class OpenidConnect:
         "_assertions",
         "_cleared",
         "_foreign_origins",
-        "_hides",
         "_log",
         "_realm",
         "_signin",
@@ -73,7 +72,6 @@ class OpenidConnect:
         self._signin = services.signin
         self._log = services.log
         self._realm = urlsplit(config.issuer).hostname or "ostiary"
-        self._hides = config.hide_credentials
         own = config.ostiary
         self._foreign_origins = (own.websocket_origins if own else None) or ()
         header = own.upstream_assertion_header if own else None
