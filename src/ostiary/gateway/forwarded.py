@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from ostiary.gateway.decision import Peer
 from ostiary.http.head import Field, Fields, find, find_all
+from ostiary.http.path import Target
 from ostiary.http.url import DEFAULT_PORTS, MalformedUrl, split_host
 from ostiary.http.value import frozen
 
@@ -73,6 +74,9 @@ class TrustedPeers:
             return False
         return any(address in network for network in self._networks)
 
+    def __bool__(self) -> bool:
+        return bool(self._networks)
+
     def trusts(self, ip: str) -> bool:
         """Tell whether this peer is one of them."""
         return bool(self._networks) and self._look_up(ip)
@@ -106,6 +110,7 @@ class Entrance:
 
     def __init__(self, rules: PeerRules) -> None:
         self.rules = rules
+        self._believes = rules.append_for or bool(rules.trusted)
         self._known: dict[tuple[bytes, str, int, bool], Surroundings] = {}
 
     def look(self, fields: Fields, peer: Peer) -> Surroundings:
@@ -115,7 +120,9 @@ class Entrance:
         Raises:
             MalformedUrl: Host (or a trusted X-Forwarded-Host) is not a host.
         """
-        if self.rules.append_for or self.rules.trusted.trusts(peer.ip):
+        if self._believes and (
+            self.rules.append_for or self.rules.trusted.trusts(peer.ip)
+        ):
             return self._look(fields, peer)
         key = (find(fields, b"host") or b"", peer.ip, peer.local_port, peer.tls)
         found = self._known.get(key)
@@ -207,13 +214,15 @@ def _client_ip(fields: Fields, peer: Peer, rules: PeerRules) -> str:
 
 
 def build_path_fields(
-    fields: Fields, outside: Outside, *, raw_path: str, cut_prefix: str | None
+    fields: Fields, outside: Outside, target: Target, *, cut: int
 ) -> list[Field]:
-    """The forwarded fields that say which path the browser asked for."""
-    kept = fields if outside.is_trusted else ()
-    path = find(kept, b"x-forwarded-path") or raw_path.encode("ascii")
+    """The forwarded fields that say which path the browser asked for, and what we cut off."""
+    path = target.raw_path.encode("ascii")
+    prefix = target.path[:cut].encode("ascii") if cut > 1 else b""
+    if outside.is_trusted:
+        path = find(fields, b"x-forwarded-path") or path
+        prefix = find(fields, b"x-forwarded-prefix") or prefix
     found = [(b"X-Forwarded-Path", path)]
-    prefix = find(kept, b"x-forwarded-prefix") or (cut_prefix or "").encode("ascii")
     if prefix:
         found.append((b"X-Forwarded-Prefix", prefix))
     return found

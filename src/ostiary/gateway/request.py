@@ -30,7 +30,7 @@ from ostiary.gateway.router import Match, Query, build_upstream_path
 from ostiary.gateway.snapshot import Snapshot
 from ostiary.http.head import Field, Fields, Reply, RequestHead, ResponseHead, find
 from ostiary.http.negotiate import decide_kind
-from ostiary.http.path import AmbiguousTarget, read_otherwise
+from ostiary.http.path import AmbiguousTarget
 from ostiary.http.path import Target as RequestTarget
 from ostiary.http.url import build_origin
 from ostiary.kit import Exchange, NeedsIo, error_reply
@@ -96,7 +96,7 @@ class Request:
             sni=peer.sni,
         )
         match = snapshot.router.match(query)
-        for path in read_otherwise(target.path):
+        for path in target.others:
             other = snapshot.router.match(replace(query, path=path))
             if _route_of(other) is not _route_of(match):
                 raise AmbiguousTarget("other servers read this path into another route")
@@ -112,8 +112,10 @@ class Request:
         if not chain:
             return self._forward(plan)
         self._exchange = Exchange(
-            head=head,
+            method=head.method,
             target=target,
+            fields=head.fields,
+            websocket=head.websocket,
             scheme=outside.scheme,
             host=outside.host,
             port=outside.port,
@@ -146,14 +148,15 @@ class Request:
         if tokens.response_latency:
             latency = round((time.monotonic() - self._started) * 1000)
             fields.append((b"X-Kong-Response-Latency", b"%d" % latency))
-        fields += self._debug_fields()
+        if self._gateway.options.allow_debug_header:
+            fields += self._debug_fields()
         return Answer(
             reply=Reply(status=reply.status, fields=tuple(fields), body=reply.body),
             on_finish=self._log if self._gateway.is_heard else None,
         )
 
     def _debug_fields(self) -> Fields:
-        if self._plan is None or not self._gateway.options.allow_debug_header:
+        if self._plan is None:
             return ()
         asked = find(self._head.fields, b"kong-debug")
         return self._plan.debug_fields if asked == b"1" else ()
@@ -207,8 +210,9 @@ class Request:
         service, exchange = plan.service, self._exchange
         if service is None or plan.target is None:
             return self.answer(self.error(503, "no Service found with those values"))
-        path = build_upstream_path(service.path, self._target.path, self._match.cut)
-        query = self._target.query
+        target = self._target
+        path = build_upstream_path(service.path, target.path, self._match.cut)
+        query = target.query
         if query is not None:
             if query and exchange is not None and exchange.stripped_query:
                 query = _strip_query(query, exchange.stripped_query)
@@ -246,12 +250,8 @@ class Request:
         if exchange is not None:
             fields += exchange.upstream_fields
         fields += seen.fields
-        prefix = self._target.path[: match.cut]
         fields += build_path_fields(
-            head.fields,
-            seen.outside,
-            raw_path=self._target.raw_path,
-            cut_prefix=prefix if prefix != "/" else None,
+            head.fields, seen.outside, self._target, cut=match.cut
         )
         own = self._gateway.own_via[head.minor]
         fields.append((b"Via", b", ".join((*via, own)) if via else own))
@@ -280,7 +280,8 @@ class Request:
             fields.append((b"X-Kong-Upstream-Status", b"%d" % head.status))
         if tokens.request_id:
             fields.append((b"X-Kong-Request-Id", self.request_id.encode()))
-        fields += self._debug_fields()
+        if gateway.options.allow_debug_header:
+            fields += self._debug_fields()
         return ResponseHead(
             status=head.status,
             fields=tuple(fields),

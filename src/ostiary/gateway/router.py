@@ -491,7 +491,7 @@ def build_upstream_path(service_path: str | None, path: str, cut: int) -> str:
         return service_path or "/"
     base = (service_path or "").rstrip("/")
     rest = path[cut:]
-    while rest.split("/", 1)[0] in {".", ".."}:
+    while rest[:1] == "." and rest.split("/", 1)[0] in {".", ".."}:
         rest = rest.partition("/")[2]
     if not rest:
         return base or "/"

@@ -41,12 +41,13 @@ class Target:
     A parsed request target.
 
     `path` is normalised; `raw_path` is as sent; `query` has no question mark, and None
-    means there was none (an empty one is kept).
+    means there was none (an empty one is kept). `others` is how other servers read `path`.
     """
 
     path: str
     raw_path: str
     query: str | None
+    others: tuple[str, ...] = ()
 
     @property
     def raw(self) -> str:
@@ -144,6 +145,10 @@ def parse_target(target: bytes) -> Target:
         raise AmbiguousTarget("the target does not start with /")
     if mark and re.search(r"[\x00-\x20\x7f#]", query):
         raise AmbiguousTarget("the query has a control sign, a blank or #")
+    path = normalise_path(raw_path)
     return Target(
-        path=normalise_path(raw_path), raw_path=raw_path, query=query if mark else None
+        path=path,
+        raw_path=raw_path,
+        query=query if mark else None,
+        others=read_otherwise(path),
     )

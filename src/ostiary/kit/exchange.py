@@ -13,13 +13,12 @@ from ostiary.http.head import (
     Field,
     FoldedNames,
     Reply,
-    RequestHead,
     find,
     fold_name,
     fold_names,
 )
 from ostiary.http.negotiate import Kind, decide_kind
-from ostiary.http.path import Target
+from ostiary.signin.values import SigninRequest
 
 
 class Body(Protocol):
@@ -42,21 +41,11 @@ _NO_NAMES = fold_names(())
 
 
 @dataclass(slots=True, kw_only=True)
-class Exchange:
-    """
-    One exchange: the request as routed, and the edits made so far.
+class Exchange(SigninRequest):
+    """One exchange: the request as routed, and the edits made so far."""
 
-    `scheme`, `host` and `port` are as the browser sees them; `port` None is the default.
-    """
-
-    head: RequestHead
-    target: Target
-    scheme: str
-    host: str
-    port: int | None
+    websocket: bool
     client_ip: str
-    route_prefix: str | None
-    request_id: str
     body: Body
     service_id: str | None = None
     upstream_fields: list[Field] = field(default_factory=list)
@@ -69,7 +58,7 @@ class Exchange:
     @property
     def error_kind(self) -> Kind:
         """The form in which the client wants to hear of errors."""
-        return decide_kind(find(self.head.fields, b"accept"))
+        return decide_kind(find(self.fields, b"accept"))
 
     def clear(self, names: FoldedNames) -> None:
         """Remove the client's fields of these names, in every spelling."""

@@ -190,6 +190,10 @@ class ClientConnection(ClientSocket):
         self._stage = _CLOSING
         super().abort()
 
+    def end_sessions(self, ended: set[str]) -> None:
+        if self._exchange is not None:
+            self._exchange.end_sessions(ended)
+
     # Requests
 
     def _on_head(self, data: bytes) -> bytes:

@@ -91,8 +91,6 @@ class Exchange:
 
     def start(self) -> None:
         """Find a connection and send the request."""
-        if self._forward.session_id is not None:
-            self._plane.bind(self._forward.session_id, self)
         self._attempt(fresh=False)
 
     def tick(self, now: float) -> float:
@@ -120,7 +118,9 @@ class Exchange:
             gone = status is None
             self._finish(status or self._status or 499, client_gone=gone)
 
-    def end_session(self) -> None:
+    def end_sessions(self, ended: set[str]) -> None:
+        if self._forward.session_id not in ended:
+            return
         if self._stage == _RECEIVING:
             self._client.abort()
         else:
@@ -318,12 +318,14 @@ class Exchange:
         assert upstream is not None
         if head.status != received.status or client.method == b"HEAD":
             return False
-        if head.status in _BODYLESS or upstream.reader.framing(client.method) != len(
-            body
-        ):
+        length = b"%d" % len(body)
+        if head.status in _BODYLESS or not upstream.reader.ends_after(length):
             return False
-        line = (b"Content-Length", b"%d" % len(body))
-        raw = wire.build_response(head, line, client.connection_value(must_close=False))
+        raw = wire.build_response(
+            head,
+            (b"Content-Length", length),
+            client.connection_value(must_close=False),
+        )
         self._head_bytes = len(raw)
         self._status = head.status
         self._write(raw + body)
@@ -455,8 +457,6 @@ class Exchange:
         self._stage = _DONE
         self._deadline = inf
         forward = self._forward
-        if forward.session_id is not None:
-            self._plane.unbind(forward.session_id, self)
         if forward.on_finish is not None:
             report(
                 forward.on_finish,

@@ -59,6 +59,18 @@ class FieldNames(dict[bytes, bytes]):
         return verdict
 
 
+class Hosts(dict[bytes, bytes]):
+    """Remembers which short values are hosts, a bounded number of them."""
+
+    def __missing__(self, value: bytes) -> bytes:
+        if _HOST.fullmatch(value) is None:
+            raise BadMessage(400, "Bad request: invalid Host")
+        if len(self) < 4096 and len(value) <= 64:
+            self[value] = value
+        return value
+
+
+HOSTS = Hosts()
 REQUEST_NAMES = FieldNames(_HOP_BY_HOP | {b"host", b"expect", b"authorization"})
 RESPONSE_NAMES = FieldNames(_HOP_BY_HOP)
 OWNED_NAMES = FieldNames(_HOP_BY_HOP)
@@ -140,6 +152,19 @@ def parse_tokens(value: bytes) -> frozenset[bytes]:
     return frozenset(part.strip(b" \t").lower() for part in value.split(b","))
 
 
+class Tokens(dict[bytes, frozenset[bytes]]):
+    """Remembers the tokens of short values, a bounded number of them."""
+
+    def __missing__(self, value: bytes) -> frozenset[bytes]:
+        tokens = parse_tokens(value)
+        if len(self) < 1024 and len(value) <= 64:
+            self[value] = tokens
+        return tokens
+
+
+TOKENS = Tokens()
+
+
 def is_kept_alive(minor: int, tokens: frozenset[bytes]) -> bool:
     """Tell whether the sender wants the connection to last (RFC 9112 §9.3)."""
     return b"close" not in tokens and (minor == 1 or b"keep-alive" in tokens)
@@ -191,6 +216,6 @@ def check_host(minor: int, hosts: Sequence[bytes]) -> bytes | None:
         if minor == 0:
             return None
         raise BadMessage(400, "Bad request: no Host")
-    if len(hosts) > 1 or _HOST.fullmatch(hosts[0]) is None:
+    if len(hosts) > 1:
         raise BadMessage(400, "Bad request: invalid Host")
-    return hosts[0]
+    return HOSTS[hosts[0]]

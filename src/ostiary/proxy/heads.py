@@ -38,6 +38,7 @@ _NONE: list[bytes] = []
 _FOREIGN_METHOD = "Invalid method for HTTP/x.x request"
 # Fields we look at and still hand on.
 _KEPT = frozenset((b"host", b"authorization"))
+_REFUSED = frozenset((b"TRACE", b"CONNECT"))
 
 
 class _Parser(Protocol):
@@ -53,16 +54,20 @@ class _HeadReader(ABC):
         "_complete",
         "_count",
         "_first",
+        "_has_more",
         "_limits",
+        "_line",
         "_parser",
         "_size",
         "_special",
         "_tail",
+        "_unknown",
         "fields",
     )
 
     _names: framing.FieldNames
     _fault_status = 400
+    _long_line = (414, "URI too long")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -71,6 +76,8 @@ class _HeadReader(ABC):
     def reset(self) -> None:
         """Get ready for the next head, with a parser that remembers nothing."""
         self._parser: _Parser | None = None
+        self._line = b""
+        self._unknown = self._has_more = False
         self._size = 0
         self._first = b""
         self._tail = b""
@@ -154,6 +161,7 @@ class _HeadReader(ABC):
         if special:
             self._special.setdefault(special, []).append(value)
             if special not in _KEPT:
+                self._has_more = True
                 return
         self.fields.append((name, value))
 
@@ -173,10 +181,10 @@ class _HeadReader(ABC):
         return BadMessage(self._fault_status, "Bad request: invalid message head")
 
     def _check_size(self) -> None:
-        if (
-            self._size > self._limits.max_head_bytes
-            or self._count > self._limits.max_fields
-        ):
+        limits = self._limits
+        if len(self._line) > limits.max_target_bytes:
+            raise BadMessage(*self._long_line)
+        if self._size > limits.max_head_bytes or self._count > limits.max_fields:
             raise BadMessage(431, "Request header or cookie too large")
 
     def _pick(self, name: bytes) -> list[bytes]:
@@ -200,8 +208,6 @@ class RequestReader(_HeadReader):
 
     __slots__ = (
         "_llhttp",
-        "_target",
-        "_unknown",
         "expects",
         "head",
         "keep_alive",
@@ -217,13 +223,8 @@ class RequestReader(_HeadReader):
     websocket: bool
     expects: bool
 
-    def reset(self) -> None:
-        super().reset()
-        self._target = b""
-        self._unknown = False
-
     def on_url(self, url: bytes) -> None:
-        self._target += url
+        self._line += url
 
     def _new_parser(self) -> _Parser:
         self._llhttp = httptools.HttpRequestParser(self)
@@ -257,37 +258,36 @@ class RequestReader(_HeadReader):
             return BadMessage(400, "Bad request: unknown method")
         return None
 
-    def _check_size(self) -> None:
-        if len(self._target) > self._limits.max_target_bytes:
-            raise BadMessage(414, "URI too long")
-        super()._check_size()
-
     def _check_partial(self) -> None:
         # A first line that ended without a version is HTTP/0.9.
         if b"\n" not in self._first:
             return
-        if self._target and self._llhttp.get_http_version()[0] == "0":
+        if self._line and self._llhttp.get_http_version()[0] == "0":
             raise BadMessage(400, "Bad request: HTTP/0.9")
 
     def _accept(self) -> None:
-        minor = self._minor()
         method = self._llhttp.get_method()
-        # llhttp takes more blanks than one, which others read as a part of the target.
-        if not self._first.startswith(method + b" " + self._target + _VERSIONS[minor]):
-            raise BadMessage(400, "Bad request: invalid request line")
-        if method in {b"TRACE", b"CONNECT"}:
+        line = method + b" " + self._line
+        minor = 1
+        if not self._first.startswith(line + b" HTTP/1.1\r\n"):
+            minor = self._minor()
+            # llhttp takes more blanks than one, which others read as a part of the target.
+            if not self._first.startswith(line + _VERSIONS[minor]):
+                raise BadMessage(400, "Bad request: invalid request line")
+        if method in _REFUSED:
             raise BadMessage(405, "Method not allowed")
-        host = framing.check_host(minor, self._pick(b"host"))
-        target = framing.check_target(method, self._target, host)
+        special = self._special
+        host = framing.check_host(minor, special.get(b"host", _NONE))
+        target = framing.check_target(method, self._line, host)
         fields = self.fields
         self.websocket = self.expects = False
-        if len(self._pick(b"authorization")) > 1:
+        if len(special.get(b"authorization", _NONE)) > 1:
             raise BadMessage(400, "Bad request: more than one Authorization")
-        if self._special.keys() <= _KEPT:
+        if self._has_more:
+            fields = self._accept_special(method, minor)
+        else:
             self.length = None
             self.keep_alive = minor == 1
-        else:
-            fields = self._accept_special(method, minor)
         self.head = RequestHead(
             method=method,
             target=target,
@@ -300,8 +300,8 @@ class RequestReader(_HeadReader):
         self.length = framing.decide_request_framing(
             minor, self._pick(b"content-length"), self._pick(b"transfer-encoding")
         )
-        connection = b",".join(self._pick(b"connection"))
-        tokens = framing.parse_tokens(connection) if connection else _NO_TOKENS
+        connection = self._pick(b"connection")
+        tokens = framing.TOKENS[b",".join(connection)] if connection else _NO_TOKENS
         self.keep_alive = framing.is_kept_alive(minor, tokens)
         fields = framing.drop_named(self.fields, tokens)
         for expectation in self._pick(b"expect"):
@@ -332,7 +332,6 @@ class ResponseReader(_HeadReader):
         "_codings",
         "_lengths",
         "_llhttp",
-        "_reason",
         "head",
         "keep_alive",
         "websocket",
@@ -340,17 +339,14 @@ class ResponseReader(_HeadReader):
 
     _names = framing.RESPONSE_NAMES
     _fault_status = 502
+    _long_line = (502, "the upstream's status line is too long")
 
     head: ResponseHead
     keep_alive: bool
     websocket: bool
 
-    def reset(self) -> None:
-        super().reset()
-        self._reason = b""
-
     def on_status(self, reason: bytes) -> None:
-        self._reason += reason
+        self._line += reason
 
     def framing(self, method: bytes) -> int:
         """Where the body ends, given the method that was asked."""
@@ -362,6 +358,10 @@ class ResponseReader(_HeadReader):
             codings=self._codings,
         )
 
+    def ends_after(self, length: bytes) -> bool:
+        """Tell whether the response plainly says that its body has this many bytes."""
+        return self._lengths == [length] and not self._codings
+
     def announced_length(self) -> bytes | None:
         """The Content-Length, which replies to HEAD and 304 carry without a body."""
         return self._lengths[0] if self._lengths else None
@@ -371,18 +371,22 @@ class ResponseReader(_HeadReader):
         return self._llhttp
 
     def _accept(self) -> None:
-        minor = self._minor()
-        status = self._llhttp.get_status_code()
-        self._lengths = self._pick(b"content-length")
-        self._codings = self._pick(b"transfer-encoding")
-        connection = b",".join(self._pick(b"connection"))
-        tokens = framing.parse_tokens(connection) if connection else _NO_TOKENS
-        self.keep_alive = framing.is_kept_alive(minor, tokens)
-        upgrade = self._pick(b"upgrade")
+        minor = 1 if self._first.startswith(b"HTTP/1.1 ") else self._minor()
+        special, fields = self._special, self.fields
+        self._lengths = special.get(b"content-length", _NONE)
+        self._codings = special.get(b"transfer-encoding", _NONE)
+        connection = special.get(b"connection")
+        if connection is None:
+            self.keep_alive = minor == 1
+        else:
+            tokens = framing.TOKENS[b",".join(connection)]
+            self.keep_alive = framing.is_kept_alive(minor, tokens)
+            fields = framing.drop_named(fields, tokens)
+        upgrade = special.get(b"upgrade", _NONE)
         self.websocket = len(upgrade) == 1 and upgrade[0].lower() == b"websocket"
         self.head = ResponseHead(
-            status=status,
-            fields=tuple(framing.drop_named(self.fields, tokens)),
-            reason=self._reason,
+            status=self._llhttp.get_status_code(),
+            fields=tuple(fields),
+            reason=self._line,
             minor=minor,
         )

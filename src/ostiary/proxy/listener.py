@@ -137,9 +137,8 @@ class Proxy:
         )
 
     def session_ended(self, session_id: str) -> None:
-        """Close the tunnels and streams bound to a session that has ended."""
-        for bound in tuple(self._plane.sessions.get(session_id, ())):
-            bound.end_session()
+        """Close the tunnels and streams bound to a session that has ended, at the next tick."""
+        self._plane.ended.add(session_id)
 
     async def _listen(self, listen: Listen) -> None:
         plane = self._plane
@@ -173,6 +172,7 @@ class Proxy:
         now = self._plane.now()
         self._plane.update_date()
         self._plane.wheel.turn(now)
+        self._plane.end_sessions()
         self._pool.sweep(now)
 
 

@@ -24,11 +24,9 @@ class Open(Protocol):
 
     def abort(self) -> None: ...
 
-
-class Bound(Protocol):
-    """Something that must end with its session."""
-
-    def end_session(self) -> None: ...
+    def end_sessions(self, ended: set[str]) -> None:
+        """Close what is bound to one of these sessions."""
+        ...
 
 
 class Plane:
@@ -55,7 +53,7 @@ class Plane:
         self.wheel = Wheel(limits.tick_ms / 1000, self.now())
         self.empty = asyncio.Event()
         self.empty.set()
-        self.sessions: dict[str, set[Bound]] = {}
+        self.ended: set[str] = set()
         self._wall_clock = wall_clock
         self.date = b""
         self.update_date()
@@ -73,12 +71,15 @@ class Plane:
         if not self.connections:
             self.empty.set()
 
-    def bind(self, session_id: str, bound: Bound) -> None:
-        self.sessions.setdefault(session_id, set()).add(bound)
+    def end_sessions(self) -> None:
+        """
+        Close what is bound to the sessions that have ended since the last tick.
 
-    def unbind(self, session_id: str, bound: Bound) -> None:
-        members = self.sessions.get(session_id)
-        if members is not None:
-            members.discard(bound)
-            if not members:
-                del self.sessions[session_id]
+        One look at every connection per tick with an end in it costs less than a book of who is
+        bound to what, kept by every request.
+        """
+        ended = self.ended
+        if ended:
+            self.ended = set()
+            for connection in tuple(self.connections):
+                connection.end_sessions(ended)

@@ -73,7 +73,7 @@ class UpstreamPool:
         if connection.lost or connection.served >= self._limits.pool_requests > 0:
             connection.close()  # whoever waits gets its place as soon as it is gone
             return
-        if self._hand_over(connection.key, connection):
+        if self._queues and self._hand_over(connection.key, connection):
             return
         idle = self._idle.setdefault(connection.key, deque())
         if len(idle) >= self._limits.pool_idle_per_key:

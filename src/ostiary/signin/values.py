@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from ostiary.http.head import Field, Fields
 from ostiary.http.path import Target
 from ostiary.http.url import build_origin
-from ostiary.http.value import frozen
 from ostiary.ports.clock import Clock, Entropy
 from ostiary.ports.fetch import Fetch
 from ostiary.ports.shared import Shared
@@ -20,11 +19,12 @@ from ostiary.sessions.keys import KeyRing
 from ostiary.sessions.session import Session
 
 
-@frozen
+@dataclass(slots=True, kw_only=True)
 class SigninRequest:
     """
-    One request at a door. `host` has no port; `port` None is the scheme's default.
+    One request at a door. Scheme, host and port are as the browser sees them.
 
+    `host` has no port; `port` None is the scheme's default.
     `route_prefix` is the plain path prefix that matched, None for other matches.
     """
 

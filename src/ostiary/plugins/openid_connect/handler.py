@@ -24,7 +24,6 @@ from ostiary.kit import (
     Respond,
     SendAway,
     Services,
-    SigninRequest,
     Step,
     compile_party,
     error_reply,
@@ -86,18 +85,15 @@ class OpenidConnect:
 
     def access(self, exchange: Exchange) -> AccessResult:
         """Answer from memory, or say that I/O is needed."""
-        if (
-            exchange.head.method == b"OPTIONS"
-            and not self.party.config.run_on_preflight
-        ):
+        if exchange.method == b"OPTIONS" and not self.party.config.run_on_preflight:
             self._protect(exchange)
             return None
-        step = self._signin.decide(_request(exchange), self.party)
+        step = self._signin.decide(exchange, self.party)
         return NEEDS_IO if step is None else self._carry_out(step, exchange)
 
     async def access_io(self, exchange: Exchange) -> Reply | None:
         """Everything else: logins, callbacks, refreshes, first sights."""
-        step = await self._signin.authenticate(_request(exchange), self.party)
+        step = await self._signin.authenticate(exchange, self.party)
         return self._carry_out(step, exchange)
 
     def _protect(self, exchange: Exchange) -> None:
@@ -108,7 +104,7 @@ class OpenidConnect:
         match step:
             case Allowed():
                 if (
-                    exchange.head.websocket
+                    exchange.websocket
                     and step.session is not None
                     and not self._is_own_page(exchange)
                 ):
@@ -157,7 +153,7 @@ class OpenidConnect:
 
     def _is_own_page(self, exchange: Exchange) -> bool:
         """Tell whether a page of ours opens this WebSocket; without Origin it is no page."""
-        origins = find_all(exchange.head.fields, b"origin")
+        origins = find_all(exchange.fields, b"origin")
         if not origins:
             return True
         own = build_origin(exchange.scheme, exchange.host, exchange.port)
@@ -186,16 +182,3 @@ class OpenidConnect:
             action_label="Sign in again" if step.login_url else None,
             extra={"login_url": step.login_url} if step.login_url else None,
         )
-
-
-def _request(exchange: Exchange) -> SigninRequest:
-    return SigninRequest(
-        method=exchange.head.method,
-        target=exchange.target,
-        fields=exchange.head.fields,
-        scheme=exchange.scheme,
-        host=exchange.host,
-        port=exchange.port,
-        route_prefix=exchange.route_prefix,
-        request_id=exchange.request_id,
-    )
