@@ -23,10 +23,10 @@ from ostiary.gateway.decision import (
 )
 from ostiary.gateway.error_log import CURRENT, About
 from ostiary.gateway.fields import keep_client_fields, keep_upstream_fields
-from ostiary.gateway.forwarded import Surroundings, build_path_fields
+from ostiary.gateway.forwarded import Outside, Surroundings, build_path_fields
 from ostiary.gateway.plan import Chain, Plan
 from ostiary.gateway.record import Record
-from ostiary.gateway.router import Match, Query, build_upstream_path
+from ostiary.gateway.router import Match, Query, Router, build_upstream_path
 from ostiary.gateway.snapshot import Snapshot
 from ostiary.http.head import Field, Fields, Reply, RequestHead, ResponseHead, find
 from ostiary.http.negotiate import decide_kind
@@ -86,20 +86,11 @@ class Request:
         seen = self._seen = gateway.entrance.look(head.fields, peer)
         outside = seen.outside
         snapshot = self._snapshot = gateway.snapshot
-        query = Query(
-            method=head.method,
-            host=outside.host,
-            port=outside.routed_port,
-            path=target.path,
-            fields=head.fields,
-            tls=peer.tls,
-            sni=peer.sni,
+        match = snapshot.router.recall(
+            head.method, outside.host, outside.routed_port, target.path
         )
-        match = snapshot.router.match(query)
-        for path in target.others:
-            other = snapshot.router.match(replace(query, path=path))
-            if _route_of(other) is not _route_of(match):
-                raise AmbiguousTarget("other servers read this path into another route")
+        if match is None or target.others:
+            match = self._match_all(outside, target, snapshot.router)
         if match is None:
             return self.answer(self.error(404, "no Route matched with those values"))
         self._match = match
@@ -126,6 +117,31 @@ class Request:
             service_id=None if plan.service is None else plan.service.id,
         )
         return self._run(plan, self._exchange, chain)
+
+    def _match_all(
+        self, outside: Outside, target: RequestTarget, router: Router
+    ) -> Match | None:
+        """
+        The route of the path in every reading.
+
+        Raises:
+            AmbiguousTarget: Two readings lead to two routes.
+        """
+        query = Query(
+            method=self._head.method,
+            host=outside.host,
+            port=outside.routed_port,
+            path=target.path,
+            fields=self._head.fields,
+            tls=self._peer.tls,
+            sni=self._peer.sni,
+        )
+        match = router.match(query)
+        for path in target.others:
+            other = router.match(replace(query, path=path))
+            if _route_of(other) is not _route_of(match):
+                raise AmbiguousTarget("other servers read this path into another route")
+        return match
 
     def error(self, status: int, message: str, fields: tuple[Field, ...] = ()) -> Reply:
         """An error in the form the client asked for."""

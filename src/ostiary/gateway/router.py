@@ -324,6 +324,13 @@ class Router:
                         found.append(index)
         return found
 
+    def recall(self, method: bytes, host: str, port: int, path: str) -> Match | None:
+        """The winning route as it was found before, or None when that is not known."""
+        if self.picky:
+            return None
+        found = self._memo.get((method, host, port, path))
+        return None if found is NO_MATCH else found
+
     def match(self, query: Query) -> Match | None:
         """
         The winning route for a request, or None.

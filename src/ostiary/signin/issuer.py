@@ -10,7 +10,6 @@ Spec: OpenID Connect Discovery 1.0 §4; oidc-plugin §12.4; decision D19.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -91,21 +90,9 @@ class Issuers:
         self._known: dict[str, Provider] = {}
         self._failed: dict[str, tuple[float, str]] = {}
 
-    @staticmethod
-    def _key(party: Party) -> str:
-        config = party.config
-        parts = (
-            party.discovery_url,
-            config.jwks_endpoint,
-            config.ssl_verify,
-            config.discovery_headers_names,
-            config.discovery_headers_values,
-        )
-        return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
-
     def peek(self, party: Party) -> Provider | None:
         """What is known now, without asking anybody."""
-        return self._known.get(self._key(party))
+        return self._known.get(party.provider_key)
 
     async def load(self, party: Party) -> Provider:
         """
@@ -115,7 +102,7 @@ class Issuers:
             ProviderUnavailable: Nothing is known and it cannot be fetched.
             SharedUnavailable: The node's shared state is away.
         """
-        key = self._key(party)
+        key = party.provider_key
         known = self._known.get(key)
         now = self._tools.clock.now()
         if known is not None and now < known.fetched_at + party.config.cache_ttl:
@@ -128,7 +115,7 @@ class Issuers:
 
         The limit is the node's: a flood of made-up key ids costs one fetch (decision D19).
         """
-        key = self._key(party)
+        key = party.provider_key
         shared = self._tools.shared
         known = self._known.get(key)
         since = known.fetched_at if known else 0.0

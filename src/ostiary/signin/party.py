@@ -59,12 +59,17 @@ class TokenHeader:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Party:
-    """A relying party, ready to decide. Build one with `compile_party`."""
+    """
+    A relying party, ready to decide. Build one with `compile_party`.
+
+    `provider_key` names what is fetched of its provider: parties with the same one share it.
+    """
 
     config: OpenidConnectConfig = field(repr=False)
     instance: str
     issuer: str
     discovery_url: str
+    provider_key: str
     clients: tuple[Client, ...]
     methods: frozenset[str]
     timeouts: Timeouts
@@ -202,6 +207,17 @@ def _claim_headers(
     )
 
 
+def _provider_key(config: OpenidConnectConfig) -> str:
+    parts = (
+        build_discovery_url(config.issuer),
+        config.jwks_endpoint,
+        config.ssl_verify,
+        config.discovery_headers_names,
+        config.discovery_headers_values,
+    )
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+
+
 def compile_party(config: OpenidConnectConfig, instance_id: str) -> Party:
     """The relying party of a configuration. `instance_id` is the plugin row's id."""
     instance = hashlib.sha256(instance_id.encode()).hexdigest()[:8]
@@ -221,6 +237,7 @@ def compile_party(config: OpenidConnectConfig, instance_id: str) -> Party:
         instance=instance,
         issuer=normalise_issuer(config.issuer),
         discovery_url=build_discovery_url(config.issuer),
+        provider_key=_provider_key(config),
         clients=_clients(config),
         methods=frozenset(config.auth_methods or ()) & BUILT_METHODS,
         timeouts=Timeouts(
