@@ -91,6 +91,22 @@ def test_verdicts_say_met_missed_and_not_measured() -> None:
     assert said["session", MOIDC].describe().endswith("not measured in this run")
 
 
+def test_a_session_in_a_cookie_is_judged_beside_a_session_in_a_cookie() -> None:
+    rows = [
+        row(MOIDC, "session", [100.0]),
+        row(MOIDC, "session in cookie", [200.0]),
+        row("ostiary", "session", [90.0]),
+    ]
+
+    found = [v for v in judge(rows) if v.budget.against == MOIDC and v.ratio]
+
+    assert [v.met for v in found] == [True]
+    assert "session in cookie" in found[0].describe()
+    worse = [*rows[:2], row("ostiary", "session", [110.0])]
+    missed = [v for v in judge(worse) if v.budget.against == MOIDC and v.ratio]
+    assert [v.met for v in missed] == [False]
+
+
 def test_a_row_that_failed_and_one_that_is_absent_are_lines_of_the_table() -> None:
     rows = [row("nginx", "plain", [], error="a good request got 502 and 0 bytes")]
     absent = [Absent(system="envoy", case="plain", reason="not obtainable: no reason")]
