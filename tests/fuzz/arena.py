@@ -15,9 +15,9 @@ from typing import TypeVar
 
 import uvloop
 
+from ostiary.ports.body import Body
 from ostiary.gateway.decision import (
     Answer,
-    BodyReader,
     Decision,
     Forward,
     Peer,
@@ -147,7 +147,7 @@ class Arena:
 
     # What the proxy asks
 
-    def on_request(self, head: RequestHead, peer: Peer, body: BodyReader) -> Decision:
+    def on_request(self, head: RequestHead, peer: Peer, body: Body) -> Decision:
         if head.target.startswith(b"/a?"):
             number = find(head.fields, b"x-id") or b""
             return Answer(reply=Reply(status=200, body=b"id=" + number + b";"))

@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from ostiary.gateway.decision import (
-    BodyReader,
     Decision,
     Forward,
     Outcome,
@@ -19,6 +18,7 @@ from ostiary.gateway.decision import (
     TlsTo,
 )
 from ostiary.http.head import Reply, RequestHead
+from ostiary.ports.body import Body
 from ostiary.proxy import Limits, Listen, Proxy
 from ostiary.proxy.resolver import Resolver
 from ostiary.proxy.tls import UpstreamTls
@@ -29,7 +29,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 T = TypeVar("T")
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-Decide = Callable[[RequestHead, Peer, BodyReader], Decision]
+Decide = Callable[[RequestHead, Peer, Body], Decision]
 
 
 async def soon(waiting: Awaitable[T]) -> T:
@@ -45,7 +45,7 @@ class FakeDecider:
         self.peers: list[Peer] = []
         self.refusals: list[tuple[int, str]] = []
 
-    def on_request(self, head: RequestHead, peer: Peer, body: BodyReader) -> Decision:
+    def on_request(self, head: RequestHead, peer: Peer, body: Body) -> Decision:
         self.heads.append(head)
         self.peers.append(peer)
         return self.decide(head, peer, body)

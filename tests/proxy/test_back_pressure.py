@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
-from ostiary.gateway.decision import Answer, BodyReader, Decision, Peer
+from ostiary.gateway.decision import Answer, Decision, Peer
 from ostiary.http.head import Reply, RequestHead
+from ostiary.ports.body import Body
 from ostiary.proxy import Limits
 from tests.proxy.support import OK, RawClient, Stage, get, post, read_request, soon
 from tests.proxy.test_tunnel_and_stop import SWITCH, UPGRADE
@@ -43,7 +44,7 @@ class Fountain:
 async def serve(stage: Stage, port: int, own: bytes) -> RawClient:
     """`/own` is answered here, everything else by the upstream; the client reads nothing."""
 
-    def decide(head: RequestHead, _peer: Peer, _body: BodyReader) -> Decision:
+    def decide(head: RequestHead, _peer: Peer, _body: Body) -> Decision:
         if head.target == b"/own":
             return Answer(reply=Reply(status=200, body=own))
         return stage.forward(head, port)
@@ -142,7 +143,7 @@ async def test_many_pipelined_requests_of_all_kinds_arrive_in_order_at_a_slow_cl
 
     upstream = await stage.upstream(handle)
 
-    def decide(head: RequestHead, _peer: Peer, _body: BodyReader) -> Decision:
+    def decide(head: RequestHead, _peer: Peer, _body: Body) -> Decision:
         if head.target.startswith(b"/own"):
             return Answer(reply=Reply(status=200, body=head.target * 3000))
         return stage.forward(head, upstream.port)

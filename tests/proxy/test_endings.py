@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
-from ostiary.gateway.decision import Answer, BodyReader, Decision, Peer
+from ostiary.gateway.decision import Answer, Decision, Peer
 from ostiary.http.head import Reply, RequestHead, ResponseHead, find
+from ostiary.ports.body import Body
 from ostiary.proxy import Limits
 from tests.proxy.support import (
     OK,
@@ -89,7 +90,7 @@ async def test_hop_by_hop_fields_stay_on_their_connection(stage: Stage) -> None:
 
     upstream = await stage.upstream(replies(raw))
 
-    def decide(head: RequestHead, _peer: Peer, _body: BodyReader) -> Decision:
+    def decide(head: RequestHead, _peer: Peer, _body: Body) -> Decision:
         added = RequestHead(
             method=head.method,
             target=head.target,
@@ -134,7 +135,7 @@ async def test_what_reaches_the_upstream_is_made_from_parsed_parts(
 async def test_a_head_that_would_be_two_is_not_sent(stage: Stage) -> None:
     upstream = await stage.upstream(always_ok)
 
-    def decide(head: RequestHead, _peer: Peer, _body: BodyReader) -> Decision:
+    def decide(head: RequestHead, _peer: Peer, _body: Body) -> Decision:
         evil = RequestHead(
             method=head.method,
             target=head.target,
@@ -151,7 +152,7 @@ async def test_a_head_that_would_be_two_is_not_sent(stage: Stage) -> None:
 
 
 async def test_a_failing_decider_costs_one_request(stage: Stage) -> None:
-    def decide(_head: RequestHead, _peer: Peer, _body: BodyReader) -> Decision:
+    def decide(_head: RequestHead, _peer: Peer, _body: Body) -> Decision:
         raise RuntimeError("secret")
 
     await stage.serve(decide)

@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
-from ostiary.gateway.decision import Answer, BodyReader, Decision, Peer
+from ostiary.gateway.decision import Answer, Decision, Peer
 from ostiary.http.head import Reply, RequestHead
+from ostiary.ports.body import Body
 from tests.proxy.support import (
     OK,
     Stage,
@@ -64,7 +65,7 @@ async def test_a_client_decides_whether_its_connection_lasts(
 async def test_pipelined_requests_are_answered_in_order(stage: Stage) -> None:
     upstream = await stage.upstream(echo)
 
-    def decide(head: RequestHead, _peer: Peer, _body: BodyReader) -> Decision:
+    def decide(head: RequestHead, _peer: Peer, _body: Body) -> Decision:
         if head.target.startswith(b"/own"):
             return Answer(reply=Reply(status=200, body=head.target))
         return stage.forward(head, upstream.port)

@@ -9,8 +9,6 @@ from collections.abc import Awaitable
 import pytest
 
 from ostiary.gateway.decision import (
-    BodyReader,
-    BodyTooLarge,
     Decision,
     Forward,
     Peer,
@@ -18,6 +16,7 @@ from ostiary.gateway.decision import (
     Target,
 )
 from ostiary.http.head import Reply, RequestHead
+from ostiary.ports.body import Body, BodyTooLarge
 from ostiary.proxy.resolver import resolve_locally
 from tests.proxy.support import (
     OK,
@@ -192,7 +191,7 @@ async def test_a_body_that_was_read_is_replayed(stage: Stage, size: int) -> None
     upstream = await stage.upstream(echo)
     read: list[int] = []
 
-    def decide(head: RequestHead, _peer: Peer, body: BodyReader) -> Decision:
+    def decide(head: RequestHead, _peer: Peer, body: Body) -> Decision:
         async def later() -> Forward:
             try:
                 read.append(len(await body.read(100_000)))
@@ -219,7 +218,7 @@ async def test_a_pending_decision_is_cancelled_with_its_client(stage: Stage) -> 
     waiting = asyncio.Event()
     cancelled = asyncio.Event()
 
-    def decide(_head: RequestHead, _peer: Peer, _body: BodyReader) -> Decision:
+    def decide(_head: RequestHead, _peer: Peer, _body: Body) -> Decision:
         async def forever() -> Forward:
             waiting.set()
             try:
@@ -240,7 +239,7 @@ async def test_a_pending_decision_is_cancelled_with_its_client(stage: Stage) -> 
 
 
 async def test_a_pending_decision_that_fails_costs_one_request(stage: Stage) -> None:
-    def decide(_head: RequestHead, _peer: Peer, _body: BodyReader) -> Decision:
+    def decide(_head: RequestHead, _peer: Peer, _body: Body) -> Decision:
         async def broken() -> Forward:
             raise RuntimeError
 

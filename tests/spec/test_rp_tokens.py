@@ -31,10 +31,13 @@ from ostiary.oidc.rp.authorization import (
     check_response,
     find_response,
 )
-from ostiary.oidc.rp.metadata import ProviderMetadata
-from ostiary.oidc.rp.tokens import (
+from ostiary.oidc.rp.client_auth import (
     ClientCredentials,
     choose_auth_method,
+    post_form,
+)
+from ostiary.oidc.rp.metadata import ProviderMetadata
+from ostiary.oidc.rp.tokens import (
     code_request,
     read_token_response,
     refresh_request,
@@ -121,9 +124,8 @@ def test_basic_authentication_form_encodes_both_halves() -> None:
     client = ClientCredentials(
         client_id="a:b", client_secret="s p+c", method="client_secret_basic"
     )
-    request = code_request(
-        ENDPOINT, client, code="x", redirect_uri="https://r", verifier="v"
-    )
+    pairs = code_request(code="x", redirect_uri="https://r", verifier="v")
+    request = post_form(ENDPOINT, client, pairs)
     header = dict(request.fields)["Authorization"]
 
     assert base64.b64decode(header.removeprefix("Basic ")) == b"a%3Ab:s+p%2Bc"
@@ -136,7 +138,8 @@ def test_post_authentication_and_public_clients_name_themselves_in_the_body() ->
     posted = ClientCredentials(
         client_id="c", client_secret="s", method="client_secret_post"
     )
-    form = parse_qs(refresh_request(ENDPOINT, posted, refresh_token="r").body.decode())
+    refresh = post_form(ENDPOINT, posted, refresh_request(refresh_token="r"))
+    form = parse_qs(refresh.body.decode())
     assert form == {
         "grant_type": ["refresh_token"],
         "refresh_token": ["r"],
@@ -144,9 +147,8 @@ def test_post_authentication_and_public_clients_name_themselves_in_the_body() ->
         "client_secret": ["s"],
     }
     public = ClientCredentials(client_id="c")
-    body = revocation_request(
-        ENDPOINT, public, token="t", hint="access_token"
-    ).body.decode()
+    pairs = revocation_request(token="t", hint="access_token")
+    body = post_form(ENDPOINT, public, pairs).body.decode()
 
     assert parse_qs(body) == {
         "token": ["t"],
@@ -156,10 +158,12 @@ def test_post_authentication_and_public_clients_name_themselves_in_the_body() ->
 
 
 def test_extra_arguments_do_not_replace_the_grants_own() -> None:
-    request = refresh_request(
-        ENDPOINT, ClientCredentials(client_id="c"), refresh_token="r",
+    request = post_form(
+        ENDPOINT,
+        ClientCredentials(client_id="c"),
+        refresh_request(refresh_token="r"),
         extra=(("grant_type", "password"), ("audience", "api")),
-    )  # fmt: skip
+    )
     form = parse_qs(request.body.decode())
 
     assert (form["grant_type"], form["audience"]) == (["refresh_token"], ["api"])
@@ -180,7 +184,11 @@ def test_the_authentication_method_is_chosen(
     supported: tuple[str, ...],
     expected: str,
 ) -> None:
-    assert choose_auth_method(secret, configured, supported) == expected
+    chosen = choose_auth_method(
+        configured, supported, has_secret=secret is not None, has_key=False
+    )
+
+    assert chosen == expected
 
 
 def claims(**changes: Any) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 from ostiary.adapters.shared.memory import MemoryShared
 from ostiary.http.head import Fields, find_all
 from ostiary.http.path import parse_target
+from ostiary.ports.body import BodyTooLarge
+from ostiary.ports.consumers import NO_CONSUMERS, Consumers
 from ostiary.sessions.keys import KeyRing, RingKey
 from ostiary.signin.authenticate import Signin
 from ostiary.signin.party import Party, compile_party
@@ -35,6 +37,20 @@ def build_config(**changes: Any) -> OpenidConnectConfig:
 
 def build_party(row_id: str = "row-1", **changes: Any) -> Party:
     return compile_party(build_config(**changes), row_id)
+
+
+class FakeBody:
+    """A body that is there; counts how often it was read."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+        self.reads = 0
+
+    async def read(self, limit: int) -> bytes:
+        self.reads += 1
+        if len(self.content) > limit:
+            raise BodyTooLarge
+        return self.content
 
 
 class World:
@@ -72,6 +88,7 @@ class Browser:
     def __init__(self, world: World) -> None:
         self.world = world
         self.cookies: dict[str, str] = {}
+        self.consumers: Consumers = NO_CONSUMERS
 
     def request(
         self,
@@ -80,6 +97,7 @@ class Browser:
         method: bytes = b"GET",
         fields: Fields = (),
         cookies: bool = True,
+        body: bytes = b"",
     ) -> SigninRequest:
         parts = urlsplit(url)
         sent = tuple(fields)
@@ -96,6 +114,8 @@ class Browser:
             port=parts.port,
             route_prefix="/cognito",
             request_id="r",
+            body=FakeBody(body),
+            consumers=self.consumers,
         )
 
     async def ask(

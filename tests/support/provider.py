@@ -46,6 +46,10 @@ class FakeProvider:
         self.lifetime = 3600
         self.gives_refresh = True
         self.refreshes = 0
+        self.users = {"ada": "correct horse"}
+        self.told: dict[str, dict[str, Any]] = {}
+        self.people: dict[str, dict[str, Any]] = {}
+        self.replies: dict[str, IncomingReply] = {}
 
     def metadata(self) -> dict[str, Any]:
         base = {
@@ -55,6 +59,8 @@ class FakeProvider:
             "token_endpoint": f"{ISSUER}/token",
             "revocation_endpoint": f"{ISSUER}/revoke",
             "end_session_endpoint": f"{ISSUER}/end",
+            "introspection_endpoint": f"{ISSUER}/introspect",
+            "userinfo_endpoint": f"{ISSUER}/userinfo",
         }
         return {**base, **self.metadata_edits}
 
@@ -74,7 +80,11 @@ class FakeProvider:
             return self.json(200, {"keys": [k.public_jwk() for k in self.keys]})
         if path.endswith("/revoke"):
             return self.json(200, {})
+        if path.endswith("/userinfo"):
+            return self.user_info(dict(request.fields).get("Authorization", ""))
         form = {k: v[0] for k, v in parse_qs(request.body.decode()).items()}
+        if path.endswith("/introspect"):
+            return self.introspect(form.get("token", ""))
         if self.token_reply is not None:
             return self.token_reply(form)
         return self.token(form)
@@ -82,6 +92,19 @@ class FakeProvider:
     @staticmethod
     def json(status: int, value: Any) -> IncomingReply:
         return IncomingReply(status=status, fields={}, body=json.dumps(value).encode())
+
+    def introspect(self, token: str) -> IncomingReply:
+        """What is said of a token: `told`, else that it is not active."""
+        if "introspect" in self.replies:
+            return self.replies["introspect"]
+        return self.json(200, self.told.get(token, {"active": False}))
+
+    def user_info(self, authorization: str) -> IncomingReply:
+        """What is said of a token's owner: `people`, else 401."""
+        if "userinfo" in self.replies:
+            return self.replies["userinfo"]
+        found = self.people.get(authorization.removeprefix("Bearer "))
+        return self.json(401, {}) if found is None else self.json(200, found)
 
     def authorize(self, location: str) -> str:
         """What the browser brings back: the callback's query for an authorization URL."""
@@ -91,7 +114,22 @@ class FakeProvider:
         return f"code={code}&state={asked['state']}"
 
     def token(self, form: dict[str, str]) -> IncomingReply:
+        if form["grant_type"] == "password":
+            if self.users.get(form["username"]) != form["password"]:
+                return self.json(400, {"error": "invalid_grant"})
+            return self.grant("", {"sub": form["username"]})
+        if form["grant_type"] == "client_credentials":
+            return self.json(
+                200,
+                {
+                    "access_token": self.access_token(sub=None, scope="machine"),
+                    "token_type": "Bearer",
+                    "expires_in": self.lifetime,
+                },
+            )
         if form["grant_type"] == "refresh_token":
+            if form["refresh_token"] == "refused":
+                return self.json(400, {"error": "invalid_grant"})
             self.refreshes += 1
             return self.grant("", {"sub": "ada"})
         asked = self.codes.pop(form["code"], None)
@@ -104,7 +142,7 @@ class FakeProvider:
 
     def grant(self, nonce: str, more: dict[str, Any]) -> IncomingReply:
         reply: dict[str, Any] = {
-            "access_token": self.access_token(),
+            "access_token": self.access_token(sub=more.get("sub", "ada")),
             "id_token": self.id_token(nonce, **more),
             "token_type": "Bearer",
             "expires_in": self.lifetime,

@@ -15,6 +15,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ostiary.gateway.check import check_plugin, find_taken_scopes, hash_lines
+from ostiary.gateway.directory import Directory
 from ostiary.gateway.fields import CookieFilter
 from ostiary.gateway.plan import Chain, Plan, build_plan
 from ostiary.gateway.router import Entry, RouterBuilder, build_entries
@@ -22,7 +23,7 @@ from ostiary.gateway.snapshot import EMPTY, Snapshot
 from ostiary.kit import Catalog, Handler, OwnCookies, Services
 from ostiary.model.declarative import DeclarativeInvalid, dump_rows, load_row
 from ostiary.model.fields import Entity
-from ostiary.model.gateway import Config, Plugin, Route, Row, Service
+from ostiary.model.gateway import Config, Consumer, Plugin, Route, Row, Service
 from ostiary.model.words import Problem
 
 Scope = tuple[str | None, str | None]
@@ -105,6 +106,7 @@ def compile_lines(
         plans=plans,
         revision=hash_lines(lines),
         cookies=_keep_cookies(previous.snapshot.cookies, handlers),
+        consumers=_keep_consumers(previous.snapshot.consumers, rows.values()),
     )
     return Compiled(snapshot=snapshot, rows=rows, handlers=handlers, entries=entries)
 
@@ -243,6 +245,15 @@ class _Chooser:
             reverse=True,
         )
         return tuple(handler for _, handler in ordered)
+
+
+def _keep_consumers(previous: Directory, rows: Iterable[Row]) -> Directory:
+    """The same directory while its rows are the same: remembered answers hang on it."""
+    found = tuple(row for row in rows if isinstance(row, Consumer))
+    same = len(found) == len(previous.rows) and all(
+        a is b for a, b in zip(found, previous.rows, strict=True)
+    )
+    return previous if same else Directory(found)
 
 
 def _keep_cookies(

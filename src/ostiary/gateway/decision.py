@@ -13,6 +13,7 @@ from typing import Protocol
 
 from ostiary.http.head import Reply, RequestHead, ResponseHead
 from ostiary.http.value import frozen
+from ostiary.ports.body import Body
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,27 +106,10 @@ class Pending:
 Decision = Forward | Answer | Pending
 
 
-class BodyReader(Protocol):
-    """The request body, for deciders that must look into it. The front replays what was read."""
-
-    async def read(self, limit: int) -> bytes:
-        """
-        Read the whole body, of at most `limit` bytes.
-
-        Raises:
-            BodyTooLarge: It is longer; nothing was lost, the front can still forward it.
-        """
-        ...
-
-
-class BodyTooLarge(Exception):
-    """The body is longer than the reader was ready to hold."""
-
-
 class Decider(Protocol):
     """What a front asks. `Gateway` is one; tests bring their own."""
 
-    def on_request(self, head: RequestHead, peer: Peer, body: BodyReader) -> Decision:
+    def on_request(self, head: RequestHead, peer: Peer, body: Body) -> Decision:
         """Decide what happens to one request. Never raises; never blocks."""
         ...
 

@@ -113,6 +113,17 @@ def keep_client_fields(
     return kept, via
 
 
+def drop_cookies(fields: list[Field], names: frozenset[str]) -> list[Field]:
+    """The fields with some cookies taken out of Cookie."""
+    found: list[Field] = []
+    for name, value in fields:
+        if name != b"Cookie":
+            found.append((name, value))
+        elif left := remove_cookies(value, names=names, prefixes=()):
+            found.append((name, left))
+    return found
+
+
 def keep_upstream_fields(fields: Fields) -> tuple[list[Field], list[bytes], bool]:
     """The upstream's fields that go on to the client, its Via values, and whether it has Server."""
     kept: list[Field] = []

@@ -13,7 +13,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ostiary.gateway.decision import BodyReader, Decision, Outcome, Peer
+from ostiary.gateway.decision import Decision, Outcome, Peer
 from ostiary.gateway.forwarded import Entrance, Network, PeerRules, TrustedPeers
 from ostiary.gateway.record import Listener, Meter, Record
 from ostiary.gateway.request import Request
@@ -23,6 +23,7 @@ from ostiary.http.memo import Memo
 from ostiary.http.path import AmbiguousTarget, Target, parse_target
 from ostiary.http.url import MalformedUrl
 from ostiary.kit import error_reply
+from ostiary.ports.body import Body
 
 _LOG = logging.getLogger("ostiary.gateway")
 NAME = b"ostiary"
@@ -108,7 +109,7 @@ class Gateway:
             self._targets.put(raw, found, 3 * len(raw))
         return found
 
-    def on_request(self, head: RequestHead, peer: Peer, body: BodyReader) -> Decision:
+    def on_request(self, head: RequestHead, peer: Peer, body: Body) -> Decision:
         """Decide what happens to one request."""
         request = Request(self, head, peer, body)
         try:

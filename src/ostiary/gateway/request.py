@@ -14,7 +14,6 @@ from urllib.parse import unquote_plus
 
 from ostiary.gateway.decision import (
     Answer,
-    BodyReader,
     Decision,
     Forward,
     Outcome,
@@ -22,7 +21,11 @@ from ostiary.gateway.decision import (
     Pending,
 )
 from ostiary.gateway.error_log import CURRENT, About
-from ostiary.gateway.fields import keep_client_fields, keep_upstream_fields
+from ostiary.gateway.fields import (
+    drop_cookies,
+    keep_client_fields,
+    keep_upstream_fields,
+)
 from ostiary.gateway.forwarded import Outside, Surroundings, build_path_fields
 from ostiary.gateway.plan import Chain, Plan
 from ostiary.gateway.record import Record
@@ -35,6 +38,7 @@ from ostiary.http.path import Target as RequestTarget
 from ostiary.http.url import build_origin
 from ostiary.kit import Exchange, NeedsIo, error_reply
 from ostiary.model.gateway import Route
+from ostiary.ports.body import Body
 
 if TYPE_CHECKING:
     from ostiary.gateway.gateway import Gateway
@@ -58,7 +62,7 @@ class Request:
     )  # fmt: skip
 
     def __init__(
-        self, gateway: Gateway, head: RequestHead, peer: Peer, body: BodyReader
+        self, gateway: Gateway, head: RequestHead, peer: Peer, body: Body
     ) -> None:
         self._gateway = gateway
         self._head = head
@@ -114,6 +118,7 @@ class Request:
             route_prefix=match.prefix,
             request_id=self.request_id,
             body=self._body,
+            consumers=snapshot.consumers,
             service_id=None if plan.service is None else plan.service.id,
         )
         return self._run(plan, self._exchange, chain)
@@ -247,6 +252,7 @@ class Request:
             retries=service.retries,
             on_error=self._on_error,
             session_id=None if exchange is None else exchange.session_id,
+            body=None if exchange is None else exchange.new_body,
         )
 
     def _upstream_fields(self, plan: Plan) -> Fields:
@@ -259,6 +265,8 @@ class Request:
         assert seen is not None
         cleared = _NOTHING if exchange is None else exchange.cleared
         kept, via = keep_client_fields(head.fields, cleared, self._snapshot.cookies)
+        if exchange is not None and exchange.stripped_cookies:
+            kept = drop_cookies(kept, exchange.stripped_cookies)
         host = plan.host
         if plan.route.preserve_host:
             host = find(head.fields, b"host") or b""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ostiary.gateway.directory import EMPTY_DIRECTORY, Directory
 from ostiary.gateway.fields import CookieFilter
 from ostiary.gateway.plan import Plan
 from ostiary.gateway.router import Router
@@ -19,6 +20,7 @@ class Snapshot:
     plans: Mapping[str, Plan] = field(repr=False)
     revision: str
     cookies: CookieFilter
+    consumers: Directory = EMPTY_DIRECTORY
 
 
 EMPTY = Snapshot(

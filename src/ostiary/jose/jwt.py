@@ -26,7 +26,7 @@ from ostiary.jose.errors import (
     TokenTooLarge,
     UnsupportedAlgorithm,
 )
-from ostiary.jose.keys import MAX_KID_LENGTH, KeySet, PrivateKey
+from ostiary.jose.keys import MAX_KID_LENGTH, KeySet, PrivateKey, SharedSecret
 
 MAX_TOKEN_LENGTH = 16 * 1024
 
@@ -128,10 +128,13 @@ def verify_jwt(token: str, keys: KeySet, *, algorithms: frozenset[str]) -> Signe
 
 
 def sign_jwt(
-    claims: Mapping[str, object], key: PrivateKey, *, typ: str | None = None
+    claims: Mapping[str, object],
+    key: PrivateKey | SharedSecret,
+    *,
+    typ: str | None = None,
 ) -> str:
     """A compact JWS over the claims, in their order. Header order: kid, alg, typ if any."""
-    header = {"kid": key.kid, "alg": key.alg}
+    header = {"alg": key.alg} if key.kid is None else {"kid": key.kid, "alg": key.alg}
     if typ is not None:
         header["typ"] = typ
     payload = json.dumps(claims, separators=(",", ":"), ensure_ascii=False).encode()

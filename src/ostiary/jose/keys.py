@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from joserfc.errors import JoseError as LibraryError
-from joserfc.jwk import ECKey, OKPKey, RSAKey
+from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
 from ostiary.jose.errors import MalformedKey
 
@@ -36,6 +36,13 @@ class PublicKey:
     algorithms: frozenset[str]
     thumbprint: str
     key: AnyKey = field(repr=False)
+
+    def to_jwk(self, algorithm: str) -> dict[str, str]:
+        """The key as a JWK, for one of its algorithms."""
+        whole = self.key.as_dict(private=False)
+        members = {n: v for n in _PUBLIC_MEMBERS if isinstance(v := whole.get(n), str)}
+        named = {} if self.kid is None else {"kid": self.kid}
+        return {**members, **named, "alg": algorithm, "use": "sig"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +167,26 @@ def parse_jwks(data: Mapping[str, object]) -> KeySet:
     return KeySet(keys=tuple(found))
 
 
+class SharedSecret:
+    """A secret that both sides know, for HMAC (RFC 7518 §3.2). Its repr shows the algorithm only."""
+
+    __slots__ = ("_key", "alg")
+
+    kid = None
+
+    def __init__(self, secret: str, alg: str) -> None:
+        self._key = OctKey.import_key(secret)
+        self.alg = alg
+
+    def __repr__(self) -> str:
+        return f"SharedSecret(alg={self.alg!r})"
+
+    @property
+    def library_key(self) -> OctKey:
+        """The key as the JOSE library wants it; for this package only."""
+        return self._key
+
+
 class PrivateKey:
     """A signing key. Its repr shows the kid only."""
 
@@ -205,6 +232,31 @@ class PrivateKey:
             _import({k: v for k, v in jwk.items() if k not in {"kid", "alg", "use"}}),
             kid=kid,
             alg=alg,
+        )
+
+    @classmethod
+    def from_configured(
+        cls, jwk: Mapping[str, object], alg: str | None = None
+    ) -> PrivateKey:
+        """
+        A private JWK as an operator wrote it: kid and alg may be missing.
+
+        Raises:
+            MalformedKey: It has no private part, or the algorithm does not fit it.
+        """
+        if "d" not in jwk:
+            raise MalformedKey("a private key needs d")
+        key = _import({k: v for k, v in jwk.items() if k not in {"kid", "alg", "use"}})
+        fits = _algorithms({k: v for k, v in jwk.items() if k != "alg"})
+        named = jwk.get("alg")
+        wanted = alg or (named if isinstance(named, str) else None)
+        if wanted is None:
+            wanted = "RS256" if "RS256" in fits else min(fits, default="")
+        if wanted not in fits:
+            raise MalformedKey(f"the key cannot sign with {wanted or 'any algorithm'}")
+        kid = jwk.get("kid")
+        return cls(
+            key, kid=kid if isinstance(kid, str) else key.thumbprint(), alg=wanted
         )
 
     def to_private_jwk(self) -> dict[str, str]:

@@ -7,7 +7,6 @@ from ostiary.kit.catalog import Catalog, PluginType, Services
 from ostiary.kit.exchange import (
     NEEDS_IO,
     AccessResult,
-    Body,
     Exchange,
     Handler,
     NeedsIo,
@@ -15,6 +14,7 @@ from ostiary.kit.exchange import (
 )
 from ostiary.kit.replies import error_reply, redirect_reply
 from ostiary.model.fields import Entity
+from ostiary.ports.body import Body
 from ostiary.signin.authenticate import Signin
 from ostiary.signin.party import Party, compile_party
 from ostiary.signin.schema import OpenidConnectConfig, describe_warnings

@@ -18,15 +18,8 @@ from ostiary.http.head import (
     fold_names,
 )
 from ostiary.http.negotiate import Kind, decide_kind
+from ostiary.ports.consumers import Consumer
 from ostiary.signin.values import SigninRequest
-
-
-class Body(Protocol):
-    """The request body, for plugins that must look into it."""
-
-    async def read(self, limit: int) -> bytes:
-        """The whole body, of at most `limit` bytes."""
-        ...
 
 
 class NeedsIo:
@@ -42,18 +35,26 @@ _NO_NAMES = fold_names(())
 
 @dataclass(slots=True, kw_only=True)
 class Exchange(SigninRequest):
-    """One exchange: the request as routed, and the edits made so far."""
+    """
+    One exchange: the request as routed, and the edits made so far.
+
+    `credential` is set once a plugin has authenticated it: a consumer's id, or who else asks.
+    """
 
     websocket: bool
     client_ip: str
-    body: Body
     service_id: str | None = None
     upstream_fields: list[Field] = field(default_factory=list)
     downstream_fields: list[Field] = field(default_factory=list)
     cleared: FoldedNames = _NO_NAMES
     stripped_query: tuple[str, ...] = ()
+    stripped_cookies: frozenset[str] = frozenset()
+    new_body: bytes | None = None
     session_id: str | None = None
     subject: str | None = None
+    consumer: Consumer | None = None
+    credential: str | None = None
+    groups: tuple[str, ...] | None = None
 
     @property
     def error_kind(self) -> Kind:

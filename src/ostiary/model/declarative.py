@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ostiary.model.gateway import Config, Plugin, Route, Row, Service
+from ostiary.model.gateway import Config, Consumer, Plugin, Route, Row, Service
 from ostiary.model.words import Problem, describe_problems, nest_problems, read_problems
 
 ROOT = uuid.UUID("fd02801f-0957-4a15-a55a-c8d9606f30b5")
@@ -30,12 +30,32 @@ _META = frozenset(
 )
 _LATER = frozenset(
     {
-        "consumers", "consumer_groups", "upstreams", "targets", "certificates", "ca_certificates",
+        "consumer_groups", "upstreams", "targets", "certificates", "ca_certificates",
         "snis", "vaults", "keys", "key_sets", "licenses", "filter_chains", "partials",
         "keyauth_credentials", "basicauth_credentials", "jwt_secrets", "acls",
         "hmacauth_credentials", "oauth2_credentials", "mtls_auth_credentials", "rbac_roles",
         "service_packages", "custom_entities",
     }
+)  # fmt: skip
+
+
+KINDS: Mapping[str, type[Row]] = {
+    "services": Service,
+    "routes": Route,
+    "consumers": Consumer,
+    "plugins": Plugin,
+}
+_UNIQUE: Mapping[str, tuple[str, ...]] = {
+    "services": ("name",),
+    "routes": ("name",),
+    "consumers": ("username", "custom_id"),
+    "plugins": ("instance_name",),
+}
+_KEY_WORDS = {"id": "primary key"}
+# What Kong nests into a consumer: credentials of plugins that are not here yet.
+_OF_CONSUMERS = (
+    "keyauth_credentials", "basicauth_credentials", "jwt_secrets", "acls", "plugins",
+    "hmacauth_credentials", "oauth2_credentials", "mtls_auth_credentials", "groups",
 )  # fmt: skip
 
 
@@ -64,7 +84,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
-        self.rows: dict[str, list[Row]] = {"services": [], "routes": [], "plugins": []}
+        self.rows: dict[str, list[Row]] = {kind: [] for kind in KINDS}
         self.places: dict[str, tuple[str | int, ...]] = {}
         self.ids: dict[tuple[str, str], str] = {}
         self.waiting: list[
@@ -118,17 +138,14 @@ class _Reader:
                 ((*place, *path), text) for path, text in read_problems(error)
             ]
             return identity if isinstance(identity, str) else None
-        label = "instance_name" if kind == "plugins" else "name"
-        for unique, value in (
-            ("primary key", row.id),
-            (label, getattr(row, label, None)),
-        ):
+        for unique in ("id", *_UNIQUE[kind]):
+            value = getattr(row, unique, None)
             if value is None:
                 continue
             if (first := self.places.get(f"{kind}:{unique}:{value}")) is not None:
                 self.problem(
                     place,
-                    f"uniqueness violation: '{kind}' entity with {unique} set to '{value}' "
+                    f"uniqueness violation: '{kind}' entity with {_KEY_WORDS.get(unique, unique)} set to '{value}' "
                     f"already declared at {first[0]}[{first[1]}]",
                 )
             self.places[f"{kind}:{unique}:{value}"] = place
@@ -226,6 +243,15 @@ class _Reader:
             self.routes(nested, here, service=identity)
             self.plugins(nested, here, service=identity)
 
+    def consumers(self, data: Mapping[str, Any]) -> None:
+        for row, here in self.children(data, "consumers", ()):
+            for name in _OF_CONSUMERS:
+                if row.pop(name, None):
+                    self.problem((*here, name), "not supported yet")
+            key = row.get("username") or row.get("custom_id") or f"{here}"
+            identity = self.row("consumers", Consumer, row, str(key), here)
+            self.know("consumers", row.get("username"), identity)
+
 
 def _check_top(data: Mapping[str, Any], reader: _Reader) -> None:
     version = data.get("_format_version")
@@ -238,7 +264,7 @@ def _check_top(data: Mapping[str, Any], reader: _Reader) -> None:
             + ("" if isinstance(version, str) else " (as a quoted text)"),
         )
     for name, value in data.items():
-        if name in _META or name in {"services", "routes", "plugins"}:
+        if name in _META or name in KINDS:
             continue
         if name in _LATER and value:
             reader.problem((name,), "not supported yet")
@@ -259,22 +285,22 @@ def read_declarative(data: object) -> Config:
     _check_top(data, reader)
     reader.services(data)
     reader.routes(data, ())
+    reader.consumers(data)
     reader.plugins(data, ())
     reader.place_plugins()
     if reader.problems:
         raise DeclarativeInvalid(tuple(reader.problems))
+    return _build_config(row for rows in reader.rows.values() for row in rows)
+
+
+def _build_config(rows: Iterable[Row]) -> Config:
+    found = [*rows]
     return Config.model_construct(
-        services=tuple(r for r in reader.rows["services"] if isinstance(r, Service)),
-        routes=tuple(r for r in reader.rows["routes"] if isinstance(r, Route)),
-        plugins=tuple(r for r in reader.rows["plugins"] if isinstance(r, Plugin)),
+        services=tuple(r for r in found if isinstance(r, Service)),
+        routes=tuple(r for r in found if isinstance(r, Route)),
+        consumers=tuple(r for r in found if isinstance(r, Consumer)),
+        plugins=tuple(r for r in found if isinstance(r, Plugin)),
     )
-
-
-KINDS: Mapping[str, type[Row]] = {
-    "services": Service,
-    "routes": Route,
-    "plugins": Plugin,
-}
 
 
 def dump_rows(config: Config) -> tuple[bytes, ...]:
@@ -289,6 +315,7 @@ def dump_rows(config: Config) -> tuple[bytes, ...]:
         for kind, rows in (
             ("services", config.services),
             ("routes", config.routes),
+            ("consumers", config.consumers),
             ("plugins", config.plugins),
         )
         for row in rows
@@ -316,12 +343,7 @@ def load_rows(lines: Iterable[bytes]) -> Config:
     Raises:
         ValueError: A line is none of its.
     """
-    rows = [load_row(line) for line in lines if line]
-    return Config.model_construct(
-        services=tuple(r for r in rows if isinstance(r, Service)),
-        routes=tuple(r for r in rows if isinstance(r, Route)),
-        plugins=tuple(r for r in rows if isinstance(r, Plugin)),
-    )
+    return _build_config(load_row(line) for line in lines if line)
 
 
 def dump_config(config: Config) -> dict[str, Any]:

@@ -1,10 +1,10 @@
 """
-Services, routes and plugins as people configure them.
+Services, routes, consumers and plugins as people configure them.
 
 What Kong has and we do not yet is known by name and refused when set (decision D28): a
 setting that is stored and ignored would be a lie.
 
-Spec: Kong's entity schemas of services, routes and plugins.
+Spec: Kong's entity schemas of services, routes, consumers and plugins.
 """
 
 from __future__ import annotations
@@ -180,6 +180,21 @@ class Route(Row):
         return self
 
 
+class Consumer(Row):
+    """Somebody whom the gateway knows: by a name of its own, an id elsewhere, or both."""
+
+    username: NonEmpty | None = None
+    custom_id: NonEmpty | None = None
+
+    @model_validator(mode="after")
+    def _needs_a_name(self) -> Self:
+        if self.username is None and self.custom_id is None:
+            raise ValueError(
+                "at least one of these fields must be non-empty: 'custom_id', 'username'"
+            )
+        return self
+
+
 class Plugin(Row):
     """One plugin on a route, on a service, or on everything."""
 
@@ -200,4 +215,5 @@ class Config(Entity):
 
     services: tuple[Service, ...] = ()
     routes: tuple[Route, ...] = ()
+    consumers: tuple[Consumer, ...] = ()
     plugins: tuple[Plugin, ...] = ()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-from ostiary.gateway.decision import BodyTooLarge
+from ostiary.ports.body import BodyTooLarge
 from ostiary.proxy.framing import CHUNKED
 
 HOLD_BYTES = 64 * 1024
@@ -47,7 +47,7 @@ class NoBody:
 
 
 class RequestBody:
-    """One request's body; implements the contract's `BodyReader`."""
+    """One request's body; implements the contract's `Body`."""
 
     __slots__ = (
         "_discarding",

@@ -13,36 +13,45 @@ from dataclasses import replace
 
 from ostiary.http.challenge import parse_bearer
 from ostiary.http.cookies import parse_cookies
-from ostiary.http.forms import MalformedForm, Pairs, first, parse_form
-from ostiary.http.head import Field, find, find_all
+from ostiary.http.head import Field, find_all
 from ostiary.http.negotiate import is_navigation
-from ostiary.jose.errors import JoseError
-from ostiary.jose.jwt import is_compact_jws
-from ostiary.oidc.errors import CallbackRefused, OidcError
+from ostiary.oidc.errors import CallbackRefused
 from ostiary.oidc.rp.authorization import AuthorizationResponse, find_response
 from ostiary.ports.fetch import FetchFailed
 from ostiary.ports.shared import SharedUnavailable
-from ostiary.sessions.cookie import find_candidates
-from ostiary.sessions.session import (
-    SessionInvalid,
-)
+from ostiary.sessions.cookie import SessionTooLarge, find_candidates
+from ostiary.sessions.session import SessionInvalid
 from ostiary.signin import refusals
+from ostiary.signin.admission import Admission, consumer_fields
+from ostiary.signin.arguments import Arguments, body_kind, read_arguments, read_query
 from ostiary.signin.callback import Callback
-from ostiary.signin.claims import Forbidden, Identity, build_fields, check_required
+from ostiary.signin.claims import Forbidden
+from ostiary.signin.credentials import (
+    Hidden,
+    choose_client,
+    find_spare_tokens,
+    find_token,
+    reads_body,
+)
+from ostiary.signin.endpoints import Endpoints
+from ostiary.signin.entry import SignedIn, run_login_action
 from ostiary.signin.flow import FlowInvalid
 from ostiary.signin.issuer import Issuers, ProviderUnavailable
-from ostiary.signin.live import ENDED_CHANNEL, TOKEN_TTL_S, Live, LiveToken, digest
+from ostiary.signin.kept import Kept
+from ostiary.signin.live import ENDED_CHANNEL, Live, LiveToken, digest
 from ostiary.signin.login import Login
-from ostiary.signin.logout import Logout, is_logout
+from ostiary.signin.logout import Logout, is_logout, may_be_posted_logout
 from ostiary.signin.party import Party
+from ostiary.signin.presented import Presentation, Presented, Unauthorized
 from ostiary.signin.session import OpenedSession, SessionKeeper
+from ostiary.signin.sources import Sources
 from ostiary.signin.tokens import TokenClient
 from ostiary.signin.values import Allowed, Refused, SigninRequest, Step, Toolbox
 
 MAX_READERS = 64
 # What a token's owner sees is not for others (T-X7).
 _VARY = (b"Vary", b"Authorization, Access-Token, X-Access-Token")
-_TOKEN_HEADERS = (b"access-token", b"x-access-token")
+_USUAL_HEADERS = frozenset((b"authorization", b"access-token", b"x-access-token"))
 
 
 class Signin:
@@ -52,11 +61,19 @@ class Signin:
         self._tools = tools
         self._live = Live()
         self.issuers = Issuers(tools)
-        tokens = TokenClient(tools, self.issuers)
-        self._tokens = tokens
+        endpoints = Endpoints(tools)
+        tokens = TokenClient(tools, self.issuers, endpoints)
         self._sessions = SessionKeeper(tools, self._live, self.issuers, tokens)
+        kept = Kept(tools, self._sessions.sealer)
+        sources = Sources(tools, self.issuers, endpoints, kept)
+        self._admission = Admission(tools, self.issuers, sources)
+        self._presentation = Presentation(
+            tools, self.issuers, endpoints, tokens, sources, kept
+        )
         self._login = Login(tools, self.issuers, self._sessions)
-        self._callback = Callback(tools, self.issuers, tokens, self._sessions)
+        self._callback = Callback(
+            tools, self.issuers, tokens, self._sessions, self._admission
+        )
         self._logout = Logout(tools, self.issuers, tokens, self._sessions)
         tools.shared.subscribe(ENDED_CHANNEL, self._hear_end)
 
@@ -73,9 +90,7 @@ class Signin:
 
         Only two kinds do: a session seen before that needs no writing, and a token seen before.
         """
-        if (request.target.query is not None or party.config.logout_uri_suffix) and (
-            is_logout(request, party) or self._may_be_callback(request, party)
-        ):
+        if self._may_be_special(request, party):
             return None
         now = self._tools.clock.now()
         if "session" in party.methods:
@@ -83,26 +98,37 @@ class Signin:
             key = self._session_key(party, party.names(request.scheme).session, cookies)
             if key:
                 entry = self._live.sessions.get(key)
-                if entry is not None and now < entry.quiet_until:
+                if (
+                    entry is not None
+                    and now < entry.quiet_until
+                    and entry.consumers is request.consumers
+                ):
                     return entry.answer
                 return None
-        key = self._token_key(request, party)
+        key, hidden = self._token_key(request, party)
         known = self._live.tokens.get(key) if key else None
-        if known is None or not self._is_fresh(party, known, now):
+        if (
+            known is None
+            or known.consumers is not request.consumers
+            or not self._is_fresh(party, known, now)
+        ):
             return None
-        return self._strip_query(request, party, known.answer)
+        if hidden is None and request.target.query is None:
+            return known.answer
+        arguments = Arguments(query=read_query(request))
+        return _hide(known.answer, party, hidden or _PLAIN, arguments)
 
-    def _strip_query(
-        self, request: SigninRequest, party: Party, answer: Allowed
-    ) -> Allowed:
-        """The answer, taking a token out of the query where there is one to hide."""
-        if request.target.query is None or not party.config.hide_credentials:
-            return answer
-        if "query" not in (party.config.bearer_token_param_type or ()):
-            return answer
-        if first(self._arguments(request), "access_token") is None:
-            return answer
-        return replace(answer, strip_query=("access_token",))
+    def _may_be_special(self, request: SigninRequest, party: Party) -> bool:
+        """Tell whether a request may be a logout or a callback: both need more than memory."""
+        config = party.config
+        if request.method == b"POST" and (
+            config.logout_post_arg or config.response_mode == "form_post"
+        ):
+            return True
+        return bool(
+            (request.target.query is not None or config.logout_uri_suffix)
+            and (is_logout(request, party) or self._may_be_callback(request, party))
+        )
 
     def _session_key(
         self, party: Party, name: str, cookies: tuple[bytes, ...]
@@ -121,24 +147,25 @@ class Signin:
                 self._keep_key(cookies[0], party, name, key)
         return key
 
-    def _token_key(self, request: SigninRequest, party: Party) -> bytes:
-        """The key of the bearer token a request carries; empty for none."""
+    def _token_key(
+        self, request: SigninRequest, party: Party
+    ) -> tuple[bytes, Hidden | None]:
+        """The key of the token a request carries, empty for none, and where it was if unusual."""
         values = find_all(request.fields, b"authorization")
         value = values[0] if len(values) == 1 else b""
-        found = self._live.keys.get(value) if value else None
-        key = None if found is None else found.get((party.fingerprint, "bearer"))
-        if key is None:
-            token = self._find_bearer(request, party)
-            key = b"" if token is None else digest(party.fingerprint, token)
-            from_header = "header" in (party.config.bearer_token_param_type or ())
-            if (
-                value
-                and from_header
-                and token is not None
-                and parse_bearer(value) == token
-            ):
-                self._keep_key(value, party, "bearer", key)
-        return key
+        known = self._live.keys.get(value) if value else None
+        key = None if known is None else known.get((party.fingerprint, "bearer"))
+        if key is not None:
+            return key, None
+        if reads_body(request, party):
+            return b"", None
+        found = find_token(request, party, Arguments(query=read_query(request)))
+        if found is None:
+            return b"", None
+        key = digest(party.fingerprint, found.value)
+        if value and found.hidden == _PLAIN and parse_bearer(value) == found.value:
+            self._keep_key(value, party, "bearer", key)
+        return key, found.hidden
 
     def _keep_key(self, value: bytes, party: Party, what: str, key: bytes) -> None:
         known = self._live.keys.get(value)
@@ -148,16 +175,17 @@ class Signin:
             known[party.fingerprint, what] = key
 
     def _is_fresh(self, party: Party, known: LiveToken, now: float) -> bool:
+        ends = known.ends
+        if now >= known.fresh_until or (
+            ends is not None and now >= ends + party.config.leeway
+        ):
+            return False
+        if known.key_thumbprint is None:
+            return True
         provider = self.issuers.peek(party)
-        ends = known.token.expires_at
-        return (
-            now < known.fresh_until
-            and (ends is None or now < ends + party.config.leeway)
-            and provider is not None
-            and (
-                provider is known.provider
-                or any(k.thumbprint == known.key_thumbprint for k in provider.keys.keys)
-            )
+        return provider is not None and (
+            provider is known.provider
+            or any(k.thumbprint == known.key_thumbprint for k in provider.keys.keys)
         )
 
     async def authenticate(self, request: SigninRequest, party: Party) -> Step:
@@ -179,11 +207,14 @@ class Signin:
             return refusals.bad_callback(error.code, error.detail, login_url=None)
 
     async def _steps(self, request: SigninRequest, party: Party) -> Step:
-        if is_logout(request, party):
+        arguments: Arguments | None = None
+        if may_be_posted_logout(request, party):
+            arguments = await read_arguments(request, body=True)
+        if is_logout(request, party, arguments):
             opened, _ = await self._open(request, party, refresh=False)
             return await self._logout.run(request, party, opened)
         try:
-            response = self._find_callback(request, party)
+            response = await self._find_callback(request, party)
         except CallbackRefused as error:
             return refusals.bad_callback(
                 "callback_mismatch", error.detail, login_url=None
@@ -192,27 +223,161 @@ class Signin:
         if response is not None and "authorization_code" in party.methods:
             return await self._callback.finish(request, party, response, opened)
         if opened is not None:
-            return self._answer_session(request, party, opened)
-        token = self._find_bearer(request, party)
-        if token is not None and is_compact_jws(token):
-            return await self._answer_bearer(request, party, token)
-        if "authorization_code" in party.methods and party.clients:
-            if is_navigation(request.method, request.fields):
-                return await self._login.begin(request, party, fields=spent)
+            return await self._answer_session(request, party, opened)
+        if arguments is None:
+            arguments = await read_arguments(request, body=reads_body(request, party))
+        return await self._answer_presented(request, party, arguments, spent)
+
+    async def _answer_presented(
+        self,
+        request: SigninRequest,
+        party: Party,
+        arguments: Arguments,
+        spent: tuple[Field, ...],
+    ) -> Step:
+        """The step for a request without a session: by its credentials, or for their lack."""
+        index = choose_client(request, party, arguments)
+        client = party.client(index)
+        try:
+            presented = await self._presentation.judge(request, party, arguments)
+            if presented is not None:
+                return await self._admit(request, party, arguments, presented)
+        except Unauthorized as error:
+            refused = refusals.unauthorized(
+                party, client, detail=error.detail, error=error.error, fields=spent
+            )
+            return self._refuse(request, party, refused)
+        except Forbidden as error:
+            refused = refusals.forbidden(
+                party, client, detail=error.what, error="insufficient_scope"
+            )
+            return self._refuse(request, party, refused)
+        if not _starts_flows(party):
+            refused = refusals.unauthorized(
+                party, client, detail="no credentials were found", fields=spent
+            )
+        elif is_navigation(request.method, request.fields):
+            return await self._login.begin(request, party, client=index, fields=spent)
+        else:
             refused = refusals.unauthorized(
                 party,
-                party.client(0),
+                client,
                 detail="no credentials, and not a navigation that could sign in",
                 login_url=request.origin + request.target.raw_path,
                 fields=spent,
             )
-        else:
-            refused = refusals.unauthorized(
-                party, party.client(0), detail="no credentials were found", fields=spent
-            )
         if spent and isinstance(refused, Refused):
-            return replace(refused, code="session_expired")
-        return refused
+            refused = replace(refused, code="session_expired")
+        return self._refuse(request, party, refused)
+
+    def _refuse(self, request: SigninRequest, party: Party, refused: Step) -> Step:
+        """The refusal, unless there is a consumer for whoever is nobody (oidc-plugin §7.7)."""
+        name = party.config.anonymous
+        if not name:
+            return refused
+        consumer = request.consumers.find(name, by=("id", "username"))
+        if consumer is None:
+            return refusals.unexpected(
+                party,
+                party.client(0),
+                code="anonymous_missing",
+                detail="anonymous consumer was not found",
+            )
+        gone = refused.fields if isinstance(refused, Refused) else ()
+        cookies = tuple(f for f in gone if f[0].lower() == b"set-cookie")
+        return Allowed(
+            method="anonymous",
+            subject="",
+            session=None,
+            consumer=consumer,
+            upstream_fields=(
+                *consumer_fields(consumer),
+                (b"x-anonymous-consumer", b"true"),
+            ),
+            downstream_fields=(*cookies, _VARY),
+        )
+
+    async def _admit(
+        self,
+        request: SigninRequest,
+        party: Party,
+        arguments: Arguments,
+        presented: Presented,
+    ) -> Step:
+        """
+        Let the owner of a good credential in.
+
+        Raises:
+            Forbidden: A requirement is not met.
+        """
+        consumers = request.consumers
+        allowed = await self._admission.admit(
+            request,
+            party,
+            presented.identity,
+            method=presented.method,
+            ends=presented.ends,
+        )
+        if presented.text is not None:
+            answer = replace(
+                allowed, downstream_fields=(*allowed.downstream_fields, _VARY)
+            )
+            self._live.tokens.put(
+                digest(party.fingerprint, presented.text),
+                LiveToken(
+                    ends=presented.ends,
+                    key_thumbprint=presented.key_thumbprint,
+                    provider=self.issuers.peek(party),
+                    consumers=consumers,
+                    fresh_until=presented.fresh_until,
+                    answer=answer,
+                ),
+            )
+        fields = (*presented.fields, *self._start_session(request, party, presented))
+        if presented.tokens is not None:
+            told = presented.identity.introspection
+            who = SignedIn(
+                party=party,
+                method=presented.method,
+                client=presented.client,
+                tokens=presented.tokens,
+                introspection=None if told is None else told.claims,
+                url=request.origin + request.target.raw,
+                fields=fields,
+            )
+            action = run_login_action(who, now=self._tools.clock.now())
+            if action is not None:
+                return action
+        allowed = replace(
+            allowed,
+            downstream_fields=(*allowed.downstream_fields, *fields, _VARY),
+        )
+        return _hide(allowed, party, presented.hidden, arguments)
+
+    def _start_session(
+        self, request: SigninRequest, party: Party, presented: Presented
+    ) -> tuple[Field, ...]:
+        """The cookies of the session that a grant starts; none where there is none to start."""
+        tokens = presented.tokens
+        kept_out = party.config.disable_session or ()
+        if (
+            tokens is None
+            or "session" not in party.methods
+            or presented.method in kept_out
+        ):
+            return ()
+        session = self._sessions.new_session(
+            tokens,
+            subject=presented.identity.subject,
+            client=presented.client,
+            method=presented.method,
+        )
+        present = {n for n, _ in parse_cookies(find_all(request.fields, b"cookie"))}
+        try:
+            return self._sessions.save_cookies(party, request.scheme, session, present)
+        except SessionTooLarge as error:
+            self._tools.log("error", f"no session was started: {error}")
+            return ()
 
     async def _open(
         self, request: SigninRequest, party: Party, *, refresh: bool = True
@@ -233,11 +398,17 @@ class Signin:
             present = {name for name, _ in cookies}
             return None, self._sessions.delete_cookies(party, request.scheme, present)
 
-    def _answer_session(
+    async def _answer_session(
         self, request: SigninRequest, party: Party, opened: OpenedSession
     ) -> Step:
         try:
-            check_required(party, opened.identity)
+            admitted = await self._admission.admit(
+                request,
+                party,
+                opened.identity,
+                method="session",
+                ends=opened.session.expires_at,
+            )
         except Forbidden as error:
             fields = (
                 self._sessions.delete_cookies(party, request.scheme, None)
@@ -245,99 +416,80 @@ class Signin:
                 else ()
             )
             client = party.client(opened.session.client)
-            return refusals.forbidden(
+            refused = refusals.forbidden(
                 party,
                 client,
                 detail=error.what,
                 error="insufficient_scope",
                 fields=fields,
             )
-        return self._sessions.allow(request, party, opened)
+            return self._refuse(request, party, refused)
+        return self._sessions.allow(request, party, opened, admitted)
 
-    async def _answer_bearer(
-        self, request: SigninRequest, party: Party, token: str
-    ) -> Step:
-        client = party.client(0)
-        provider = await self.issuers.load(party)
-        try:
-            verified = await self._tokens.verify_bearer(party, provider, token)
-        except (OidcError, JoseError) as error:
-            return refusals.unauthorized(
-                party,
-                client,
-                detail=f"unable to verify bearer token ({error.detail})",
-                error="invalid_token",
-            )
-        identity = Identity(access_token=token, access_claims=verified.claims)
-        try:
-            check_required(party, identity)
-        except Forbidden as error:
-            return refusals.forbidden(
-                party, client, detail=error.what, error="insufficient_scope"
-            )
-        answer = Allowed(
-            method="bearer",
-            subject=identity.subject,
-            session=None,
-            upstream_fields=build_fields(
-                party.upstream_tokens, party.upstream_claims, identity
-            ),
-            downstream_fields=(
-                *build_fields(
-                    party.downstream_tokens, party.downstream_claims, identity
-                ),
-                _VARY,
-            ),
-        )
-        entry = LiveToken(
-            token=verified,
-            key_thumbprint=verified.key_thumbprint,
-            provider=provider,
-            fresh_until=self._tools.clock.now() + TOKEN_TTL_S,
-            answer=answer,
-        )
-        self._live.tokens.put(digest(party.fingerprint, token), entry)
-        return self._strip_query(request, party, answer)
-
-    @staticmethod
-    def _arguments(request: SigninRequest) -> Pairs:
-        try:
-            return parse_form(request.target.query or "")
-        except MalformedForm:
-            return ()
-
-    def _find_bearer(self, request: SigninRequest, party: Party) -> str | None:
-        """The first bearer token in the places the configuration names."""
-        if "bearer" not in party.methods:
-            return None
-        if len(find_all(request.fields, b"authorization")) > 1:
-            return None  # two answers to "who are you" are none (T-H8)
-        places = party.config.bearer_token_param_type or ()
-        if "header" in places:
-            token = parse_bearer(find(request.fields, b"authorization"))
-            if token is not None:
-                return token
-            for name in _TOKEN_HEADERS:
-                value = find(request.fields, name)
-                if value is not None and value.isascii():
-                    return value.decode("ascii").removeprefix("Bearer ")
-        if "query" in places and request.target.query:
-            return first(self._arguments(request), "access_token")
-        return None
-
-    def _find_callback(
+    async def _find_callback(
         self, request: SigninRequest, party: Party
     ) -> AuthorizationResponse | None:
-        """An authorization response that arrived where this party receives them."""
+        """
+        An authorization response that arrived where this party receives them.
+
+        Raises:
+            CallbackRefused: There is one, and it is malformed.
+        """
         if not self._may_be_callback(request, party):
             return None
-        return find_response(self._arguments(request))
+        if request.method != b"POST":
+            return find_response(read_query(request))
+        arguments = await read_arguments(request, body=True)
+        return find_response(arguments.body)
 
     def _may_be_callback(self, request: SigninRequest, party: Party) -> bool:
-        query = request.target.query
-        return (
-            query is not None
-            and "state=" in query
-            and request.method == b"GET"
-            and self._login.is_callback_path(request, party)
-        )
+        if party.config.response_mode == "form_post":
+            arrived = request.method == b"POST" and body_kind(request) == "form"
+        else:
+            query = request.target.query
+            arrived = (
+                query is not None and "state=" in query and request.method == b"GET"
+            )
+        return arrived and self._login.is_callback_path(request, party)
+
+
+_PLAIN = Hidden()
+
+
+def _starts_flows(party: Party) -> bool:
+    """Tell whether people without credentials are sent to the provider (oidc-plugin §7.7)."""
+    config = party.config
+    anonymous_first = bool(config.anonymous) and not (
+        config.ostiary and config.ostiary.sign_in_before_anonymous
+    )
+    return (
+        "authorization_code" in party.methods
+        and bool(party.clients)
+        and not anonymous_first
+    )
+
+
+def _hide(
+    allowed: Allowed, party: Party, hidden: Hidden, arguments: Arguments
+) -> Allowed:
+    """
+    The answer that takes the credentials used out of what goes upstream.
+
+    A token in an argument goes even where another place counted: the upstream's log is no place
+    for it.
+    """
+    if not party.config.hide_credentials:
+        return allowed
+    hidden = hidden | find_spare_tokens(party, arguments)
+    if hidden == _PLAIN:
+        return allowed
+    new_body = None
+    if hidden.body and arguments.kind is not None:
+        new_body = arguments.body_without(hidden.body)
+    return replace(
+        allowed,
+        strip_query=(*allowed.strip_query, *hidden.query),
+        strip_cookies=hidden.cookies,
+        clear=hidden.headers - _USUAL_HEADERS,
+        new_body=new_body,
+    )

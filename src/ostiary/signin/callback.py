@@ -9,18 +9,19 @@ Spec: OpenID Connect Core 1.0 §3.1.2.5-3.1.3; RFC 9207; oidc-plugin §9.4-9.6; 
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, replace
 
 from ostiary.http.cookies import build_delete_cookie, build_set_cookie, parse_cookies
-from ostiary.http.forms import add_query, build_form
 from ostiary.http.head import Field, find_all
 from ostiary.jose.errors import JoseError
 from ostiary.oidc.errors import CallbackRefused, OidcError, ProviderError
 from ostiary.oidc.rp.authorization import AuthorizationResponse, check_response
 from ostiary.sessions.cookie import SessionTooLarge
 from ostiary.signin import refusals
-from ostiary.signin.claims import Forbidden, check_required
+from ostiary.signin.admission import Admission
+from ostiary.signin.claims import Forbidden
+from ostiary.signin.endpoints import Asked
+from ostiary.signin.entry import SignedIn, run_login_action
 from ostiary.signin.flow import (
     Flow,
     FlowInvalid,
@@ -40,7 +41,6 @@ from ostiary.signin.tokens import Granted, TokenClient
 from ostiary.signin.values import (
     Allowed,
     Refused,
-    Respond,
     SendAway,
     SigninRequest,
     Step,
@@ -83,41 +83,6 @@ def _go_to_target(back: Return) -> SendAway:
     )
 
 
-def _token_pairs(party: Party, granted: Granted) -> list[tuple[str, str]]:
-    tokens = {
-        "id_token": granted.tokens.id_token,
-        "access_token": granted.tokens.access_token,
-        "refresh_token": granted.tokens.refresh_token,
-    }
-    return [
-        (name, token)
-        for name in party.config.login_tokens or ()
-        if (token := tokens.get(name)) is not None
-    ]
-
-
-def _redirect_login(back: Return, granted: Granted) -> SendAway:
-    config = back.party.config
-    client = back.party.client(back.flow.client)
-    location = client.login_redirect_uri if client else None
-    if location is None:
-        target = back.flow.target
-        if not config.preserve_query_args:
-            target = target.partition("?")[0]
-        location = back.request.origin + (target or "/")
-    pairs = _token_pairs(back.party, granted)
-    if pairs and config.login_redirect_mode == "query":
-        location = add_query(location, pairs)
-    elif pairs:
-        location = f"{location.partition('#')[0]}#{build_form(pairs)}"
-    return SendAway(
-        status=303,
-        location=location,
-        why="login_action",
-        fields=(*back.fields, refusals.NO_STORE),
-    )
-
-
 class Callback:
     """Finishes sign-ins."""
 
@@ -127,8 +92,10 @@ class Callback:
         issuers: Issuers,
         tokens: TokenClient,
         sessions: SessionKeeper,
+        admission: Admission,
     ) -> None:
         self._tools = tools
+        self._admission = admission
         self._issuers = issuers
         self._tokens = tokens
         self._sessions = sessions
@@ -208,7 +175,12 @@ class Callback:
         try:
             code = check_response(response, provider.metadata)
             granted = await self._tokens.exchange(
-                back.party, provider, back.flow, code=code, secrets=secrets
+                back.party,
+                provider,
+                back.flow,
+                code=code,
+                secrets=secrets,
+                asked=Asked(request=back.request),
             )
         except CallbackRefused as error:
             self._tools.log("warn", f"callback refused: {error.detail}")
@@ -234,10 +206,10 @@ class Callback:
                 if isinstance(refused, Refused)
                 else refused
             )
-        return self._start_session(back, granted)
+        return await self._start_session(back, granted)
 
-    def _start_session(self, back: Return, granted: Granted) -> Step:
-        party, config = back.party, back.party.config
+    async def _start_session(self, back: Return, granted: Granted) -> Step:
+        party = back.party
         session = self._sessions.new_session(
             granted.tokens,
             subject=str(granted.id_claims.get("sub", "")),
@@ -248,9 +220,18 @@ class Callback:
             session=session, identity=self._sessions.identify(session), text=None
         )
         client = party.client(back.flow.client)
+        starts = "session" in party.methods and "authorization_code" not in (
+            party.config.disable_session or ()
+        )
         try:
-            check_required(party, fresh.identity)
-            if "session" in party.methods:
+            allowed = await self._admission.admit(
+                back.request,
+                party,
+                fresh.identity,
+                method="authorization_code",
+                ends=granted.tokens.expires_at,
+            )
+            if starts:
                 back = replace(
                     back, fields=(*back.fields, *self._session_fields(back, fresh))
                 )
@@ -271,17 +252,19 @@ class Callback:
                 fields=back.fields,
             )
         self._tools.log("info", "signed in by authorization code")
-        applies = "authorization_code" in (config.login_methods or ())
-        match config.login_action if applies else "upstream":
-            case "response":
-                body = json.dumps(dict(_token_pairs(party, granted))).encode()
-                return Respond(body=body, fields=(*back.fields, refusals.NO_STORE))
-            case "redirect":
-                return _redirect_login(back, granted)
-            case _ if "session" in party.methods:
-                return _go_to_target(back)
-            case _:
-                return self._pass_on(back, fresh)
+        back = replace(back, fields=(*back.fields, *granted.replay))
+        who = SignedIn(
+            party=party,
+            method="authorization_code",
+            client=back.flow.client,
+            tokens=granted.tokens,
+            url=back.request.origin + (back.flow.target or "/"),
+            fields=back.fields,
+        )
+        action = run_login_action(who, now=self._tools.clock.now())
+        if action is not None:
+            return action
+        return _go_to_target(back) if starts else self._pass_on(back, allowed)
 
     def _session_fields(self, back: Return, fresh: OpenedSession) -> tuple[Field, ...]:
         names = back.party.names(back.request.scheme)
@@ -300,13 +283,10 @@ class Callback:
             ),
         )
 
-    def _pass_on(self, back: Return, fresh: OpenedSession) -> Allowed:
+    def _pass_on(self, back: Return, allowed: Allowed) -> Allowed:
         """Without sessions, the callback itself goes upstream, its answer's arguments stripped."""
-        allowed = self._sessions.allow(back.request, back.party, fresh)
         return replace(
             allowed,
-            method="authorization_code",
-            session=None,
             downstream_fields=(*allowed.downstream_fields, *back.fields),
             strip_query=_RESPONSE_ARGUMENTS,
         )

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from ostiary.http.memo import Memo
-from ostiary.oidc.rp.verify import VerifiedToken
+from ostiary.ports.consumers import Consumers
 from ostiary.sessions.session import Session
 from ostiary.signin.issuer import Provider
 from ostiary.signin.values import Allowed
@@ -23,7 +23,6 @@ from ostiary.signin.values import Allowed
 MAX_SESSIONS = 1024
 MAX_TOKENS = 4096
 MAX_KEY_BYTES = 16 << 20
-TOKEN_TTL_S = 300
 ENDED_CHANNEL = "sessions-ended"
 
 V = TypeVar("V")
@@ -35,20 +34,23 @@ class LiveSession:
 
     session: Session
     quiet_until: float
+    consumers: Consumers = field(repr=False)
     answer: Allowed = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveToken:
     """
-    A verified bearer token, the answer it leads to, and until when it need not be looked at.
+    A token that was found good, the answer it leads to, and until when it need not be looked at.
 
-    `provider` is who was known when its key was found there.
+    `provider` is who was known when its key was found there; a token that the provider was
+    asked about has no `key_thumbprint`. `consumers` are those that the answer was made with.
     """
 
-    token: VerifiedToken
-    key_thumbprint: str
-    provider: Provider = field(repr=False)
+    ends: float | None
+    key_thumbprint: str | None
+    provider: Provider | None = field(repr=False)
+    consumers: Consumers = field(repr=False)
     fresh_until: float
     answer: Allowed = field(repr=False)
 

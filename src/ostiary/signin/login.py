@@ -88,10 +88,15 @@ class Login:
         )
 
     async def begin(
-        self, request: SigninRequest, party: Party, *, fields: tuple[Field, ...] = ()
+        self,
+        request: SigninRequest,
+        party: Party,
+        *,
+        client: int = 0,
+        fields: tuple[Field, ...] = (),
     ) -> Step:
         """
-        Send the browser to the provider.
+        Send the browser to the provider, as one of the clients.
 
         Raises:
             ProviderUnavailable, SharedUnavailable, FlowInvalid.
@@ -111,11 +116,11 @@ class Login:
             party.config.authorization_endpoint
             or provider.metadata.authorization_endpoint
         )
-        client = party.client(0)
-        if endpoint is None or client is None:
+        who = party.client(client)
+        if endpoint is None or who is None:
             return refusals.unexpected(
                 party,
-                client,
+                who,
                 code="provider_unreachable",
                 detail="no authorization_endpoint",
             )
@@ -124,14 +129,12 @@ class Login:
         flow = Flow(
             id=build_flow_id(now, self._tools.entropy.bytes(6)),
             target=request.target.raw,
-            client=0,
+            client=client,
             started_at=int(now),
-            redirect_uri=client.redirect_uri or derive_redirect_uri(request, party),
+            redirect_uri=who.redirect_uri or derive_redirect_uri(request, party),
             secret_hash=hash_secret(secret),
         )
-        location = self._authorization_url(
-            endpoint, party, client, flow, secret, request
-        )
+        location = self._authorization_url(endpoint, party, who, flow, secret, request)
         self._tools.log("info", "redirecting client to openid connect provider")
         return SendAway(
             status=302,
@@ -177,6 +180,7 @@ class Login:
                     nonce=self._tools.entropy.bytes(12),
                 ),
                 nonce=secrets.nonce,
+                response_mode=config.response_mode,
                 scope=" ".join(config.scopes or ()) or None,
                 verifier=secrets.verifier
                 if config.require_proof_key_for_code_exchange is not False

@@ -11,6 +11,7 @@ from ostiary.http.forms import MalformedForm, first, parse_form
 from ostiary.http.head import find
 from ostiary.oidc.rp.logout import LogoutRequest, build_logout_url, complete_logout_uri
 from ostiary.signin import refusals
+from ostiary.signin.arguments import Arguments, body_kind
 from ostiary.signin.flow import seen_name
 from ostiary.signin.issuer import Issuers, ProviderUnavailable
 from ostiary.signin.login import seen_attributes
@@ -27,8 +28,25 @@ from ostiary.signin.values import (
 )
 
 
-def is_logout(request: SigninRequest, party: Party) -> bool:
-    """Tell whether a request asks to log out: by method, and by argument or path."""
+def may_be_posted_logout(request: SigninRequest, party: Party) -> bool:
+    """Tell whether the body must be read to know whether a request asks to log out."""
+    config = party.config
+    return (
+        config.logout_post_arg is not None
+        and request.method.decode("latin-1") in (config.logout_methods or ())
+        and body_kind(request) is not None
+    )
+
+
+def is_logout(
+    request: SigninRequest, party: Party, arguments: Arguments | None = None
+) -> bool:
+    """
+    Tell whether a request asks to log out: by method, and by argument or path.
+
+    Args:
+        arguments: With the body's, where it was read.
+    """
     config = party.config
     if request.method.decode("latin-1") not in (config.logout_methods or ()):
         return False
@@ -39,6 +57,9 @@ def is_logout(request: SigninRequest, party: Party) -> bool:
     if config.logout_uri_suffix and request.target.path.endswith(
         config.logout_uri_suffix
     ):
+        return True
+    posted = config.logout_post_arg
+    if posted and arguments and first(arguments.body, posted) is not None:
         return True
     if not config.logout_query_arg or not request.target.query:
         return False

@@ -8,16 +8,29 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 from ostiary.http.cookies import CookieAttributes, SameSite
+from ostiary.jose.keys import PrivateKey
 from ostiary.oidc.rp.metadata import build_discovery_url, normalise_issuer
 from ostiary.sessions.cookie import chunk_names
 from ostiary.sessions.keys import KeyRing, RingKey
 from ostiary.sessions.session import Timeouts
 from ostiary.signin.schema import BUILT_METHODS, OpenidConnectConfig
 
-HeaderSource = Literal["access_token", "id_token", "session_id"]
+HeaderSource = Literal[
+    "access_token",
+    "access_token_jwk",
+    "id_token",
+    "id_token_jwk",
+    "refresh_token",
+    "user_info",
+    "user_info_jwt",
+    "introspection",
+    "introspection_jwt",
+    "session_id",
+]
+_SOURCES: tuple[HeaderSource, ...] = get_args(HeaderSource)
 MANAGED = (b"x-consumer-id", b"x-consumer-custom-id", b"x-consumer-username", b"x-consumer-groups",
            b"x-credential-identifier", b"x-anonymous-consumer", b"x-authenticated-groups")  # fmt: skip
 
@@ -29,6 +42,8 @@ class Client:
     client_id: str
     client_secret: str | None = field(repr=False)
     auth_method: str | None
+    alg: str | None
+    key: PrivateKey | None = field(repr=False)
     redirect_uri: str | None
     login_redirect_uri: str | None
     logout_redirect_uri: str | None
@@ -81,6 +96,10 @@ class Party:
     upstream_claims: tuple[tuple[bytes, tuple[str, ...]], ...]
     downstream_claims: tuple[tuple[bytes, tuple[str, ...]], ...]
     managed_headers: frozenset[bytes]
+    reads_body: bool
+    user_info_paths: tuple[tuple[str, ...], ...]
+    shows_user_info: bool
+    shows_keys: bool
     fingerprint: bytes
 
     def names(self, scheme: str) -> CookieNames:
@@ -108,6 +127,16 @@ class Party:
         )
 
 
+def _client_key(config: OpenidConnectConfig, index: int) -> PrivateKey | None:
+    keys = config.client_jwk or ()
+    if not keys:
+        return None
+    place = index if index < len(keys) else 0
+    algorithms = config.client_alg or ()
+    alg = algorithms[place] if place < len(algorithms) else None
+    return PrivateKey.from_configured(keys[place], alg)
+
+
 def _clients(config: OpenidConnectConfig) -> tuple[Client, ...]:
     def pick(values: tuple[str, ...] | None, index: int) -> str | None:
         if not values:
@@ -120,8 +149,9 @@ def _clients(config: OpenidConnectConfig) -> tuple[Client, ...]:
             client_secret=(config.client_secret or ())[index]
             if index < len(config.client_secret or ())
             else None,
-            auth_method=config.token_endpoint_auth_method
-            or pick(config.client_auth, index),
+            auth_method=pick(config.client_auth, index),
+            alg=pick(config.client_alg, index),
+            key=_client_key(config, index),
             redirect_uri=pick(config.redirect_uri, index),
             login_redirect_uri=pick(config.login_redirect_uri, index),
             logout_redirect_uri=pick(config.logout_redirect_uri, index),
@@ -150,10 +180,18 @@ def _names(config: OpenidConnectConfig, instance: str, scheme: str) -> CookieNam
 
     def attributes(kind: str, max_age_s: int | None) -> CookieAttributes:
         secure = getattr(config, f"{kind}_cookie_secure")
+        same_site = getattr(config, f"{kind}_cookie_same_site")
+        if (
+            kind == "authorization"
+            and config.response_mode == "form_post"
+            and is_secure
+        ):
+            # The provider posts from its own site: only such a cookie comes along (§9.7).
+            same_site = "None" if same_site == "Default" else same_site
         return CookieAttributes(
             path=getattr(config, f"{kind}_cookie_path"),
             domain=getattr(config, f"{kind}_cookie_domain"),
-            same_site=cast("SameSite", getattr(config, f"{kind}_cookie_same_site")),
+            same_site=cast("SameSite", same_site),
             secure=is_secure if secure is None else secure,
             http_only=getattr(config, f"{kind}_cookie_http_only"),
             max_age_s=max_age_s,
@@ -176,10 +214,22 @@ def _header_name(name: str) -> bytes:
     return name.lower().replace("_", "-").encode("ascii")
 
 
+def _credential_headers(config: OpenidConnectConfig) -> list[bytes]:
+    """The headers that carry credentials by configuration; hidden like the usual ones."""
+    if not config.hide_credentials:
+        return []
+    named = (
+        config.bearer_token_header_name,
+        config.refresh_token_param_name,
+        config.id_token_param_name,
+    )
+    found = [_header_name(name) for name in named if name and ":" not in name]
+    return [name for name in found if name != b"authorization"]
+
+
 def _token_headers(config: OpenidConnectConfig, side: str) -> tuple[TokenHeader, ...]:
     found = []
-    sources: tuple[HeaderSource, ...] = ("access_token", "id_token", "session_id")
-    for source in sources:
+    for source in _SOURCES:
         value = getattr(config, f"{side}_{source}_header")
         if value:
             name, _, form = value.partition(":")
@@ -218,6 +268,41 @@ def _provider_key(config: OpenidConnectConfig) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 
+def _reads_body(config: OpenidConnectConfig, methods: frozenset[str]) -> bool:
+    """Tell whether anything is ever looked for in a request's body."""
+    looked_for = (
+        ("body" in (config.bearer_token_param_type or ()), {"bearer", "introspection", "userinfo"}),
+        ("body" in (config.password_param_type or ()), {"password"}),
+        ("body" in (config.client_credentials_param_type or ()), {"client_credentials"}),
+        (
+            config.refresh_token_param_name is not None
+            and "body" in (config.refresh_token_param_type or ()),
+            {"refresh_token"},
+        ),
+    )  # fmt: skip
+    return any(here and methods & names for here, names in looked_for)
+
+
+def _user_info_paths(
+    config: OpenidConnectConfig, headers: tuple[tuple[bytes, tuple[str, ...]], ...]
+) -> tuple[tuple[str, ...], ...]:
+    """The claims for which the user-info endpoint is asked when no token has them."""
+    if not config.search_user_info:
+        return ()
+    required = (
+        (config.scopes_required, config.scopes_claim),
+        (config.audience_required, config.audience_claim),
+        (config.groups_required, config.groups_claim),
+        (config.roles_required, config.roles_claim),
+    )
+    return (
+        *(config.consumer_claims or ()),
+        *(path for path in (config.authenticated_groups_claim, config.credential_claim) if path),
+        *(path for wanted, path in required if wanted and path),
+        *(path for _, path in headers),
+    )  # fmt: skip
+
+
 def compile_party(config: OpenidConnectConfig, instance_id: str) -> Party:
     """The relying party of a configuration. `instance_id` is the plugin row's id."""
     instance = hashlib.sha256(instance_id.encode()).hexdigest()[:8]
@@ -232,6 +317,10 @@ def compile_party(config: OpenidConnectConfig, instance_id: str) -> Party:
     fingerprint = hashlib.sha256(
         f"{instance_id}\x00{config.model_dump_json()}".encode()
     )
+    downstream_tokens = _token_headers(config, "downstream")
+    downstream_claims = _claim_headers(config, "downstream")
+    shown = {header.source for header in (*upstream_tokens, *downstream_tokens)}
+    methods = frozenset(config.auth_methods or ()) & BUILT_METHODS
     return Party(
         config=config,
         instance=instance,
@@ -239,7 +328,7 @@ def compile_party(config: OpenidConnectConfig, instance_id: str) -> Party:
         discovery_url=build_discovery_url(config.issuer),
         provider_key=_provider_key(config),
         clients=_clients(config),
-        methods=frozenset(config.auth_methods or ()) & BUILT_METHODS,
+        methods=methods,
         timeouts=Timeouts(
             idling_s=config.session_idling_timeout,
             rolling_s=config.session_rolling_timeout,
@@ -249,13 +338,18 @@ def compile_party(config: OpenidConnectConfig, instance_id: str) -> Party:
         plain=_names(config, instance, "http"),
         own_ring=own_ring,
         upstream_tokens=upstream_tokens,
-        downstream_tokens=_token_headers(config, "downstream"),
+        downstream_tokens=downstream_tokens,
         upstream_claims=upstream_claims,
-        downstream_claims=_claim_headers(config, "downstream"),
+        downstream_claims=downstream_claims,
         managed_headers=frozenset(
             [h.name for h in upstream_tokens if h.name != b"authorization"]
             + [name for name, _ in upstream_claims]
+            + _credential_headers(config)
             + list(MANAGED)
         ),
+        reads_body=_reads_body(config, methods),
+        user_info_paths=_user_info_paths(config, upstream_claims + downstream_claims),
+        shows_user_info=not shown.isdisjoint({"user_info", "user_info_jwt"}),
+        shows_keys=not shown.isdisjoint({"access_token_jwk", "id_token_jwk"}),
         fingerprint=fingerprint.digest(),
     )

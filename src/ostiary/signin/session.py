@@ -30,7 +30,7 @@ from ostiary.sessions.session import (
     quiet_until,
     renew,
 )
-from ostiary.signin.claims import Identity, build_fields
+from ostiary.signin.claims import Identity
 from ostiary.signin.issuer import Issuers, ProviderUnavailable
 from ostiary.signin.live import ENDED_CHANNEL, Live, LiveSession, digest
 from ostiary.signin.party import Party
@@ -123,6 +123,7 @@ class SessionKeeper:
             access_claims=read_claims(session.access_token),
             id_token=session.id_token,
             id_claims=read_claims(session.id_token),
+            refresh_token=session.refresh_token,
             session_id=session.id,
         )
 
@@ -287,13 +288,14 @@ class SessionKeeper:
         )
 
     def allow(
-        self, request: SigninRequest, party: Party, opened: OpenedSession
+        self,
+        request: SigninRequest,
+        party: Party,
+        opened: OpenedSession,
+        admitted: Allowed,
     ) -> Allowed:
         """Let a session's request through; remember it when nothing has to be written."""
-        identity = opened.identity
-        fields = build_fields(
-            party.downstream_tokens, party.downstream_claims, identity
-        )
+        fields = admitted.downstream_fields
         if opened.must_save:
             fields += self.save_cookies(
                 party,
@@ -301,13 +303,10 @@ class SessionKeeper:
                 opened.session,
                 party.names(request.scheme).session_chunks,
             )
-        answer = Allowed(
-            method="session",
+        answer = replace(
+            admitted,
             subject=opened.session.subject,
             session=opened.session,
-            upstream_fields=build_fields(
-                party.upstream_tokens, party.upstream_claims, identity
-            ),
             downstream_fields=(*fields, _VARY),
         )
         # An end that was heard since the session was looked up may have been this one's.
@@ -322,6 +321,7 @@ class SessionKeeper:
                 LiveSession(
                     session=opened.session,
                     quiet_until=self._quiet_until(party, opened.session),
+                    consumers=request.consumers,
                     answer=answer,
                 ),
             )

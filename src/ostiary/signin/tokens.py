@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from ostiary.http.forms import Pairs
+from ostiary.http.exchange import IncomingReply
+from ostiary.http.head import Fields
 from ostiary.jose.errors import JoseError, KeyNotFound
 from ostiary.jose.jwt import is_compact_jws, read_unverified_claims
 from ostiary.oidc.claims import Claims, read_time
 from ostiary.oidc.errors import MetadataRefused, TokenRefused
 from ostiary.oidc.rp.tokens import (
-    ClientCredentials,
     TokenSet,
-    choose_auth_method,
     code_request,
     read_token_response,
     refresh_request,
@@ -29,18 +28,24 @@ from ostiary.oidc.rp.verify import (
     verify_id_token,
 )
 from ostiary.ports.fetch import FetchFailed
+from ostiary.signin.endpoints import Asked, Endpoints
 from ostiary.signin.flow import Flow, FlowSecrets
-from ostiary.signin.issuer import Issuers, Provider, fetch_limits
+from ostiary.signin.issuer import Issuers, Provider
 from ostiary.signin.party import Client, Party
 from ostiary.signin.values import Toolbox
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Granted:
-    """Tokens that were asked for and passed their checks."""
+    """
+    Tokens that were asked for and passed their checks.
+
+    `replay` are fields of the token endpoint's reply that the client gets to see.
+    """
 
     tokens: TokenSet = field(repr=False)
     id_claims: Claims = field(repr=False)
+    replay: Fields = field(default=(), repr=False)
 
 
 def build_rules(
@@ -68,36 +73,28 @@ def read_claims(token: str | None) -> Claims:
         return {}
 
 
-def _credentials(client: Client, provider: Provider) -> ClientCredentials:
-    return ClientCredentials(
-        client_id=client.client_id,
-        client_secret=client.client_secret,
-        method=choose_auth_method(
-            client.client_secret,
-            client.auth_method,
-            provider.metadata.token_endpoint_auth_methods,
-        ),
-    )
-
-
-def _extra(party: Party) -> Pairs:
-    names = party.config.token_post_args_names or ()
-    values = party.config.token_post_args_values or ()
-    return tuple(zip(names, values, strict=False))
-
-
-def _endpoint(configured: str | None, discovered: str | None, name: str) -> str:
-    if found := configured or discovered:
-        return found
-    raise MetadataRefused(f"the provider's metadata has no {name}")
+def _replayed(party: Party, grant: str, reply: IncomingReply) -> Fields:
+    """The fields of a reply that `token_headers_replay` names, safe to be sent on."""
+    config = party.config
+    grants = config.token_headers_grants
+    if grants is not None and grant not in grants:
+        return ()
+    found = []
+    for name in config.token_headers_replay or ():
+        value = reply.fields.get(name.lower())
+        if value is not None and value.isascii() and value.isprintable():
+            sent = f"{config.token_headers_prefix or ''}{name}"
+            found.append((sent.encode("ascii"), value.encode("ascii")))
+    return tuple(found)
 
 
 class TokenClient:
     """The token endpoint's user, for every party of a worker."""
 
-    def __init__(self, tools: Toolbox, issuers: Issuers) -> None:
+    def __init__(self, tools: Toolbox, issuers: Issuers, endpoints: Endpoints) -> None:
         self._tools = tools
         self._issuers = issuers
+        self._endpoints = endpoints
 
     async def exchange(
         self,
@@ -107,6 +104,7 @@ class TokenClient:
         *,
         code: str,
         secrets: FlowSecrets,
+        asked: Asked | None = None,
     ) -> Granted:
         """
         Tokens for a code, the ID token verified against this flow.
@@ -116,36 +114,55 @@ class TokenClient:
         """
         client = party.client(flow.client)
         assert client is not None
-        request = code_request(
-            _endpoint(
-                party.config.token_endpoint,
-                provider.metadata.token_endpoint,
-                "token_endpoint",
-            ),
-            _credentials(client, provider),
-            code=code,
-            redirect_uri=flow.redirect_uri,
-            verifier=secrets.verifier
-            if party.config.require_proof_key_for_code_exchange is not False
-            else None,
-            extra=_extra(party),
+        verifier: str | None = secrets.verifier
+        if party.config.require_proof_key_for_code_exchange is False:
+            verifier = None
+        pairs = code_request(
+            code=code, redirect_uri=flow.redirect_uri, verifier=verifier
         )
-        reply = await self._tools.fetch.send(
-            request, fetch_limits(party, configured=party.config.token_endpoint)
-        )
-        tokens = read_token_response(reply, self._tools.clock.now())
+        tokens, replay = await self._ask(party, provider, client, pairs, asked)
         if tokens.id_token is None:
             if "openid" in (party.config.scopes or ()):
                 raise TokenRefused(
                     "missing_id_token", "the token reply has no id_token"
                 )
-            return Granted(tokens=tokens, id_claims={})
+            return Granted(tokens=tokens, id_claims={}, replay=replay)
         nonce = secrets.nonce if party.config.verify_nonce else None
         verified = await self._verify_id(
             party, provider, client, tokens, nonce=nonce, first=True
         )
         return Granted(
-            tokens=self._with_expiry(tokens, verified), id_claims=verified.claims
+            tokens=self._with_expiry(tokens, verified),
+            id_claims=verified.claims,
+            replay=replay,
+        )
+
+    async def grant(
+        self,
+        party: Party,
+        provider: Provider,
+        client: Client,
+        pairs: list[tuple[str, str]],
+        asked: Asked,
+    ) -> Granted:
+        """
+        Tokens for credentials that the request brought along.
+
+        An ID token is verified in full but for the nonce, which nobody sent.
+
+        Raises:
+            ProviderError, MalformedReply, TokenRefused, JoseError, FetchFailed, MetadataRefused.
+        """
+        tokens, replay = await self._ask(party, provider, client, pairs, asked)
+        verified = None
+        if tokens.id_token is not None:
+            verified = await self._verify_id(
+                party, provider, client, tokens, nonce=None, first=False
+            )
+        return Granted(
+            tokens=self._with_expiry(tokens, verified),
+            id_claims={} if verified is None else verified.claims,
+            replay=replay,
         )
 
     async def refresh(
@@ -161,20 +178,8 @@ class TokenClient:
             ProviderError, MalformedReply, TokenRefused, JoseError, FetchFailed, MetadataRefused.
         """
         assert old.refresh_token is not None
-        request = refresh_request(
-            _endpoint(
-                party.config.token_endpoint,
-                provider.metadata.token_endpoint,
-                "token_endpoint",
-            ),
-            _credentials(client, provider),
-            refresh_token=old.refresh_token,
-            extra=_extra(party),
-        )
-        reply = await self._tools.fetch.send(
-            request, fetch_limits(party, configured=party.config.token_endpoint)
-        )
-        fresh = read_token_response(reply, self._tools.clock.now())
+        pairs = refresh_request(refresh_token=old.refresh_token)
+        fresh, _ = await self._ask(party, provider, client, pairs, None)
         merged = replace(
             fresh,
             id_token=fresh.id_token or old.id_token,
@@ -198,28 +203,34 @@ class TokenClient:
             )
         return Granted(tokens=self._with_expiry(merged, None), id_claims=claims)
 
+    async def _ask(
+        self,
+        party: Party,
+        provider: Provider,
+        client: Client,
+        pairs: list[tuple[str, str]],
+        asked: Asked | None,
+    ) -> tuple[TokenSet, Fields]:
+        reply = await self._endpoints.post(
+            party, provider, client, "token", pairs, asked=asked
+        )
+        tokens = read_token_response(reply, self._tools.clock.now())
+        return tokens, _replayed(party, dict(pairs)["grant_type"], reply)
+
     async def revoke(
         self, party: Party, provider: Provider, client: Client, *, token: str, hint: str
     ) -> None:
         """Revoke one token; failures are logged, logging out goes on."""
-        endpoint = (
-            party.config.revocation_endpoint or provider.metadata.revocation_endpoint
-        )
-        if endpoint is None:
-            self._tools.log("warn", "the provider has no revocation_endpoint")
-            return
-        request = revocation_request(
-            endpoint,
-            _credentials(client, provider),
-            token=token,
-            hint=hint,
-            name=party.config.revocation_token_param_name,
+        pairs = revocation_request(
+            token=token, hint=hint, name=party.config.revocation_token_param_name
         )
         try:
-            reply = await self._tools.fetch.send(
-                request,
-                fetch_limits(party, configured=party.config.revocation_endpoint),
+            reply = await self._endpoints.post(
+                party, provider, client, "revocation", pairs
             )
+        except MetadataRefused as error:
+            self._tools.log("warn", error.detail)
+            return
         except FetchFailed as error:
             self._tools.log("error", f"revoking the {hint} failed: {error.reason}")
             return
@@ -246,6 +257,26 @@ class TokenClient:
             return verify_access_token(
                 token, fresh.keys, rules, now=self._tools.clock.now()
             )
+
+    async def verify_id(
+        self,
+        party: Party,
+        provider: Provider,
+        client: Client,
+        id_token: str,
+        *,
+        access_token: str,
+    ) -> VerifiedToken:
+        """
+        An ID token that came along with an access token.
+
+        Raises:
+            TokenRefused, JoseError.
+        """
+        tokens = TokenSet(access_token=access_token, expires_at=None, id_token=id_token)
+        return await self._verify_id(
+            party, provider, client, tokens, nonce=None, first=False
+        )
 
     async def _verify_id(
         self,

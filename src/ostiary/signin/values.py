@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from ostiary.http.head import Field, Fields
 from ostiary.http.path import Target
 from ostiary.http.url import build_origin
+from ostiary.ports.body import Body
 from ostiary.ports.clock import Clock, Entropy
+from ostiary.ports.consumers import NO_CONSUMERS, Consumer, Consumers
 from ostiary.ports.fetch import Fetch
 from ostiary.ports.shared import Shared
 from ostiary.sessions.keys import KeyRing
@@ -36,6 +38,8 @@ class SigninRequest:
     port: int | None
     route_prefix: str | None
     request_id: str
+    body: Body = field(repr=False)
+    consumers: Consumers = field(default=NO_CONSUMERS, repr=False)
 
     @property
     def origin(self) -> str:
@@ -45,14 +49,25 @@ class SigninRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allowed:
-    """Let the request through, with these edits. `session` is None for bearer tokens."""
+    """
+    Let the request through, with these edits. `session` is None for credentials of one request.
+
+    `credential` names who asks where there is no consumer; `clear` are the client's fields that
+    do not go on, in lower case; `new_body` takes the place of the body.
+    """
 
     method: str
     subject: str
     session: Session | None
+    consumer: Consumer | None = None
+    credential: str | None = None
+    groups: tuple[str, ...] | None = None
+    clear: frozenset[bytes] = frozenset()
     upstream_fields: Fields = field(repr=False)
     downstream_fields: Fields = field(default=(), repr=False)
     strip_query: tuple[str, ...] = ()
+    strip_cookies: frozenset[str] = frozenset()
+    new_body: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

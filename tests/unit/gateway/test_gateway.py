@@ -363,5 +363,44 @@ def test_credentials_of_a_query_do_not_reach_the_upstream(
     assert forward(ask(gateway, target)).head.target == expected
 
 
+def test_a_plugin_can_put_another_body_and_other_cookies_in_the_place_of_the_clients() -> (
+    None
+):
+    def act(exchange: Exchange) -> AccessResult:
+        exchange.stripped_cookies = frozenset({"jwt"})
+        exchange.new_body = b"a=1"
+        return None
+
+    gateway = World(act=act).gateway(
+        services=[service()], routes=[route()], plugins=[{"name": "fake"}]
+    )
+    some = forward(ask(gateway, fields=((b"Cookie", b"a=1; jwt=x; b=2"),)))
+    none = forward(ask(gateway, fields=((b"Cookie", b"jwt=x"),)))
+
+    assert values(some.head.fields, "cookie") == ["a=1; b=2"]
+    assert values(none.head.fields, "cookie") == []
+    assert some.body == b"a=1"
+
+
+def test_plugins_find_the_consumers_of_the_file_by_all_their_names() -> None:
+    found: list[object] = []
+
+    def act(exchange: Exchange) -> AccessResult:
+        for name in ("ada", "c1", "nobody"):
+            consumer = exchange.consumers.find(name, by=["username", "custom_id"])
+            found.append(consumer and (consumer.username, consumer.custom_id))
+        return None
+
+    gateway = World(act=act).gateway(
+        services=[service()],
+        routes=[route()],
+        plugins=[{"name": "fake"}],
+        consumers=[{"username": "ada", "custom_id": "c1"}],
+    )
+    forward(ask(gateway))
+
+    assert found == [("ada", "c1"), ("ada", "c1"), None]
+
+
 def test_an_empty_gateway_knows_no_route() -> None:
     assert answer(ask(World().gateway(), peer=PEER)).status == 404

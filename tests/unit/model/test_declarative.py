@@ -127,6 +127,12 @@ def test_a_plugin_may_be_nested_and_name_the_other_parent() -> None:
     )
 
 
+TAKEN = (
+    "uniqueness violation: 'consumers' entity with username set to 'b' already declared "
+    "at consumers[0]"
+)
+
+
 @pytest.mark.parametrize(
     ("parts", "place", "text"),
     [
@@ -151,7 +157,12 @@ def test_a_plugin_may_be_nested_and_name_the_other_parent() -> None:
         ({"services": [service(id=5)]}, "services.0.id", "expected a string"),
         ({"wrong": []}, "wrong", "unknown field"),
         ({"_plugin_configs": {}}, "_plugin_configs", "unknown field"),
-        ({"consumers": [{"username": "b"}]}, "consumers", "not supported yet"),
+        ({"consumers": [{"tags": ["x"]}]}, "consumers.0",
+         "at least one of these fields must be non-empty: 'custom_id', 'username'"),
+        ({"consumers": [{"id": ID, "username": "b"}, {"username": "b"}]}, "consumers.1",
+         TAKEN),
+        ({"consumers": [{"username": "b", "keyauth_credentials": [{"key": "k"}]}]},
+         "consumers.0.keyauth_credentials", "not supported yet"),
         ({"upstreams": [{"name": "u"}]}, "upstreams", "not supported yet"),
         ({"certificates": [{}]}, "certificates", "not supported yet"),
         ({"plugins": [{"name": "p", "config": 5}]}, "plugins.0.config", "expected a map"),

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from ostiary.jose.keys import PrivateKey
 from ostiary.model.words import read_problems
 from ostiary.signin.schema import CLASSES, OpenidConnectConfig, describe_warnings
 
@@ -113,18 +114,16 @@ def test_the_defaults_are_those_of_kong() -> None:
 # A value that is not the default, for every field that restricts and is not built.
 NOT_DEFAULT: dict[str, Any] = {
     "using_pseudo_issuer": True, "extra_jwks_uris": ["https://a/keys"],
-    "verify_parameters": True, "client_jwk": [{"kty": "oct"}], "client_alg": ["RS256"],
+    "verify_parameters": True,
     "tls_client_auth_cert_id": "x",
     "pushed_authorization_request_endpoint": "https://a/par",
     "pushed_authorization_request_endpoint_auth_method": "none",
     "require_pushed_authorization_requests": True,
     "require_signed_request_object": True, "domains": ["a.example"],
-    "introspection_check_active": False, "introspect_jwt_tokens": True,
-    "logout_post_arg": "logout", "ignore_signature": ["password"],
+    "ignore_signature": ["password"],
     "enable_hs_signatures": True, "reverify": True, "jwt_session_cookie": "c",
-    "authenticated_groups_claim": ["groups"], "consumer_claims": [["email"]],
-    "consumer_groups_claim": ["groups"], "anonymous": "nobody", "principals": {"a": 1},
-    "disable_session": ["bearer"], "session_audience": "other",
+    "consumer_groups_claim": ["groups"], "principals": {"a": 1},
+    "session_audience": "other",
     "session_remember": True, "session_bind": ["ip"], "session_store_metadata": True,
     "session_enforce_same_subject": True, "session_memcached_ssl": True,
     "cluster_cache_strategy": "redis", "proof_of_possession_mtls": "strict",
@@ -157,7 +156,7 @@ def test_its_default_is_accepted(name: str) -> None:
 
 
 def test_every_refused_field_is_named_at_once() -> None:
-    names = ["reverify", "session_bind", "anonymous", "domains"]
+    names = ["reverify", "session_bind", "session_remember", "domains"]
     text = refused(**{name: NOT_DEFAULT[name] for name in names})
 
     assert [name for name in names if f"{name}: not supported yet" in text] == names
@@ -214,12 +213,16 @@ def test_a_field_without_effect_is_warned_about(name: str) -> None:
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({}, "auth_methods is blank: bearer tokens in query arguments are accepted"),
+        ({}, "auth_methods is blank: bearer tokens in query arguments and bodies"),
         ({}, "client_id is not set"),
         ({"ssl_verify": False}, "ssl_verify is false"),
         ({"issuer": "http://a"}, "issuer is http"),
-        ({"auth_methods": ["password", "session"]}, "password never match yet"),
+        ({"auth_methods": ["kong_oauth2", "session"]}, "kong_oauth2 never match yet"),
         ({"ostiary": {"accept_any_audience": True}}, "accept_any_audience"),
+        (
+            {"response_mode": "form_post", "authorization_cookie_same_site": "Lax"},
+            "keeps the browser from sending the flow's cookie",
+        ),
     ],
 )
 def test_dangers_are_said_aloud(fields: dict[str, Any], expected: str) -> None:
@@ -285,6 +288,7 @@ def test_a_lone_text_is_an_array_of_one() -> None:
     assert load(client_id="c", redirect_uri="https://a/cb").client_id == ("c",)
 
 
+JWK = PrivateKey.generate_ec("k").to_private_jwk()
 PAGE: dict[str, Any] = {
     "leeway": 100,
     "consumer_by": ["username", "custom_id", "id"],
@@ -311,10 +315,10 @@ PAGE: dict[str, Any] = {
 }
 
 
-def test_the_portals_json_loads_but_for_the_consumer_claim() -> None:
-    assert "consumer_claims: not supported yet" in refused(**PAGE)
-    config = load(**{k: v for k, v in PAGE.items() if k != "consumer_claim"})
+def test_the_portals_json_loads_as_it_stands_on_the_page() -> None:
+    config = load(**PAGE)
 
+    assert config.consumer_claims == (("email",),)
     assert config.login_tokens == ()
     assert config.leeway == 100
     assert config.logout_methods == ("GET",)
@@ -333,10 +337,12 @@ def test_the_portals_json_loads_but_for_the_consumer_claim() -> None:
         ({"leeway": float("inf")}, "leeway.expected a number"),
         ({"session_absolute_timeout": float("nan")},
          "session_absolute_timeout.expected a number"),
-        ({"client_auth": ["private_key_jwt"]}, "'private_key_jwt' is not supported yet"),
+        ({"client_auth": ["private_key_jwt"]}, "client_jwk: required for private_key_jwt"),
+        ({"client_auth": ["tls_client_auth"]}, "'tls_client_auth' is not supported yet"),
+        ({"client_jwk": [{"kty": "oct", "k": "c2VjcmV0"}]}, "client_jwk.0.not a private key"),
+        ({"client_jwk": [JWK], "client_alg": ["RS256"]}, "cannot sign with RS256"),
         ({"session_storage": "redis"}, "'redis' is not supported yet"),
-        ({"response_mode": "form_post"}, "'form_post' is not supported yet"),
-        ({"login_tokens": ["tokens"]}, "'tokens' is not supported yet"),
+        ({"response_mode": "fragment"}, "'fragment' is not supported yet"),
         ({"session_cookie_path": "a"}, "session_cookie_path.should start with: /"),
         ({"session_cookie_path": "/a//"}, "must not have empty segments"),
         ({"session_cookie_path": "/;x"}, "session_cookie_path.invalid value: /;x"),

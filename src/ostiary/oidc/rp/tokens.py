@@ -1,31 +1,19 @@
 """
-The token endpoint: requests for every grant we use, and the judging of its reply.
+The token endpoint: the arguments of every grant we use, and the judging of its reply.
 
-Spec: RFC 6749 §4.1.3, §5, §6; §2.3.1 (client authentication); OpenID Connect Core 1.0 §9.
+Spec: RFC 6749 §4, §5, §6; RFC 7009 §2.1.
 """
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass, field
-from urllib.parse import quote_plus
 
-from ostiary.http.exchange import IncomingReply, OutgoingRequest
-from ostiary.http.forms import Pairs, build_form
+from ostiary.http.exchange import IncomingReply
 from ostiary.jose.encoding import parse_json_object
 from ostiary.jose.errors import MalformedToken
 from ostiary.oidc.errors import MalformedReply, ProviderError
 
 MAX_REPLY_BYTES = 256 * 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClientCredentials:
-    """Who we are to the provider, and how we say so."""
-
-    client_id: str
-    client_secret: str | None = field(default=None, repr=False)
-    method: str = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,55 +26,10 @@ class TokenSet:
     refresh_token: str | None = field(default=None, repr=False)
 
 
-def choose_auth_method(
-    secret: str | None, configured: str | None, supported: tuple[str, ...]
-) -> str:
-    """The method for a client: configured, else the first supported we can do, else basic."""
-    if configured is not None:
-        return configured
-    if secret is None:
-        return "none"
-    usable = ("client_secret_basic", "client_secret_post")
-    return next((m for m in supported if m in usable), "client_secret_basic")
-
-
-def _post(
-    endpoint: str, client: ClientCredentials, pairs: list[tuple[str, str]], extra: Pairs
-) -> OutgoingRequest:
-    fields = [
-        ("Accept", "application/json"),
-        ("Content-Type", "application/x-www-form-urlencoded"),
-    ]
-    if client.method == "client_secret_basic" and client.client_secret is not None:
-        # RFC 6749 §2.3.1 asks for form encoding inside Basic.
-        pair = f"{quote_plus(client.client_id)}:{quote_plus(client.client_secret)}"
-        fields.append(
-            ("Authorization", "Basic " + base64.b64encode(pair.encode()).decode())
-        )
-    else:
-        pairs.append(("client_id", client.client_id))
-        if client.method == "client_secret_post" and client.client_secret is not None:
-            pairs.append(("client_secret", client.client_secret))
-    names = {name for name, _ in pairs}
-    pairs += [(k, v) for k, v in extra if k not in names]
-    return OutgoingRequest(
-        method="POST",
-        url=endpoint,
-        fields=tuple(fields),
-        body=build_form(pairs).encode(),
-    )
-
-
 def code_request(
-    endpoint: str,
-    client: ClientCredentials,
-    *,
-    code: str,
-    redirect_uri: str,
-    verifier: str | None,
-    extra: Pairs = (),
-) -> OutgoingRequest:
-    """The request that changes a code into tokens."""
+    *, code: str, redirect_uri: str, verifier: str | None
+) -> list[tuple[str, str]]:
+    """What changes a code into tokens (RFC 6749 §4.1.3)."""
     pairs = [
         ("grant_type", "authorization_code"),
         ("code", code),
@@ -94,31 +37,41 @@ def code_request(
     ]
     if verifier is not None:
         pairs.append(("code_verifier", verifier))
-    return _post(endpoint, client, pairs, extra)
+    return pairs
 
 
-def refresh_request(
-    endpoint: str, client: ClientCredentials, *, refresh_token: str, extra: Pairs = ()
-) -> OutgoingRequest:
+def refresh_request(*, refresh_token: str) -> list[tuple[str, str]]:
     """
-    The request that renews tokens.
+    What renews tokens.
 
     No scope is sent: RFC 6749 §6 reads that as the scope granted before.
     """
-    pairs = [("grant_type", "refresh_token"), ("refresh_token", refresh_token)]
-    return _post(endpoint, client, pairs, extra)
+    return [("grant_type", "refresh_token"), ("refresh_token", refresh_token)]
+
+
+def password_request(
+    *, username: str, password: str, scope: str | None
+) -> list[tuple[str, str]]:
+    """What changes a user's name and password into tokens (RFC 6749 §4.3.2)."""
+    pairs = [
+        ("grant_type", "password"),
+        ("username", username),
+        ("password", password),
+    ]
+    return [*pairs, ("scope", scope)] if scope else pairs
+
+
+def client_credentials_request(*, scope: str | None) -> list[tuple[str, str]]:
+    """What gives a client tokens of its own (RFC 6749 §4.4.2)."""
+    pairs = [("grant_type", "client_credentials")]
+    return [*pairs, ("scope", scope)] if scope else pairs
 
 
 def revocation_request(
-    endpoint: str,
-    client: ClientCredentials,
-    *,
-    token: str,
-    hint: str,
-    name: str = "token",
-) -> OutgoingRequest:
-    """The request that revokes a token (RFC 7009 §2.1)."""
-    return _post(endpoint, client, [(name, token), ("token_type_hint", hint)], ())
+    *, token: str, hint: str, name: str = "token"
+) -> list[tuple[str, str]]:
+    """What revokes a token (RFC 7009 §2.1)."""
+    return [(name, token), ("token_type_hint", hint)]
 
 
 def _text(document: dict[str, object], name: str) -> str | None:

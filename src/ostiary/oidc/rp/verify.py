@@ -70,7 +70,13 @@ def verify_signature(token: str, keys: KeySet, rules: Rules) -> SignedJwt:
     return verify_jwt(token, keys, algorithms=rules.algorithms)
 
 
-def _check_issuer(claims: Claims, rules: Rules, what: str, *, required: bool) -> None:
+def check_issuer(claims: Claims, rules: Rules, what: str, *, required: bool) -> None:
+    """
+    The issuer, where there is one or there must be one.
+
+    Raises:
+        TokenRefused: It is not one of those believed.
+    """
     issuer = read_text(claims, "iss")
     if issuer is None and (required or "iss" in claims):
         raise _refuse("iss", what, "missing or not a text")
@@ -82,9 +88,15 @@ def _check_issuer(claims: Claims, rules: Rules, what: str, *, required: bool) ->
         )
 
 
-def _check_times(
+def check_times(
     claims: Claims, rules: Rules, now: float, what: str, *, required: bool
 ) -> float | None:
+    """
+    The times of a token; the one at which it ends, if any.
+
+    Raises:
+        TokenRefused: It has ended, has not begun, or comes from the future.
+    """
     expires, issued, not_before = (read_time(claims, n) for n in ("exp", "iat", "nbf"))
     if required and expires is None:
         raise _refuse("exp", what, "missing")
@@ -139,7 +151,7 @@ def verify_id_token(
     what = "id token"
     signed = verify_signature(token, keys, rules)
     claims = signed.claims
-    _check_issuer(claims, rules, what, required=True)
+    check_issuer(claims, rules, what, required=True)
     if not read_text(claims, "sub"):
         raise _refuse("sub", what, "missing or not a text")
     audience = read_audience(claims) or ()
@@ -152,7 +164,7 @@ def verify_id_token(
         raise _refuse("azp", what, "is not the client id")
     if claims.get("token_use", "id") != "id":
         raise _refuse("token_use", what, "is not id")
-    expires = _check_times(claims, rules, now, what, required=True)
+    expires = check_times(claims, rules, now, what, required=True)
     if nonce is not None:
         claimed = read_text(claims, "nonce")
         if claimed is None or not hmac.compare_digest(claimed.encode(), nonce.encode()):
@@ -228,9 +240,9 @@ def verify_access_token(
         )
     if not _looks_like_access(signed, rules):
         raise TokenRefused("invalid_token_use", "an id token was given as access token")
-    _check_issuer(claims, rules, what, required=False)
+    check_issuer(claims, rules, what, required=False)
     _check_access_audience(claims, rules, what)
-    expires = _check_times(claims, rules, now, what, required=False)
+    expires = check_times(claims, rules, now, what, required=False)
     return VerifiedToken(
         claims=claims, key_thumbprint=signed.key_thumbprint, expires_at=expires
     )

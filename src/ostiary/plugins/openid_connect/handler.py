@@ -88,6 +88,8 @@ class OpenidConnect:
         if exchange.method == b"OPTIONS" and not self.party.config.run_on_preflight:
             self._protect(exchange)
             return None
+        if self.party.config.anonymous and exchange.credential is not None:
+            return None  # another plugin has authenticated this request already
         step = self._signin.decide(exchange, self.party)
         return NEEDS_IO if step is None else self._carry_out(step, exchange)
 
@@ -110,6 +112,8 @@ class OpenidConnect:
                 ):
                     return self._refuse(_FOREIGN_PAGE, exchange)
                 self._protect(exchange)
+                if step.clear:
+                    exchange.clear(fold_names(step.clear))
                 if self._assertion_header is not None:
                     exchange.set_upstream(
                         self._assertion_header, self._assert(step, exchange)
@@ -118,8 +122,13 @@ class OpenidConnect:
                     exchange.set_upstream(name, value)
                 exchange.downstream_fields += step.downstream_fields
                 exchange.stripped_query += step.strip_query
+                exchange.stripped_cookies |= step.strip_cookies
+                exchange.new_body = step.new_body
                 exchange.session_id = step.session.id if step.session else None
                 exchange.subject = step.subject
+                exchange.consumer = step.consumer
+                exchange.credential = step.credential
+                exchange.groups = step.groups
                 return None
             case SendAway():
                 return redirect_reply(step.status, step.location, step.fields)

@@ -14,6 +14,8 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
+from ostiary.jose.errors import MalformedKey
+from ostiary.jose.keys import PrivateKey
 from ostiary.model.fields import Entity
 from ostiary.signin.schema.classes import BUILT_METHODS, CLASSES
 from ostiary.signin.schema.endpoints import EndpointsFields
@@ -49,14 +51,21 @@ _GONE = frozenset(
     }
 )
 _COMMA_FIELDS = frozenset({"scopes", "audience", "auth_methods", "domains"})
+_CLIENT_AUTH = (
+    "client_secret_basic",
+    "client_secret_post",
+    "client_secret_jwt",
+    "private_key_jwt",
+    "none",
+)
 _BUILT_VALUES: dict[str, tuple[str, ...]] = {
-    "client_auth": ("client_secret_basic", "client_secret_post", "none"),
-    "token_endpoint_auth_method": ("client_secret_basic", "client_secret_post", "none"),
+    "client_auth": _CLIENT_AUTH,
+    "token_endpoint_auth_method": _CLIENT_AUTH,
+    "introspection_endpoint_auth_method": _CLIENT_AUTH,
+    "revocation_endpoint_auth_method": _CLIENT_AUTH,
     "session_storage": ("cookie",),
-    "response_mode": ("query",),
+    "response_mode": ("query", "form_post"),
     "response_type": ("code",),
-    "login_tokens": ("id_token", "access_token", "refresh_token"),
-    "bearer_token_param_type": ("header", "query", "body"),
 }
 
 
@@ -144,6 +153,20 @@ class OpenidConnectConfig(
         return self
 
     @model_validator(mode="after")
+    def _check_clients(self) -> Self:
+        for index, jwk in enumerate(self.client_jwk or ()):
+            algorithms = self.client_alg or ()
+            alg = algorithms[index] if index < len(algorithms) else None
+            try:
+                PrivateKey.from_configured(jwk, alg)
+            except MalformedKey as error:
+                raise ValueError(f"client_jwk: {error.detail}") from error
+        asked = (*(self.client_auth or ()), self.token_endpoint_auth_method)
+        if "private_key_jwt" in asked and not self.client_jwk:
+            raise ValueError("client_jwk: required for private_key_jwt")
+        return self
+
+    @model_validator(mode="after")
     def _check_pairs(self) -> Self:
         for side in ("upstream", "downstream"):
             new, claims, names = (
@@ -168,6 +191,14 @@ class OpenidConnectConfig(
         return self
 
 
+def _crosses_sites(config: OpenidConnectConfig) -> bool:
+    """Tell whether the flow's cookie comes along with a form that the provider posts."""
+    return (
+        config.authorization_cookie_same_site in {"Default", "None"}
+        and config.authorization_cookie_secure is not False
+    )
+
+
 def describe_warnings(config: OpenidConnectConfig) -> tuple[str, ...]:
     """What an operator should know about an accepted configuration, a sentence each."""
     found = [
@@ -187,11 +218,17 @@ def describe_warnings(config: OpenidConnectConfig) -> tuple[str, ...]:
         found.append("config.issuer is http: tokens and keys travel unprotected")
     if "auth_methods" not in config.model_fields_set or config.auth_methods is None:
         found.append(
-            "config.auth_methods is blank: bearer tokens in query arguments are accepted, as in Kong"
+            "config.auth_methods is blank: bearer tokens in query arguments and bodies, the password "
+            "grant, and any token that the userinfo endpoint takes are accepted, as in Kong"
         )
     if not config.client_id:
         found.append(
             "config.client_id is not set: no bearer token and no login can match"
+        )
+    if config.response_mode == "form_post" and not _crosses_sites(config):
+        found.append(
+            "config.response_mode is form_post, and authorization_cookie_same_site or _secure keeps "
+            "the browser from sending the flow's cookie along with it"
         )
     if config.ostiary and config.ostiary.accept_any_audience:
         found.append(

@@ -113,17 +113,6 @@ def _table() -> dict[str, Class]:
         forbidden_destroy_session
         expose_error_code
         display_errors
-    """
-    inert = """
-        verify_claims
-        verify_signature
-        http_version
-        keepalive
-        http_proxy
-        http_proxy_authorization
-        https_proxy
-        https_proxy_authorization
-        no_proxy
         bearer_token_cookie_name
         bearer_token_header_name
         client_credentials_param_type
@@ -133,8 +122,6 @@ def _table() -> dict[str, Class]:
         id_token_param_type
         id_token_param_name
         client_arg
-        tls_client_auth_ssl_verify
-        mtls_token_endpoint
         token_headers_names
         token_headers_values
         token_headers_client
@@ -142,10 +129,8 @@ def _table() -> dict[str, Class]:
         token_headers_prefix
         token_headers_grants
         token_post_args_client
-        token_cache_key_include_scope
         introspection_endpoint
         introspection_endpoint_auth_method
-        mtls_introspection_endpoint
         introspection_hint
         introspection_token_param_name
         introspection_accept
@@ -166,13 +151,9 @@ def _table() -> dict[str, Class]:
         userinfo_query_args_client
         search_user_info
         revocation_endpoint_auth_method
-        mtls_revocation_endpoint
-        jwt_session_claim
-        resolve_distributed_claims
         consumer_by
         by_username_ignore_case
         consumer_optional
-        consumer_groups_optional
         credential_claim
         upstream_access_token_jwk_header
         upstream_id_token_jwk_header
@@ -188,6 +169,41 @@ def _table() -> dict[str, Class]:
         downstream_user_info_jwt_header
         downstream_introspection_header
         downstream_introspection_jwt_header
+        cache_ttl
+        cache_ttl_max
+        cache_ttl_min
+        cache_tokens
+        cache_tokens_salt
+        cache_introspection
+        cache_user_info
+        client_jwk
+        client_alg
+        introspection_check_active
+        introspect_jwt_tokens
+        logout_post_arg
+        authenticated_groups_claim
+        consumer_claims
+        anonymous
+        disable_session
+    """
+    inert = """
+        verify_claims
+        verify_signature
+        http_version
+        keepalive
+        http_proxy
+        http_proxy_authorization
+        https_proxy
+        https_proxy_authorization
+        no_proxy
+        tls_client_auth_ssl_verify
+        mtls_token_endpoint
+        token_cache_key_include_scope
+        mtls_introspection_endpoint
+        mtls_revocation_endpoint
+        jwt_session_claim
+        resolve_distributed_claims
+        consumer_groups_optional
         session_remember_cookie_name
         session_remember_rolling_timeout
         session_remember_absolute_timeout
@@ -201,16 +217,9 @@ def _table() -> dict[str, Class]:
         session_memcached_port
         session_memcached_ssl_verify
         redis
-        cache_ttl
-        cache_ttl_max
-        cache_ttl_min
         cache_ttl_neg
         cache_ttl_resurrect
-        cache_tokens
-        cache_tokens_salt
-        cache_introspection
         cache_token_exchange
-        cache_user_info
         cluster_cache_items
         cluster_cache_redis
         proof_of_possession_auth_methods_validation
@@ -220,27 +229,18 @@ def _table() -> dict[str, Class]:
         using_pseudo_issuer
         extra_jwks_uris
         verify_parameters
-        client_jwk
-        client_alg
         tls_client_auth_cert_id
         pushed_authorization_request_endpoint
         pushed_authorization_request_endpoint_auth_method
         require_pushed_authorization_requests
         require_signed_request_object
         domains
-        introspection_check_active
-        introspect_jwt_tokens
-        logout_post_arg
         ignore_signature
         enable_hs_signatures
         reverify
         jwt_session_cookie
-        authenticated_groups_claim
-        consumer_claims
         consumer_groups_claim
-        anonymous
         principals
-        disable_session
         session_audience
         session_remember
         session_bind
@@ -263,4 +263,15 @@ def _table() -> dict[str, Class]:
 
 
 CLASSES: Final = _table()
-BUILT_METHODS: Final = frozenset({"session", "bearer", "authorization_code"})
+BUILT_METHODS: Final = frozenset(
+    {
+        "session",
+        "bearer",
+        "introspection",
+        "userinfo",
+        "refresh_token",
+        "password",
+        "client_credentials",
+        "authorization_code",
+    }
+)

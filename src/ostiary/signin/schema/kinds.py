@@ -13,6 +13,8 @@ from pydantic.config import JsonDict
 
 from ostiary.http.cookies import is_cookie_name
 from ostiary.http.url import MalformedUrl, is_http_url, origin_of, split_host
+from ostiary.jose.errors import MalformedKey
+from ostiary.jose.keys import PrivateKey
 from ostiary.model.fields import (
     LIST,
     Entity,
@@ -86,6 +88,17 @@ class ClaimHeader(Entity):
     path: Annotated[tuple[NonEmpty, ...], LIST, Field(min_length=1)]
 
 
+def _check_jwk(value: dict[str, Any]) -> dict[str, Any]:
+    try:
+        PrivateKey.from_configured(value)
+    except MalformedKey as error:
+        raise ValueError(f"not a private key: {error.detail}") from error
+    return value
+
+
+ClientJwk = Annotated[dict[str, Any], AfterValidator(_check_jwk)]
+
+
 class RedisRecord(Entity):
     """Where a Redis is. Without effect until Redis stores are built."""
 
@@ -152,6 +165,10 @@ class OstiaryRecord(Entity):
     accept_any_audience: bool = Field(
         default=False,
         description="Accept bearer tokens made for anybody. Dangerous: any client of the provider can then call this API.",
+    )
+    sign_in_before_anonymous: bool = Field(
+        default=False,
+        description="With anonymous and authorization_code: send people without credentials to the provider instead of letting them in as the anonymous consumer.",
     )
     websocket_origins: Annotated[tuple[Origin, ...] | None, LIST] = Field(
         None,

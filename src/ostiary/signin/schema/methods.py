@@ -11,10 +11,10 @@ from typing import Annotated
 from pydantic import Field
 
 from ostiary.model.fields import LIST, Entity, NonEmpty, one_of
-from ostiary.model.gateway import NotYet
 from ostiary.signin.schema.kinds import (
     METHODS,
     SECRET,
+    ClientJwk,
     Method,
     Url,
 )
@@ -114,8 +114,11 @@ class MethodsFields(Entity):
     ] = Field(
         None, description="Default auth method of each client at the IdP endpoints."
     )
-    client_jwk: NotYet = Field(
-        None, description="Private JWK per client for private_key_jwt (and JAR)."
+    client_jwk: Annotated[tuple[ClientJwk, ...] | None, LIST] = Field(
+        None,
+        description="Private JWK per client for private_key_jwt (and JAR).",
+        json_schema_extra=SECRET,
+        repr=False,
     )
     client_alg: Annotated[
         tuple[

@@ -1,0 +1,137 @@
+"""
+Results that were dear to get, kept for all workers of the node: sealed, and only while true.
+
+Spec: oidc-plugin §13 (caches); security test T-J10.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
+
+from ostiary.jose.errors import BrokenSeal
+from ostiary.sessions.keys import Sealer
+from ostiary.signin.party import Party
+from ostiary.signin.values import Toolbox
+
+PURPOSE = b"ostiary kept"
+
+
+def clamp_ttl(party: Party, ends: float | None, now: float) -> float:
+    """
+    For how many seconds a result may be kept: never beyond its own end.
+
+    Spec: oidc-plugin §13: the end that it tells itself, else `cache_ttl`, within its bounds.
+    """
+    config = party.config
+    ttl = config.cache_ttl if ends is None else ends - now
+    if config.cache_ttl_min is not None:
+        ttl = max(ttl, config.cache_ttl_min)
+    if config.cache_ttl_max is not None:
+        ttl = min(ttl, config.cache_ttl_max)
+    return ttl if ends is None else min(ttl, ends - now)
+
+
+class Kept:
+    """The kept results of one node."""
+
+    def __init__(
+        self, tools: Toolbox, sealer: Callable[[Party, bytes], Sealer]
+    ) -> None:
+        self._tools = tools
+        self._sealer = sealer
+        self._running: dict[str, asyncio.Future[Mapping[str, Any]]] = {}
+
+    @staticmethod
+    def key(base: bytes, kind: str, parts: Iterable[str]) -> str:
+        """The name of a result: nobody learns from it what was asked."""
+        digest = hashlib.blake2b(base, digest_size=20, key=b"ostiary kept")
+        for part in (kind, *parts):
+            data = part.encode("utf-8", "surrogatepass")
+            digest.update(len(data).to_bytes(4, "big") + data)
+        return f"kept:{digest.hexdigest()}"
+
+    async def get_or_make(
+        self,
+        party: Party,
+        key: str,
+        make: Callable[[], Awaitable[tuple[Mapping[str, Any], float]]],
+    ) -> Mapping[str, Any]:
+        """
+        A kept result, or one made now and kept for as long as `make` says (seconds).
+
+        Whoever asks while one is being made waits for it; who made it and failed, failed alone.
+
+        Raises:
+            SharedUnavailable: The node's shared state is away.
+        """
+        while (running := self._running.get(key)) is not None:
+            await asyncio.wait({running})
+            if not running.cancelled() and running.exception() is None:
+                return running.result()
+        found = await self.get(party, key)
+        if found is not None:
+            return found
+        if key in self._running:
+            return await self.get_or_make(party, key, make)
+        task = self._running[key] = asyncio.ensure_future(self._make(party, key, make))
+        # Before anybody who waits is woken: else they would find it again.
+        task.add_done_callback(lambda _: self._running.pop(key, None))
+        return await asyncio.shield(task)
+
+    async def _make(
+        self,
+        party: Party,
+        key: str,
+        make: Callable[[], Awaitable[tuple[Mapping[str, Any], float]]],
+    ) -> Mapping[str, Any]:
+        value, ttl_s = await make()
+        await self.put(party, key, value, ttl_s=ttl_s)
+        return value
+
+    async def get(self, party: Party, key: str) -> Mapping[str, Any] | None:
+        """
+        A result, or None.
+
+        Raises:
+            SharedUnavailable: The node's shared state is away.
+        """
+        found = await self._tools.shared.get(key)
+        if found is None:
+            return None
+        try:
+            text = self._sealer(party, PURPOSE).open(found, binding=key.encode())
+        except BrokenSeal:
+            return None
+        document: Mapping[str, Any] = json.loads(text)
+        return document
+
+    async def put(
+        self, party: Party, key: str, value: Mapping[str, Any], *, ttl_s: float
+    ) -> None:
+        """
+        Keep a result.
+
+        Raises:
+            SharedUnavailable: The node's shared state is away.
+        """
+        if ttl_s <= 0:
+            return
+        sealed = self._sealer(party, PURPOSE).seal(
+            json.dumps(value, separators=(",", ":")).encode(),
+            binding=key.encode(),
+            nonce=self._tools.entropy.bytes(12),
+        )
+        await self._tools.shared.set(key, sealed, ttl_s=ttl_s)
+
+    async def drop(self, key: str) -> None:
+        """
+        Forget a result.
+
+        Raises:
+            SharedUnavailable: The node's shared state is away.
+        """
+        await self._tools.shared.delete(key)
