@@ -96,8 +96,12 @@ async def test_json_lines_carry_the_same_id(tmp_path: Path) -> None:
 
 async def _sign_in_and_out(node: Node, person: Person) -> None:
     members = f"{node.site.gateway}{steps.LOGOUT_ROUTE}"
-    page = f"{members}/anything?access_token=planted-token"
+    page = f"{members}/anything?refresh_token=planted-token"
     await asyncio.to_thread(person.sign_up, node, page, EMAIL)
+    # A credential that nobody takes: it is refused, and must not be told either.
+    opaque = f"{members}?access_token=planted-token"
+    denied: Seen = await asyncio.to_thread(Person(node.trust.ca_file).get, opaque)
+    assert denied.status == 401
     # The provider's own words on the way back, where our gateway sees them.
     planted = "&".join(
         f"{name}=planted-{name}"

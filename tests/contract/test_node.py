@@ -186,8 +186,11 @@ async def test_no_secret_of_a_whole_sign_in_is_in_any_log(tmp_path: Path) -> Non
     async with running_node(tmp_path) as node:
         await asyncio.to_thread(perform, node)
         person = Person(node.trust.ca_file)
-        page = f"{members(node)}/anything?access_token=planted-token"
+        page = f"{members(node)}/anything?refresh_token=planted-token"
         await asyncio.to_thread(person.sign_up, node, page, EMAIL)
+        opaque = f"{members(node)}?access_token=planted-token"
+        denied = await asyncio.to_thread(Person(node.trust.ca_file).get, opaque)
+        assert denied.status == 401
         left = await asyncio.to_thread(person.get, f"{members(node)}?logout=true")
         await asyncio.to_thread(person.follow, left)
         await asyncio.to_thread(person.sign_in, page, EMAIL)

@@ -86,7 +86,7 @@ async def test_an_upstream_may_decline_an_upgrade(stage: Stage) -> None:
 
 @pytest.mark.spec("T-X10")
 async def test_tunnels_end_with_their_session(stage: Stage) -> None:
-    await stage.to(echo_tunnel, session_id="s1")
+    await stage.to(echo_tunnel, bound_to=("s1",))
     client = await opened(stage)
     await soon(client.reader.readexactly(5))
     assert stage.proxy is not None
@@ -108,7 +108,7 @@ async def test_streams_end_with_their_session(stage: Stage) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\n\r\nevent")
         await reader.read()
 
-    await stage.to(stream, session_id="s1")
+    await stage.to(stream, bound_to=("s1",))
     client = await stage.client()
     client.send(get())
     await client.head()

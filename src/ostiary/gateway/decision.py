@@ -74,7 +74,7 @@ class Forward:
 
     `on_response` edits the upstream's head before the client sees it; `on_finish` hears the
     outcome once. `max_body_bytes` 0 means no limit. `retries` are extra attempts.
-    `session_id` binds the exchange, so that ending the session ends its tunnels.
+    `bound_to` names sessions: when one of them ends, its tunnels and streams do.
     """
 
     target: Target
@@ -84,7 +84,7 @@ class Forward:
     max_body_bytes: int = 0
     retries: int = 5
     on_error: Callable[[int, str], Reply] | None = None
-    session_id: str | None = None
+    bound_to: tuple[str, ...] = ()
     body: bytes | None = None
 
 

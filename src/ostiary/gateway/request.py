@@ -251,7 +251,7 @@ class Request:
             max_body_bytes=self._gateway.options.max_body_bytes,
             retries=service.retries,
             on_error=self._on_error,
-            session_id=None if exchange is None else exchange.session_id,
+            bound_to=() if exchange is None else exchange.bound_to,
             body=None if exchange is None else exchange.new_body,
         )
 

@@ -38,7 +38,7 @@ class Exchange(SigninRequest):
     """
     One exchange: the request as routed, and the edits made so far.
 
-    `credential` is set once a plugin has authenticated it: a consumer's id, or who else asks.
+    `bound_to` names what ends its streams when it ends. `credential` is set once a plugin has authenticated it: a consumer's id, or who else asks.
     """
 
     websocket: bool
@@ -50,7 +50,7 @@ class Exchange(SigninRequest):
     stripped_query: tuple[str, ...] = ()
     stripped_cookies: frozenset[str] = frozenset()
     new_body: bytes | None = None
-    session_id: str | None = None
+    bound_to: tuple[str, ...] = ()
     subject: str | None = None
     consumer: Consumer | None = None
     credential: str | None = None

@@ -119,7 +119,7 @@ class Exchange:
             self._finish(status or self._status or 499, client_gone=gone)
 
     def end_sessions(self, ended: set[str]) -> None:
-        if self._forward.session_id not in ended:
+        if ended.isdisjoint(self._forward.bound_to):
             return
         if self._stage == _RECEIVING:
             self._client.abort()

@@ -44,7 +44,8 @@ class Session:
     One signed-in browser.
 
     `id` names it for logging out and binding; `expires_at` is the access token's end.
-    `method` is the one that created it, `client` the index of the client that did.
+    `method` is the one that created it, `client` the index of the client that did. `sid` is the
+    provider's name for its own session, as its ID token told.
     """
 
     id: str
@@ -58,6 +59,7 @@ class Session:
     id_token: str | None = field(repr=False, default=None)
     refresh_token: str | None = field(repr=False, default=None)
     expires_at: float | None = None
+    sid: str | None = None
 
 
 Renewal = Literal["keep", "touch", "renew"]
@@ -117,10 +119,10 @@ def renew(session: Session, kind: Renewal, now: float) -> Session:
 
 
 def dump_session(session: Session) -> bytes:
-    """The session as compact JSON, version 1."""
+    """The session as compact JSON, version 2."""
     return json.dumps(
         [
-            1,
+            2,
             session.id,
             round(session.created_at),
             round(session.rolled_at),
@@ -132,6 +134,7 @@ def dump_session(session: Session) -> bytes:
             session.access_token,
             session.id_token,
             session.refresh_token,
+            session.sid,
         ],
         separators=(",", ":"),
     ).encode()
@@ -139,7 +142,7 @@ def dump_session(session: Session) -> bytes:
 
 def load_session(data: bytes) -> Session:
     """
-    Read back what `dump_session` wrote.
+    Read back what `dump_session` wrote, now or before there was `sid`.
 
     Raises:
         SessionInvalid: Another version's format (after an upgrade or a rollback), or broken.
@@ -147,12 +150,14 @@ def load_session(data: bytes) -> Session:
     try:
         row: Any = json.loads(data)
         version, *values = row
-        if version != 1:
-            raise SessionInvalid("invalid session payload")
-        names = (
+        names: tuple[str, ...] = (
             "id", "created_at", "rolled_at", "touched_at", "subject", "method", "client",
-            "expires_at", "access_token", "id_token", "refresh_token",
+            "expires_at", "access_token", "id_token", "refresh_token", "sid",
         )  # fmt: skip
+        if version == 1:
+            names = names[:-1]
+        elif version != 2:
+            raise SessionInvalid("invalid session payload")
         values_by_name: Mapping[str, Any] = dict(zip(names, values, strict=True))
     except (ValueError, TypeError) as error:
         raise SessionInvalid("invalid session payload") from error

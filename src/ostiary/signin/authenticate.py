@@ -15,6 +15,7 @@ from ostiary.http.challenge import parse_bearer
 from ostiary.http.cookies import parse_cookies
 from ostiary.http.head import Field, find_all
 from ostiary.http.negotiate import is_navigation
+from ostiary.oidc.claims import read_text
 from ostiary.oidc.errors import CallbackRefused
 from ostiary.oidc.rp.authorization import AuthorizationResponse, find_response
 from ostiary.ports.fetch import FetchFailed
@@ -24,6 +25,8 @@ from ostiary.sessions.session import SessionInvalid
 from ostiary.signin import refusals
 from ostiary.signin.admission import Admission, consumer_fields
 from ostiary.signin.arguments import Arguments, body_kind, read_arguments, read_query
+from ostiary.signin.backchannel import ARGUMENT as LOGOUT_TOKEN
+from ostiary.signin.backchannel import BackChannel
 from ostiary.signin.callback import Callback
 from ostiary.signin.claims import Forbidden
 from ostiary.signin.credentials import (
@@ -75,6 +78,7 @@ class Signin:
             tools, self.issuers, tokens, self._sessions, self._admission
         )
         self._logout = Logout(tools, self.issuers, tokens, self._sessions)
+        self._backchannel = BackChannel(tools, self._live, self.issuers)
         tools.shared.subscribe(ENDED_CHANNEL, self._hear_end)
 
     def _hear_end(self, message: bytes) -> None:
@@ -122,7 +126,9 @@ class Signin:
         """Tell whether a request may be a logout or a callback: both need more than memory."""
         config = party.config
         if request.method == b"POST" and (
-            config.logout_post_arg or config.response_mode == "form_post"
+            config.logout_post_arg
+            or config.response_mode == "form_post"
+            or party.hears_logout
         ):
             return True
         return bool(
@@ -213,6 +219,9 @@ class Signin:
         if is_logout(request, party, arguments):
             opened, _ = await self._open(request, party, refresh=False)
             return await self._logout.run(request, party, opened)
+        order = await self._find_order(request, party)
+        if order is not None:
+            return await self._backchannel.run(party, order)
         try:
             response = await self._find_callback(request, party)
         except CallbackRefused as error:
@@ -369,6 +378,7 @@ class Signin:
         session = self._sessions.new_session(
             tokens,
             subject=presented.identity.subject,
+            sid=read_text(presented.identity.id_claims, "sid"),
             client=presented.client,
             method=presented.method,
         )
@@ -425,6 +435,21 @@ class Signin:
             )
             return self._refuse(request, party, refused)
         return self._sessions.allow(request, party, opened, admitted)
+
+    async def _find_order(
+        self, request: SigninRequest, party: Party
+    ) -> Arguments | None:
+        """The arguments of a request by which the provider logs somebody out, else None."""
+        if (
+            not party.hears_logout
+            or request.method != b"POST"
+            or body_kind(request) != "form"
+            or not self._login.is_callback_path(request, party)
+        ):
+            return None
+        arguments = await read_arguments(request, body=True)
+        has_one = any(name == LOGOUT_TOKEN for name, _ in arguments.body)
+        return arguments if has_one else None
 
     async def _find_callback(
         self, request: SigninRequest, party: Party

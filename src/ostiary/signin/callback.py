@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from ostiary.http.cookies import build_delete_cookie, build_set_cookie, parse_cookies
 from ostiary.http.head import Field, find_all
 from ostiary.jose.errors import JoseError
+from ostiary.oidc.claims import read_text
 from ostiary.oidc.errors import CallbackRefused, OidcError, ProviderError
 from ostiary.oidc.rp.authorization import AuthorizationResponse, check_response
 from ostiary.sessions.cookie import SessionTooLarge
@@ -213,6 +214,7 @@ class Callback:
         session = self._sessions.new_session(
             granted.tokens,
             subject=str(granted.id_claims.get("sub", "")),
+            sid=read_text(granted.id_claims, "sid"),
             client=back.flow.client,
             method="authorization_code",
         )

@@ -99,12 +99,12 @@ class Live:
         # Keys of the two above by raw field value and what looked at it: pure results.
         self.keys: Memo[bytes, dict[tuple[bytes, str], bytes]] = Memo(MAX_KEY_BYTES)
 
-    def forget_session(self, session_id: str) -> None:
-        """Drop every entry of an ended session, and make what is being opened now not stick."""
+    def forget_session(self, mark: str) -> None:
+        """Drop every entry of what has ended, and make what is being opened now not stick."""
         self.ends_heard += 1
         for key in self.sessions.names():
             entry = self.sessions.get(key)
-            if entry is not None and entry.session.id == session_id:
+            if entry is not None and mark in entry.answer.marks:
                 self.sessions.drop(key)
 
     def forget_sessions(self) -> None:

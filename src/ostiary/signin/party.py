@@ -97,6 +97,7 @@ class Party:
     downstream_claims: tuple[tuple[bytes, tuple[str, ...]], ...]
     managed_headers: frozenset[bytes]
     reads_body: bool
+    hears_logout: bool
     user_info_paths: tuple[tuple[str, ...], ...]
     shows_user_info: bool
     shows_keys: bool
@@ -348,6 +349,7 @@ def compile_party(config: OpenidConnectConfig, instance_id: str) -> Party:
             + list(MANAGED)
         ),
         reads_body=_reads_body(config, methods),
+        hears_logout=bool(config.ostiary and config.ostiary.backchannel_logout),
         user_info_paths=_user_info_paths(config, upstream_claims + downstream_claims),
         shows_user_info=not shown.isdisjoint({"user_info", "user_info_jwt"}),
         shows_keys=not shown.isdisjoint({"access_token_jwk", "id_token_jwk"}),

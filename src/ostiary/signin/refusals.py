@@ -106,6 +106,17 @@ def store_down(detail: str) -> Refused:
     )
 
 
+def bad_logout_token(detail: str) -> Refused:
+    """400: a logout token that orders nothing (Back-Channel Logout 1.0 §2.8)."""
+    return Refused(
+        status=400,
+        code="invalid_logout_token",
+        message="invalid_request",
+        detail=detail,
+        fields=(NO_STORE,),
+    )
+
+
 def bad_callback(
     code: str, detail: str, *, login_url: str | None, fields: Fields = ()
 ) -> Refused:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -30,6 +31,7 @@ from ostiary.sessions.session import (
     quiet_until,
     renew,
 )
+from ostiary.signin.backchannel import read_marks
 from ostiary.signin.claims import Identity
 from ostiary.signin.issuer import Issuers, ProviderUnavailable
 from ostiary.signin.live import ENDED_CHANNEL, Live, LiveSession, digest
@@ -53,6 +55,7 @@ class OpenedSession:
 
     session: Session
     identity: Identity
+    marks: tuple[str, ...] = ()
     text: str | None = field(repr=False)
     must_save: bool = False
     ends_heard: int = -1
@@ -101,19 +104,36 @@ class SessionKeeper:
         )
         now = self._tools.clock.now()
         check_session(session, party.timeouts, now)
-        if await self._tools.shared.get(f"ended:{session.id}") is not None:
-            raise SessionInvalid("session was ended")
+        identity = self.identify(session)
+        marks = (session.id, *read_marks(party, session))
+        await self._check_ends(session, marks)
         kind = decide_renewal(session, party.timeouts, now)
         current = renew(session, kind, now)
         if refresh:
             current = await self._refresh_if_due(party, current, now)
         return OpenedSession(
             session=current,
-            identity=self.identify(current),
+            identity=identity if current is session else self.identify(current),
+            marks=marks,
             text=candidates[0] if len(candidates) == 1 and current is session else None,
             must_save=current != session,
             ends_heard=ends_heard,
         )
+
+    async def _check_ends(self, session: Session, marks: tuple[str, ...]) -> None:
+        """
+        Ask whether it was ended: by its id, or by the provider after it had begun.
+
+        Raises:
+            SessionInvalid: It was.
+            SharedUnavailable: That cannot be known now.
+        """
+        for mark in marks:
+            found = await self._tools.shared.get(f"ended:{mark}")
+            if found is None:
+                continue
+            if mark == session.id or session.created_at <= json.loads(found):
+                raise SessionInvalid("session was ended")
 
     @staticmethod
     def identify(session: Session) -> Identity:
@@ -228,9 +248,15 @@ class SessionKeeper:
         return fresh
 
     def new_session(
-        self, tokens: TokenSet, *, subject: str, client: int, method: str
+        self,
+        tokens: TokenSet,
+        *,
+        subject: str,
+        sid: str | None,
+        client: int,
+        method: str,
     ) -> Session:
-        """A session that starts now."""
+        """A session that starts now. `sid` is the provider's name for its own."""
         now = self._tools.clock.now()
         return Session(
             id=encode_base64url(self._tools.entropy.bytes(32)),
@@ -238,6 +264,7 @@ class SessionKeeper:
             rolled_at=now,
             touched_at=now,
             subject=subject,
+            sid=sid,
             method=method,
             client=client,
             access_token=tokens.access_token,
@@ -307,6 +334,7 @@ class SessionKeeper:
             admitted,
             subject=opened.session.subject,
             session=opened.session,
+            marks=opened.marks,
             downstream_fields=(*fields, _VARY),
         )
         # An end that was heard since the session was looked up may have been this one's.

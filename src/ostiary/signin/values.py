@@ -52,6 +52,7 @@ class Allowed:
     """
     Let the request through, with these edits. `session` is None for credentials of one request.
 
+    `marks` are what its streams end by: the session's id, and the provider's names for it.
     `credential` names who asks where there is no consumer; `clear` are the client's fields that
     do not go on, in lower case; `new_body` takes the place of the body.
     """
@@ -59,6 +60,7 @@ class Allowed:
     method: str
     subject: str
     session: Session | None
+    marks: tuple[str, ...] = ()
     consumer: Consumer | None = None
     credential: str | None = None
     groups: tuple[str, ...] | None = None

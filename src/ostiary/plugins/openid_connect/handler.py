@@ -124,7 +124,7 @@ class OpenidConnect:
                 exchange.stripped_query += step.strip_query
                 exchange.stripped_cookies |= step.strip_cookies
                 exchange.new_body = step.new_body
-                exchange.session_id = step.session.id if step.session else None
+                exchange.bound_to += step.marks
                 exchange.subject = step.subject
                 exchange.consumer = step.consumer
                 exchange.credential = step.credential

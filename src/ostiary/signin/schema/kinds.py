@@ -170,6 +170,10 @@ class OstiaryRecord(Entity):
         default=False,
         description="With anonymous and authorization_code: send people without credentials to the provider instead of letting them in as the anonymous consumer.",
     )
+    backchannel_logout: bool = Field(
+        default=False,
+        description="Hear of logouts from the provider: it posts a logout token to the redirect URI, which is the back-channel logout URI to register.",
+    )
     websocket_origins: Annotated[tuple[Origin, ...] | None, LIST] = Field(
         None,
         description="Origins, such as https://app.example, whose pages may open WebSockets with a session; the gateway's own always may.",

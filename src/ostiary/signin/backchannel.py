@@ -1,0 +1,100 @@
+"""
+Logging out from elsewhere: the provider posts a logout token, and sessions end everywhere.
+
+Nothing lists the sessions of a person. An order leaves a mark with its time in the node's shared
+state, and a session that began before it, and carries that mark, opens nothing any more.
+
+Spec: OpenID Connect Back-Channel Logout 1.0 §2.5-2.8; decision D14.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from ostiary.jose.errors import JoseError, KeyNotFound
+from ostiary.oidc.errors import OidcError, TokenRefused
+from ostiary.oidc.rp.logout_token import LogoutOrder, verify_logout_token
+from ostiary.sessions.session import Session
+from ostiary.signin import refusals
+from ostiary.signin.arguments import Arguments
+from ostiary.signin.issuer import Issuers, Provider
+from ostiary.signin.live import ENDED_CHANNEL, Live
+from ostiary.signin.party import Party
+from ostiary.signin.tokens import build_rules
+from ostiary.signin.values import Refused, Respond, Toolbox
+
+ARGUMENT = "logout_token"
+_FOREVER_S = 10 * 365 * 86400.0
+
+
+def build_mark(party: Party, kind: str, value: str) -> str:
+    """The name under which an order for a `sid` or a `sub` of a provider is known."""
+    text = f"{party.issuer}\x00{kind}\x00{value}"
+    return f"{kind}:{hashlib.sha256(text.encode()).hexdigest()[:40]}"
+
+
+def read_marks(party: Party, session: Session) -> tuple[str, ...]:
+    """The marks that orders of the provider for this session bear."""
+    if not party.hears_logout:
+        return ()
+    named = (("sid", session.sid), ("sub", session.subject))
+    return tuple(build_mark(party, kind, value) for kind, value in named if value)
+
+
+class BackChannel:
+    """Hears the provider's orders, for every party of a worker."""
+
+    def __init__(self, tools: Toolbox, live: Live, issuers: Issuers) -> None:
+        self._tools = tools
+        self._live = live
+        self._issuers = issuers
+
+    async def run(self, party: Party, arguments: Arguments) -> Respond | Refused:
+        """
+        Carry out an order, or say why not. Never says whether anybody was logged in.
+
+        Raises:
+            ProviderUnavailable: The keys are not known and cannot be fetched.
+            SharedUnavailable: The others could not be told.
+        """
+        tokens = [value for name, value in arguments.body if name == ARGUMENT]
+        try:
+            if len(tokens) != 1:
+                raise TokenRefused("invalid_request", "logout_token is there twice")
+            order = await self._verify(party, tokens[0])
+        except (OidcError, JoseError) as error:
+            self._tools.log("warn", f"back-channel logout refused: {error.detail}")
+            return refusals.bad_logout_token(error.detail)
+        await self._end(party, order)
+        self._tools.log("info", "logged out by the provider")
+        return Respond(body=b"", fields=(refusals.NO_STORE,))
+
+    async def _verify(self, party: Party, token: str) -> LogoutOrder:
+        provider = await self._issuers.load(party)
+        try:
+            order = self._judge(party, provider, token)
+        except KeyNotFound:
+            order = self._judge(party, await self._issuers.reload(party), token)
+        used = hashlib.sha256(f"{party.issuer}\x00{order.jti}".encode()).hexdigest()
+        ttl = max(1.0, order.ends_at - self._tools.clock.now())
+        if not await self._tools.shared.add(f"jti:{used}", b"1", ttl_s=ttl):
+            raise TokenRefused("invalid_jti", "the logout token was used before")
+        return order
+
+    def _judge(self, party: Party, provider: Provider, token: str) -> LogoutOrder:
+        rules = build_rules(party, provider)
+        return verify_logout_token(
+            token, provider.keys, rules, now=self._tools.clock.now()
+        )
+
+    async def _end(self, party: Party, order: LogoutOrder) -> None:
+        """With a `sid` only that session of the provider ends, else all of the person (§2.7)."""
+        kind = "sid" if order.sid is not None else "sub"
+        value = order.sid if order.sid is not None else order.sub
+        mark = build_mark(party, kind, value or "")
+        shared, now = self._tools.shared, self._tools.clock.now()
+        ttl = (party.timeouts.absolute_s or _FOREVER_S) + 60
+        await shared.set(f"ended:{mark}", json.dumps(now).encode(), ttl_s=ttl)
+        self._live.forget_session(mark)
+        await shared.publish(ENDED_CHANNEL, mark.encode())
