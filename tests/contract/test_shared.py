@@ -3,27 +3,49 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
+from ostiary.adapters.redis import RedisShared
 from ostiary.adapters.shared import MemoryShared, SharedServer, SocketShared
 from ostiary.adapters.shared import memory as memory_module
 from ostiary.ports.shared import Shared, SharedUnavailable
 from tests.support.ports import FakeClock
+from tests.support.redis_server import RedisServer, redis_server
+
+
+class Moves(Protocol):
+    def move(self, seconds: float) -> None: ...
 
 
 class Kit:
     """An adapter under test, and the clock behind it."""
 
-    def __init__(self, shared: Shared, clock: FakeClock) -> None:
+    def __init__(self, shared: Shared, clock: Moves) -> None:
         self.shared = shared
         self.clock = clock
 
 
-@pytest.fixture(params=["memory", "socket"])
-async def kit(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Kit]:
+@pytest.fixture(scope="module")
+def redis() -> Iterator[RedisServer]:
+    with redis_server() as server:
+        yield server
+
+
+@pytest.fixture(params=["memory", "socket", "redis"])
+async def kit(
+    request: pytest.FixtureRequest, tmp_path: Path, redis: RedisServer
+) -> AsyncIterator[Kit]:
+    if request.param == "redis":
+        redis.do("FLUSHALL")
+        shared = RedisShared(redis.narrow())
+        await shared.connect()
+        yield Kit(shared, redis)
+        await shared.close()
+        return
     clock = FakeClock()
     memory = MemoryShared(clock)
     if request.param == "memory":
@@ -82,6 +104,16 @@ async def test_subscribers_hear_what_is_published(kit: Kit) -> None:
     async with asyncio.timeout(5):
         assert await heard.get() == b"hello"
     assert heard.empty()
+
+
+async def test_a_channel_of_this_moment_is_heard_too(kit: Kit) -> None:
+    for number in range(20):
+        heard: asyncio.Queue[bytes] = asyncio.Queue()
+        kit.shared.subscribe(f"news{number}", heard.put_nowait)
+        await kit.shared.publish(f"news{number}", b"%d" % number)
+
+        async with asyncio.timeout(5):
+            assert await heard.get() == b"%d" % number
 
 
 async def test_large_values_travel_whole(kit: Kit) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from ostiary.adapters.shared.memory import MemoryShared
+from ostiary.adapters.shared import MemoryShared, MemoryStore
 from ostiary.http.head import Fields, find_all
 from ostiary.http.path import parse_target
 from ostiary.ports.body import BodyTooLarge
 from ostiary.ports.consumers import NO_CONSUMERS, Consumers
+from ostiary.ports.session_store import SessionStore, StorePlace
+from ostiary.ports.shared import SharedUnavailable
 from ostiary.sessions.keys import KeyRing, RingKey
 from ostiary.signin.authenticate import Signin
 from ostiary.signin.party import Party, compile_party
@@ -53,6 +55,19 @@ class FakeBody:
         return self.content
 
 
+class FakeStores:
+    """Opens the same store in memory for every place; `down` makes it unreachable."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.store = MemoryStore(clock)
+        self.down = False
+
+    def open(self, _place: StorePlace) -> SessionStore:
+        if self.down:
+            raise SharedUnavailable("the store is away")
+        return self.store
+
+
 class World:
     """One node: a provider, shared state, any number of workers."""
 
@@ -63,6 +78,7 @@ class World:
         self.log = LogBook()
         self.ring = ring
         self.entropy = FakeEntropy()
+        self.stores = FakeStores(self.clock)
         self.signin = self.worker()
 
     def worker(self) -> Signin:
@@ -75,6 +91,7 @@ class World:
                 entropy=self.entropy,
                 ring=self.ring,
                 log=self.log,
+                stores=self.stores,
             )
         )
 
@@ -88,6 +105,7 @@ class Browser:
     def __init__(self, world: World) -> None:
         self.world = world
         self.cookies: dict[str, str] = {}
+        self.ip = "203.0.113.7"
         self.consumers: Consumers = NO_CONSUMERS
 
     def request(
@@ -114,6 +132,7 @@ class Browser:
             port=parts.port,
             route_prefix="/cognito",
             request_id="r",
+            client_ip=self.ip,
             body=FakeBody(body),
             consumers=self.consumers,
         )

@@ -42,7 +42,6 @@ class Exchange(SigninRequest):
     """
 
     websocket: bool
-    client_ip: str
     service_id: str | None = None
     upstream_fields: list[Field] = field(default_factory=list)
     downstream_fields: list[Field] = field(default_factory=list)

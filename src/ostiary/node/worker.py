@@ -14,6 +14,7 @@ import time
 import uvloop
 
 from ostiary.adapters.fetch import AiohttpFetch
+from ostiary.adapters.redis import RedisStores
 from ostiary.adapters.shared.socket import SocketShared
 from ostiary.adapters.system import RequestIds, SystemClock, SystemEntropy
 from ostiary.gateway.check import hash_lines
@@ -75,6 +76,7 @@ class Worker:
         self.entropy = SystemEntropy()
         self.clock = SystemClock()
         self.shared = SocketShared(orders.node_socket)
+        self.stores = RedisStores(ca_file=self.ca_file)
         self.metrics = Metrics()
         self.gateway = Gateway(
             build_options(settings),
@@ -96,6 +98,7 @@ class Worker:
             ring=self.orders.ring,
             log=log_line,
             count=self.metrics.count,
+            stores=self.stores,
         )
         assertions = Assertions(
             PrivateKey.from_private_jwk(self.orders.assertion_key),
@@ -226,6 +229,7 @@ class Worker:
         await proxy.stop(DRAIN_S)
         await reporter.stop()
         await fetch.close()
+        await self.stores.close()
         await self.shared.close()
 
 

@@ -98,6 +98,8 @@ class Signin:
             return None
         now = self._tools.clock.now()
         if "session" in party.methods:
+            if party.is_bound:
+                return None  # whom a session is bound to is looked at every time
             cookies = find_all(request.fields, b"cookie")
             key = self._session_key(party, party.names(request.scheme).session, cookies)
             if key:
@@ -342,7 +344,8 @@ class Signin:
                     answer=answer,
                 ),
             )
-        fields = (*presented.fields, *self._start_session(request, party, presented))
+        started = await self._start_session(request, party, presented)
+        fields = (*presented.fields, *started)
         if presented.tokens is not None:
             told = presented.identity.introspection
             who = SignedIn(
@@ -363,7 +366,7 @@ class Signin:
         )
         return _hide(allowed, party, presented.hidden, arguments)
 
-    def _start_session(
+    async def _start_session(
         self, request: SigninRequest, party: Party, presented: Presented
     ) -> tuple[Field, ...]:
         """The cookies of the session that a grant starts; none where there is none to start."""
@@ -384,7 +387,7 @@ class Signin:
         )
         present = {n for n, _ in parse_cookies(find_all(request.fields, b"cookie"))}
         try:
-            return self._sessions.save_cookies(party, request.scheme, session, present)
+            return await self._sessions.start(request, party, session, present)
         except SessionTooLarge as error:
             self._tools.log("error", f"no session was started: {error}")
             return ()
@@ -420,11 +423,11 @@ class Signin:
                 ends=opened.session.expires_at,
             )
         except Forbidden as error:
-            fields = (
-                self._sessions.delete_cookies(party, request.scheme, None)
-                if party.config.forbidden_destroy_session
-                else ()
-            )
+            fields: tuple[Field, ...] = ()
+            if party.config.forbidden_destroy_session:
+                fields = self._sessions.delete_cookies(party, request.scheme, None)
+            elif opened.must_save:
+                fields = await self._sessions.save(request, party, opened)
             client = party.client(opened.session.client)
             refused = refusals.forbidden(
                 party,
@@ -434,7 +437,7 @@ class Signin:
                 fields=fields,
             )
             return self._refuse(request, party, refused)
-        return self._sessions.allow(request, party, opened, admitted)
+        return await self._sessions.allow(request, party, opened, admitted)
 
     async def _find_order(
         self, request: SigninRequest, party: Party

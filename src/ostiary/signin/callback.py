@@ -235,7 +235,8 @@ class Callback:
             )
             if starts:
                 back = replace(
-                    back, fields=(*back.fields, *self._session_fields(back, fresh))
+                    back,
+                    fields=(*back.fields, *await self._session_fields(back, fresh)),
                 )
         except Forbidden as error:
             return refusals.forbidden(
@@ -268,11 +269,13 @@ class Callback:
             return action
         return _go_to_target(back) if starts else self._pass_on(back, allowed)
 
-    def _session_fields(self, back: Return, fresh: OpenedSession) -> tuple[Field, ...]:
+    async def _session_fields(
+        self, back: Return, fresh: OpenedSession
+    ) -> tuple[Field, ...]:
         names = back.party.names(back.request.scheme)
         cookies = parse_cookies(find_all(back.request.fields, b"cookie"))
-        fields = self._sessions.save_cookies(
-            back.party, back.request.scheme, fresh.session, {n for n, _ in cookies}
+        fields = await self._sessions.start(
+            back.request, back.party, fresh.session, {n for n, _ in cookies}
         )
         if back.opened is not None:
             return fields

@@ -13,6 +13,7 @@ from typing import Literal, cast, get_args
 from ostiary.http.cookies import CookieAttributes, SameSite
 from ostiary.jose.keys import PrivateKey
 from ostiary.oidc.rp.metadata import build_discovery_url, normalise_issuer
+from ostiary.ports.session_store import StorePlace
 from ostiary.sessions.cookie import chunk_names
 from ostiary.sessions.keys import KeyRing, RingKey
 from ostiary.sessions.session import Timeouts
@@ -98,6 +99,8 @@ class Party:
     managed_headers: frozenset[bytes]
     reads_body: bool
     hears_logout: bool
+    is_bound: bool
+    store: StorePlace | None
     user_info_paths: tuple[tuple[str, ...], ...]
     shows_user_info: bool
     shows_keys: bool
@@ -258,6 +261,28 @@ def _claim_headers(
     )
 
 
+def _store_place(config: OpenidConnectConfig) -> StorePlace | None:
+    if config.session_storage != "redis":
+        return None
+    redis = config.redis
+    return StorePlace(
+        host=redis.host or "127.0.0.1",
+        port=redis.port or 6379,
+        socket=redis.socket,
+        username=redis.username,
+        password=redis.password,
+        database=redis.database,
+        tls=redis.ssl,
+        verify_tls=redis.ssl_verify,
+        server_name=redis.server_name,
+        connect_timeout_s=redis.connect_timeout / 1000,
+        send_timeout_s=redis.send_timeout / 1000,
+        read_timeout_s=redis.read_timeout / 1000,
+        pool_size=redis.keepalive_pool_size,
+        prefix=redis.prefix or "sessions",
+    )
+
+
 def _provider_key(config: OpenidConnectConfig) -> str:
     parts = (
         build_discovery_url(config.issuer),
@@ -349,6 +374,8 @@ def compile_party(config: OpenidConnectConfig, instance_id: str) -> Party:
             + list(MANAGED)
         ),
         reads_body=_reads_body(config, methods),
+        is_bound=bool(config.session_bind),
+        store=_store_place(config),
         hears_logout=bool(config.ostiary and config.ostiary.backchannel_logout),
         user_info_paths=_user_info_paths(config, upstream_claims + downstream_claims),
         shows_user_info=not shown.isdisjoint({"user_info", "user_info_jwt"}),

@@ -12,14 +12,13 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
-from ostiary.http.cookies import build_delete_cookie, build_set_cookie
+from ostiary.http.cookies import build_delete_cookie
 from ostiary.http.head import Field
 from ostiary.jose.encoding import encode_base64url
 from ostiary.jose.errors import BrokenSeal, JoseError
 from ostiary.oidc.errors import OidcError, ProviderError, TokenRefused
 from ostiary.oidc.rp.tokens import TokenSet
 from ostiary.ports.fetch import FetchFailed
-from ostiary.sessions.cookie import build_chunks, find_candidates, open_session
 from ostiary.sessions.keys import Sealer
 from ostiary.sessions.session import (
     Session,
@@ -36,6 +35,7 @@ from ostiary.signin.claims import Identity
 from ostiary.signin.issuer import Issuers, ProviderUnavailable
 from ostiary.signin.live import ENDED_CHANNEL, Live, LiveSession, digest
 from ostiary.signin.party import Party
+from ostiary.signin.storage import Storage, seconds_left
 from ostiary.signin.tokens import TokenClient, read_claims
 from ostiary.signin.values import Allowed, SigninRequest, Toolbox
 
@@ -45,8 +45,8 @@ WAIT_S = 12
 POLL_S = 0.05
 # What a session's owner sees is not for others: caches go by the cookie (T-X7).
 _VARY = (b"Vary", b"Cookie")
-_FOREVER_S = 10 * 365 * 86400.0
-_MARGIN_S = 60.0
+# For how long a session in a store is not looked up again.
+LOCAL_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +58,7 @@ class OpenedSession:
     marks: tuple[str, ...] = ()
     text: str | None = field(repr=False)
     must_save: bool = False
+    has_new_tokens: bool = False
     ends_heard: int = -1
 
 
@@ -72,6 +73,7 @@ class SessionKeeper:
         self._issuers = issuers
         self._tokens = tokens
         self._sealers: dict[bytes, Sealer] = {}
+        self._storage = Storage(tools, self.sealer)
 
     def sealer(self, party: Party, purpose: bytes = b"ostiary session") -> Sealer:
         """The sealer of a party: the node's ring, or its own `session_secret`."""
@@ -97,17 +99,16 @@ class SessionKeeper:
             ProviderUnavailable: A refresh is due and the provider cannot do it now.
         """
         ends_heard = self._live.ends_heard
-        names = party.names(request.scheme)
-        candidates = find_candidates(cookies, names.session)
-        session = open_session(
-            candidates, sealer=self.sealer(party), binding=party.binding(names.session)
-        )
+        found = await self._storage.read(request, party, cookies)
+        session = found.session
         now = self._tools.clock.now()
         check_session(session, party.timeouts, now)
         identity = self.identify(session)
         marks = (session.id, *read_marks(party, session))
         await self._check_ends(session, marks)
         kind = decide_renewal(session, party.timeouts, now)
+        if "session" in (party.config.disable_session or ()):
+            kind = "keep"
         current = renew(session, kind, now)
         if refresh:
             current = await self._refresh_if_due(party, current, now)
@@ -115,8 +116,9 @@ class SessionKeeper:
             session=current,
             identity=identity if current is session else self.identify(current),
             marks=marks,
-            text=candidates[0] if len(candidates) == 1 and current is session else None,
+            text=found.text if current is session else None,
             must_save=current != session,
+            has_new_tokens=current.access_token != session.access_token,
             ends_heard=ends_heard,
         )
 
@@ -273,30 +275,39 @@ class SessionKeeper:
             expires_at=tokens.expires_at,
         )
 
-    def save_cookies(
-        self, party: Party, scheme: str, session: Session, present: Collection[str]
+    async def save(
+        self, request: SigninRequest, party: Party, opened: OpenedSession
     ) -> tuple[Field, ...]:
         """
-        Set-Cookie for a session, and removal of chunks that it no longer needs.
+        Set-Cookie for a session that has changed.
 
         Raises:
             SessionTooLarge: It does not fit into nine cookies.
+            SharedUnavailable: Its store cannot be written.
         """
-        names = party.names(scheme)
-        chunks = build_chunks(
-            session,
-            name=names.session,
-            sealer=self.sealer(party),
-            binding=party.binding(names.session),
-            nonce=self._tools.entropy.bytes(12),
+        return await self._storage.write(
+            request,
+            party,
+            opened.session,
+            party.names(request.scheme).session_chunks,
+            tokens=opened.has_new_tokens,
         )
-        attributes = names.session_attributes
-        needed = {name for name, _ in chunks}
-        surplus = [n for n in names.session_chunks if n in present and n not in needed]
-        return (
-            *((b"Set-Cookie", build_set_cookie(n, v, attributes)) for n, v in chunks),
-            *((b"Set-Cookie", build_delete_cookie(n, attributes)) for n in surplus),
-        )
+
+    async def start(
+        self,
+        request: SigninRequest,
+        party: Party,
+        session: Session,
+        present: Collection[str],
+    ) -> tuple[Field, ...]:
+        """
+        Set-Cookie for a new session, and removal of what the browser has of another.
+
+        Raises:
+            SessionTooLarge: It does not fit into nine cookies.
+            SharedUnavailable: Its store cannot be written.
+        """
+        return await self._storage.write(request, party, session, present)
 
     @staticmethod
     def delete_cookies(
@@ -314,7 +325,7 @@ class SessionKeeper:
             for n in wanted
         )
 
-    def allow(
+    async def allow(
         self,
         request: SigninRequest,
         party: Party,
@@ -324,12 +335,7 @@ class SessionKeeper:
         """Let a session's request through; remember it when nothing has to be written."""
         fields = admitted.downstream_fields
         if opened.must_save:
-            fields += self.save_cookies(
-                party,
-                request.scheme,
-                opened.session,
-                party.names(request.scheme).session_chunks,
-            )
+            fields += await self.save(request, party, opened)
         answer = replace(
             admitted,
             subject=opened.session.subject,
@@ -340,15 +346,19 @@ class SessionKeeper:
         # An end that was heard since the session was looked up may have been this one's.
         if (
             opened.text is not None
+            and not party.is_bound
             and not opened.must_save
             and opened.ends_heard == self._live.ends_heard
         ):
             key = digest(party.fingerprint, opened.text)
+            quiet = self._quiet_until(party, opened.session)
+            if party.store is not None:  # other nodes may end it there
+                quiet = min(quiet, self._tools.clock.now() + LOCAL_S)
             self._live.sessions.put(
                 key,
                 LiveSession(
                     session=opened.session,
-                    quiet_until=self._quiet_until(party, opened.session),
+                    quiet_until=quiet,
                     consumers=request.consumers,
                     answer=answer,
                 ),
@@ -370,13 +380,8 @@ class SessionKeeper:
             SharedUnavailable: The others could not be told.
         """
         # No cookie of an ended session is renewed: the shortest clock from now on outlives all.
-        timeouts, now = party.timeouts, self._tools.clock.now()
-        left = (
-            timeouts.absolute_s and session.created_at + timeouts.absolute_s - now,
-            timeouts.rolling_s,
-            timeouts.idling_s,
-        )
-        ttl = max(1.0, min((s for s in left if s), default=_FOREVER_S) + _MARGIN_S)
+        ttl = seconds_left(party, session, self._tools.clock.now())
         await self._tools.shared.set(f"ended:{session.id}", b"1", ttl_s=ttl)
         self._live.forget_session(session.id)
         await self._tools.shared.publish(ENDED_CHANNEL, session.id.encode())
+        await self._storage.forget(party, session)

@@ -16,6 +16,7 @@ from ostiary.ports.body import Body
 from ostiary.ports.clock import Clock, Entropy
 from ostiary.ports.consumers import NO_CONSUMERS, Consumer, Consumers
 from ostiary.ports.fetch import Fetch
+from ostiary.ports.session_store import Stores
 from ostiary.ports.shared import Shared
 from ostiary.sessions.keys import KeyRing
 from ostiary.sessions.session import Session
@@ -38,6 +39,7 @@ class SigninRequest:
     port: int | None
     route_prefix: str | None
     request_id: str
+    client_ip: str
     body: Body = field(repr=False)
     consumers: Consumers = field(default=NO_CONSUMERS, repr=False)
 
@@ -129,6 +131,7 @@ class Toolbox:
     The ports that sign-in works with.
 
     `log` takes a level word and a line without secrets; `count` the name of what happened.
+    `stores` opens the stores of sessions that lie outside cookies.
     """
 
     fetch: Fetch
@@ -138,3 +141,4 @@ class Toolbox:
     ring: KeyRing = field(repr=False)
     log: Callable[[str, str], None]
     count: Callable[[str], None] = _count_nothing
+    stores: Stores | None = None

@@ -124,7 +124,7 @@ NOT_DEFAULT: dict[str, Any] = {
     "enable_hs_signatures": True, "reverify": True, "jwt_session_cookie": "c",
     "consumer_groups_claim": ["groups"], "principals": {"a": 1},
     "session_audience": "other",
-    "session_remember": True, "session_bind": ["ip"], "session_store_metadata": True,
+    "session_remember": True,
     "session_enforce_same_subject": True, "session_memcached_ssl": True,
     "cluster_cache_strategy": "redis", "proof_of_possession_mtls": "strict",
     "proof_of_possession_dpop": "optional", "dpop_use_nonce": True,
@@ -156,7 +156,7 @@ def test_its_default_is_accepted(name: str) -> None:
 
 
 def test_every_refused_field_is_named_at_once() -> None:
-    names = ["reverify", "session_bind", "session_remember", "domains"]
+    names = ["reverify", "session_audience", "session_remember", "domains"]
     text = refused(**{name: NOT_DEFAULT[name] for name in names})
 
     assert [name for name in names if f"{name}: not supported yet" in text] == names
@@ -173,7 +173,7 @@ INERT_SPECIAL: dict[str, Any] = {
     "introspection_accept": "application/jwt", "userinfo_accept": "application/jwt",
     "consumer_by": ["id"], "token_headers_grants": ["password"],
     "session_request_headers": ["id"], "session_response_headers": ["id"],
-    "redis": {"host": "r"}, "cluster_cache_redis": {"host": "r"},
+    "cluster_cache_redis": {"host": "r"},
     "cluster_cache_items": ["tokens"], "introspection_endpoint": "https://a/i",
     "userinfo_endpoint": "https://a/u", "http_version": 1.0,
 }  # fmt: skip
@@ -341,7 +341,11 @@ def test_the_portals_json_loads_as_it_stands_on_the_page() -> None:
         ({"client_auth": ["tls_client_auth"]}, "'tls_client_auth' is not supported yet"),
         ({"client_jwk": [{"kty": "oct", "k": "c2VjcmV0"}]}, "client_jwk.0.not a private key"),
         ({"client_jwk": [JWK], "client_alg": ["RS256"]}, "cannot sign with RS256"),
-        ({"session_storage": "redis"}, "'redis' is not supported yet"),
+        ({"session_storage": "memcached"}, "'memcached' is not supported yet"),
+        ({"session_storage": "redis", "redis": {"cluster_nodes": [{"ip": "a"}]}},
+         "redis.cluster_nodes: not supported yet"),
+        ({"session_storage": "redis", "redis": {"sentinel_master": "m"}},
+         "redis.sentinel_master: not supported yet"),
         ({"response_mode": "fragment"}, "'fragment' is not supported yet"),
         ({"session_cookie_path": "a"}, "session_cookie_path.should start with: /"),
         ({"session_cookie_path": "/a//"}, "must not have empty segments"),

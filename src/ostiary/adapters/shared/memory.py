@@ -22,7 +22,7 @@ MAX_KEYS = 200_000
 SPARE_ENDS = 64
 
 
-class _Rows:
+class Rows:
     """
     Values by key, each with its end.
 
@@ -79,8 +79,8 @@ class MemoryShared:
 
     def __init__(self, clock: Clock, *, durable: Path | None = None) -> None:
         self._clock = clock
-        self._rows = _Rows(MAX_KEYS)
-        self._ended = _Rows()
+        self._rows = Rows(MAX_KEYS)
+        self._ended = Rows()
         self._hearers: dict[str, list[Callable[[bytes], None]]] = {}
         self._durable = durable
         if durable is not None and durable.exists():
@@ -105,7 +105,7 @@ class MemoryShared:
                 "counted may work again"
             ) from error
 
-    def _table(self, key: str) -> _Rows:
+    def _table(self, key: str) -> Rows:
         return self._ended if key.startswith(DURABLE_PREFIX) else self._rows
 
     async def get(self, key: str) -> bytes | None:

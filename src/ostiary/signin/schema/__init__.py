@@ -63,7 +63,7 @@ _BUILT_VALUES: dict[str, tuple[str, ...]] = {
     "token_endpoint_auth_method": _CLIENT_AUTH,
     "introspection_endpoint_auth_method": _CLIENT_AUTH,
     "revocation_endpoint_auth_method": _CLIENT_AUTH,
-    "session_storage": ("cookie",),
+    "session_storage": ("cookie", "redis"),
     "response_mode": ("query", "form_post"),
     "response_type": ("code",),
 }
@@ -148,6 +148,22 @@ class OpenidConnectConfig(
                 for v in values
                 if v is not None and v not in built
             ]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    @model_validator(mode="after")
+    def _check_store(self) -> Self:
+        if self.session_storage != "redis":
+            return self
+        later = ("sentinel_master", "sentinel_role", "sentinel_nodes", "cluster_nodes")
+        problems = [
+            f"redis.{name}: not supported yet"
+            for name in later
+            if getattr(self.redis, name)
+        ]
+        if self.redis.connection_is_proxied:
+            problems.append("redis.connection_is_proxied: not supported yet")
         if problems:
             raise ValueError("; ".join(problems))
         return self

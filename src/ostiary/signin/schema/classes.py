@@ -185,6 +185,11 @@ def _table() -> dict[str, Class]:
         consumer_claims
         anonymous
         disable_session
+        redis
+        session_hash_subject
+        session_hash_storage_key
+        session_bind
+        session_store_metadata
     """
     inert = """
         verify_claims
@@ -209,14 +214,11 @@ def _table() -> dict[str, Class]:
         session_remember_absolute_timeout
         session_request_headers
         session_response_headers
-        session_hash_subject
-        session_hash_storage_key
         session_memcached_prefix
         session_memcached_socket
         session_memcached_host
         session_memcached_port
         session_memcached_ssl_verify
-        redis
         cache_ttl_neg
         cache_ttl_resurrect
         cache_token_exchange
@@ -243,8 +245,6 @@ def _table() -> dict[str, Class]:
         principals
         session_audience
         session_remember
-        session_bind
-        session_store_metadata
         session_enforce_same_subject
         session_memcached_ssl
         cluster_cache_strategy

@@ -100,7 +100,7 @@ ClientJwk = Annotated[dict[str, Any], AfterValidator(_check_jwk)]
 
 
 class RedisRecord(Entity):
-    """Where a Redis is. Without effect until Redis stores are built."""
+    """Where a Redis is. Sentinels and clusters are refused where the record is used."""
 
     host: str | None = "127.0.0.1"
     port: Port | None = 6379
