@@ -32,7 +32,7 @@ from ostiary.http.forms import MalformedForm, first, parse_form
 from ostiary.model.declarative import DeclarativeInvalid, dump_config
 from ostiary.web.body import FORM_TYPE, BodyTooLarge, read_body
 
-COLLECTIONS = ("services", "routes", "plugins")
+COLLECTIONS = ("services", "routes", "consumers", "plugins")
 MAX_BODY_BYTES = 32 * 1024 * 1024
 _OPERATIONS = {
     "POST": "create",

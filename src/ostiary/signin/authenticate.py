@@ -49,6 +49,7 @@ from ostiary.signin.presented import Presentation, Presented, Unauthorized
 from ostiary.signin.session import OpenedSession, SessionKeeper
 from ostiary.signin.sources import Sources
 from ostiary.signin.tokens import TokenClient
+from ostiary.signin.trace import TRACE, TracedFetch, Tracer, build_log
 from ostiary.signin.values import Allowed, Refused, SigninRequest, Step, Toolbox
 
 MAX_READERS = 64
@@ -61,7 +62,13 @@ class Signin:
     """The relying party of one worker, for any number of parties."""
 
     def __init__(self, tools: Toolbox) -> None:
+        tools = replace(
+            tools,
+            log=build_log(tools.log),
+            fetch=TracedFetch(tools.fetch, tools.clock),
+        )
         self._tools = tools
+        self._tracer = Tracer(tools.clock, tools.keep_trace)
         self._live = Live()
         self.issuers = Issuers(tools)
         endpoints = Endpoints(tools)
@@ -198,6 +205,18 @@ class Signin:
 
     async def authenticate(self, request: SigninRequest, party: Party) -> Step:
         """The step for any request. Never raises for what the request or the provider did."""
+        trace = self._tracer.begin()
+        if trace is None:
+            return await self._judge(request, party)
+        token = TRACE.set(trace)
+        try:
+            step = await self._judge(request, party)
+        finally:
+            TRACE.reset(token)
+        self._tracer.end(trace, request, party.issuer, step)
+        return step
+
+    async def _judge(self, request: SigninRequest, party: Party) -> Step:
         client = party.client(0)
         try:
             return await self._steps(request, party)

@@ -12,8 +12,10 @@ from ostiary.http.exchange import IncomingReply
 from ostiary.http.head import Fields
 from ostiary.jose.errors import JoseError, KeyNotFound
 from ostiary.jose.jwt import is_compact_jws, read_unverified_claims
+from ostiary.jose.keys import KeySet
 from ostiary.oidc.claims import Claims, read_time
 from ostiary.oidc.errors import MetadataRefused, TokenRefused
+from ostiary.oidc.rp.checks import check_claims, check_key
 from ostiary.oidc.rp.tokens import (
     TokenSet,
     code_request,
@@ -32,6 +34,7 @@ from ostiary.signin.endpoints import Asked, Endpoints
 from ostiary.signin.flow import Flow, FlowSecrets
 from ostiary.signin.issuer import Issuers, Provider
 from ostiary.signin.party import Client, Party
+from ostiary.signin.trace import add_checks, is_traced
 from ostiary.signin.values import Toolbox
 
 
@@ -250,13 +253,14 @@ class TokenClient:
         """
         rules = build_rules(party, provider)
         now = self._tools.clock.now()
+        keys = provider.keys
         try:
-            return verify_access_token(token, provider.keys, rules, now=now)
+            return verify_access_token(token, keys, rules, now=now)
         except KeyNotFound:
-            fresh = await self._issuers.reload(party)
-            return verify_access_token(
-                token, fresh.keys, rules, now=self._tools.clock.now()
-            )
+            keys = (await self._issuers.reload(party)).keys
+            return verify_access_token(token, keys, rules, now=self._tools.clock.now())
+        finally:
+            self._tell(token, keys, rules, audience=rules.client_ids)
 
     async def verify_id(
         self,
@@ -298,10 +302,23 @@ class TokenClient:
             )  # fmt: skip
         except KeyNotFound:
             keys = (await self._issuers.reload(party)).keys
-        return verify_id_token(
-            tokens.id_token, keys, rules, client_id=client.client_id, nonce=nonce,
-            access_token=tokens.access_token, now=self._tools.clock.now(),
-        )  # fmt: skip
+            return verify_id_token(
+                tokens.id_token, keys, rules, client_id=client.client_id, nonce=nonce,
+                access_token=tokens.access_token, now=self._tools.clock.now(),
+            )  # fmt: skip
+        finally:
+            self._tell(tokens.id_token, keys, rules, audience=(client.client_id,))
+
+    def _tell(
+        self, token: str, keys: KeySet, rules: Rules, *, audience: tuple[str, ...]
+    ) -> None:
+        """Tell the story of the request which rules the token was held against."""
+        if is_traced():
+            now = self._tools.clock.now()
+            add_checks(check_key(token, keys, rules))
+            add_checks(
+                check_claims(read_claims(token), rules, audience=audience, now=now)
+            )
 
     @staticmethod
     def _with_expiry(tokens: TokenSet, verified: VerifiedToken | None) -> TokenSet:

@@ -6,8 +6,9 @@ A door (the plugin, a portal) builds a `SigninRequest` and carries a `Step` out.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from ostiary.http.head import Field, Fields
 from ostiary.http.path import Target
@@ -131,7 +132,8 @@ class Toolbox:
     The ports that sign-in works with.
 
     `log` takes a level word and a line without secrets; `count` the name of what happened.
-    `stores` opens the stores of sessions that lie outside cookies.
+    `stores` opens the stores of sessions that lie outside cookies; `keep_trace` takes the story of
+    a decision (JSON values, no secrets).
     """
 
     fetch: Fetch
@@ -142,3 +144,4 @@ class Toolbox:
     log: Callable[[str, str], None]
     count: Callable[[str], None] = _count_nothing
     stores: Stores | None = None
+    keep_trace: Callable[[Mapping[str, Any]], None] | None = None
