@@ -15,7 +15,6 @@ from typing import TypeVar
 
 import uvloop
 
-from ostiary.ports.body import Body
 from ostiary.gateway.decision import (
     Answer,
     Decision,
@@ -24,6 +23,7 @@ from ostiary.gateway.decision import (
     Target,
 )
 from ostiary.http.head import Reply, RequestHead, find
+from ostiary.ports.body import Body
 from ostiary.proxy import Limits, Listen, Proxy
 from tests.fuzz.model import Message, Reading, read_requests
 from tests.fuzz.streams import cut

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -79,6 +80,7 @@ class World:
         self.ring = ring
         self.entropy = FakeEntropy()
         self.stores = FakeStores(self.clock)
+        self.stories: list[Mapping[str, Any]] = []
         self.signin = self.worker()
 
     def worker(self) -> Signin:
@@ -92,6 +94,7 @@ class World:
                 ring=self.ring,
                 log=self.log,
                 stores=self.stores,
+                keep_trace=self.stories.append,
             )
         )
 

@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from starlette.applications import Starlette
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
@@ -33,6 +33,7 @@ from ostiary.model.declarative import DeclarativeInvalid, dump_config
 from ostiary.web.body import FORM_TYPE, BodyTooLarge, read_body
 
 COLLECTIONS = ("services", "routes", "consumers", "plugins")
+MAX_FLOWS = 100
 MAX_BODY_BYTES = 32 * 1024 * 1024
 _OPERATIONS = {
     "POST": "create",
@@ -43,17 +44,31 @@ _OPERATIONS = {
 _WRITES = list(_OPERATIONS)
 
 
+class Flows(Protocol):
+    """The stories of sign-in decisions, JSON values without secrets."""
+
+    def find(self, request_id: str) -> dict[str, Any] | None:
+        """The story of a request."""
+        ...
+
+    def latest(self, count: int) -> list[dict[str, Any]]:
+        """The newest first, without their details."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdminConfig:
     """
     What `create_app` needs. `apply_text` checks a declarative text and makes it live.
 
-    `status` are the endpoints that the status listener serves too.
+    `status` are the endpoints that the status listener serves too; `flows` knows the stories of
+    sign-in decisions.
     """
 
     view: NodeView
     apply_text: Callable[[str], Awaitable[None]]
     status: StatusEndpoints
+    flows: Flows | None = None
     allowed_hosts: tuple[str, ...] = ()
     gui_url: str | None = None
     access_log: Write | None = None
@@ -204,6 +219,19 @@ class _Endpoints:
             {"keys": list(self._view.jwks)}, media_type="application/jwk-set+json"
         )
 
+    async def flows(self, _: Request) -> Response:
+        """The latest sign-in decisions."""
+        known = self._config.flows
+        rows = [] if known is None else known.latest(MAX_FLOWS)
+        return JSONResponse({"data": rows, "next": None})
+
+    async def one_flow(self, request: Request) -> Response:
+        """Why one request was decided as it was."""
+        known = self._config.flows
+        name = request.path_params["request_id"]
+        found = None if known is None else known.find(name)
+        return _not_found() if found is None else JSONResponse(found)
+
     async def redirect_uris(self, _: Request) -> Response:
         return JSONResponse({"data": describe_redirect_uris(self._view), "next": None})
 
@@ -267,6 +295,8 @@ def create_app(config: AdminConfig) -> Starlette:
             route("/config", ends.config, ["GET", "POST"]),
             route("/openid-connect/redirect-uris", ends.redirect_uris, ["GET"]),
             route("/openid-connect/jwks", ends.jwks, ["GET"]),
+            route("/openid-connect/flows", ends.flows, ["GET"]),
+            route("/openid-connect/flows/{request_id}", ends.one_flow, ["GET"]),
             route("/{kind}", ends.list_rows, verbs),
             route("/{kind}/{key}", ends.one_row, verbs),
             route("/{kind}/{key}/{below}", ends.rows_below, verbs),

@@ -54,9 +54,13 @@ def rows_of(view: NodeView, kind: str) -> tuple[Row, ...]:
 
 
 def find_row(view: NodeView, kind: str, key: str) -> Row | None:
-    """The row with this id, name or instance name."""
+    """The row with this id, name, instance name or username."""
     for row in rows_of(view, kind):
-        names = (row.id, getattr(row, "instance_name", None))
+        names = (
+            row.id,
+            getattr(row, "instance_name", None),
+            getattr(row, "username", None),
+        )
         if key in names or (kind != "plugins" and key == getattr(row, "name", None)):
             return row
     return None

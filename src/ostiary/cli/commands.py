@@ -238,6 +238,32 @@ def secrets_rotate(conf: ConfFile = None, prefix: Prefix = None) -> None:
 
 
 @app.command()
+def explain(
+    request_id: Annotated[
+        str, typer.Argument(help="The id on the error page or in the log.")
+    ],
+    admin: Annotated[
+        str | None, typer.Option(help="Admin API, such as http://127.0.0.1:8001.")
+    ] = None,
+    conf: ConfFile = None,
+) -> None:
+    """Say why sign-in decided as it did about one request."""
+    from ostiary.cli.explain import CannotExplain, fetch_story, tell
+
+    if admin is None:
+        plain = [a for a in load_settings(conf, {}).admin_listen if not a.tls]
+        if not plain:
+            _fail("no Admin API listens without TLS; name one with --admin URL")
+        host = "127.0.0.1" if plain[0].host in {"0.0.0.0", "::"} else plain[0].host  # noqa: S104 - compared
+        admin = f"http://{host}:{plain[0].port}"
+    try:
+        for line in tell(fetch_story(admin.rstrip("/"), request_id)):
+            print(line)
+    except CannotExplain as error:
+        _fail(error)
+
+
+@app.command()
 def version() -> None:
     """Print the version."""
     print(__version__)

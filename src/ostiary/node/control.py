@@ -62,6 +62,8 @@ from ostiary.node.role import (
 )
 from ostiary.node.said import describe_safely
 from ostiary.node.serving import serve_site
+from ostiary.node.stories import CHANNEL as STORIES
+from ostiary.node.stories import Stories
 from ostiary.node.tls import build_tls
 from ostiary.plugins import BUNDLED, CATALOG
 from ostiary.ports.fetch import FetchFailed, FetchLimits
@@ -131,6 +133,7 @@ class Control:
             plugins={p.name: p.priority for p in BUNDLED},
             jwks=(PrivateKey.from_private_jwk(orders.assertion_key).public_jwk(),),
         )
+        self.stories = Stories()
         self.observer = Observer(self.shared, workers=orders.workers)
         self._lock = asyncio.Lock()
         self._checker = _build_checker(orders)
@@ -281,6 +284,7 @@ class Control:
         settings = self.orders.settings
         await self.shared.connect()
         self.shared.subscribe(READY_CHANNEL, self._hear_worker)
+        self.shared.subscribe(STORIES, self.stories.hear)
         await self.observer.start()
         await self.start()
         ends = StatusEndpoints(self.view, self.look, self.expose)
@@ -298,6 +302,7 @@ class Control:
                 access_log=write,
                 access_form=form,
                 status=ends,
+                flows=self.stories,
             )
         )
         tls = build_tls(settings, *default_certificate(settings, self.orders.prefix))

@@ -48,6 +48,7 @@ from ostiary.node.role import (
     wait_for_end,
 )
 from ostiary.node.said import describe_safely
+from ostiary.node.stories import Teller
 from ostiary.node.tls import build_tls, build_upstream_tls
 from ostiary.plugins import CATALOG
 from ostiary.ports.shared import SharedUnavailable
@@ -77,6 +78,7 @@ class Worker:
         self.clock = SystemClock()
         self.shared = SocketShared(orders.node_socket)
         self.stores = RedisStores(ca_file=self.ca_file)
+        self.teller = Teller(self.shared)
         self.metrics = Metrics()
         self.gateway = Gateway(
             build_options(settings),
@@ -99,6 +101,7 @@ class Worker:
             log=log_line,
             count=self.metrics.count,
             stores=self.stores,
+            keep_trace=self.teller.keep,
         )
         assertions = Assertions(
             PrivateKey.from_private_jwk(self.orders.assertion_key),
@@ -226,6 +229,7 @@ class Worker:
         await self.tell()
         await wait_for_end()
         follower.cancel()
+        self.teller.stop()
         await proxy.stop(DRAIN_S)
         await reporter.stop()
         await fetch.close()

@@ -16,6 +16,7 @@ from ostiary.sessions.session import Session, SessionInvalid, dump_session, load
 
 CHUNK_LENGTH = 3900
 MAX_CHUNKS = 9
+MAX_CANDIDATES = 50
 DEFLATE_OVER = 1024
 MAX_INFLATED = 128 * 1024
 _PLAIN, _DEFLATED = b"p", b"z"
@@ -110,7 +111,7 @@ def open_session(
         SessionInvalid: None is, or more than one.
     """
     opened: list[Session] = []
-    for text in candidates[:4]:
+    for text in candidates[:MAX_CANDIDATES]:
         try:
             payload = sealer.open(decode_base64url(text), binding=binding)
             opened.append(load_session(_unpack(payload)))

@@ -161,4 +161,25 @@ def load_session(data: bytes) -> Session:
         values_by_name: Mapping[str, Any] = dict(zip(names, values, strict=True))
     except (ValueError, TypeError) as error:
         raise SessionInvalid("invalid session payload") from error
-    return Session(**values_by_name)
+    session = Session(**values_by_name)
+    if not _is_sound(session):
+        raise SessionInvalid("invalid session payload")
+    return session
+
+
+def _is_sound(session: Session) -> bool:
+    """Tell whether every value has its type: who sealed it may have been another version."""
+    numbers = (session.created_at, session.rolled_at, session.touched_at)
+    texts = (session.id, session.subject, session.method, session.access_token)
+    optional = (session.id_token, session.refresh_token, session.sid)
+    return (
+        all(_is_number(value) for value in numbers)
+        and all(isinstance(value, str) for value in texts)
+        and all(value is None or isinstance(value, str) for value in optional)
+        and (session.expires_at is None or _is_number(session.expires_at))
+        and isinstance(session.client, int)
+    )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 
 from ostiary.jose.encoding import decode_base64url, encode_base64url
 from ostiary.jose.errors import BrokenSeal, JoseError
+from ostiary.sessions.cookie import MAX_CANDIDATES
 from ostiary.sessions.keys import Sealer
 from ostiary.sessions.session import Session, SessionInvalid
 
@@ -62,7 +63,7 @@ def open_ticket(
         SessionInvalid: None is, or more than one.
     """
     opened = []
-    for text in candidates[:4]:
+    for text in candidates[:MAX_CANDIDATES]:
         try:
             data = sealer.open(decode_base64url(text[1:]), binding=binding)
             version, session_id, rolled_at, touched_at = json.loads(data)

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from ostiary.http.challenge import parse_bearer
 from ostiary.http.cookies import parse_cookies
+from ostiary.http.forms import MalformedForm, parse_form
 from ostiary.http.head import Field, find_all
 from ostiary.http.negotiate import is_navigation
 from ostiary.oidc.claims import read_text
@@ -287,6 +288,13 @@ class Signin:
                 party, client, detail="no credentials were found", fields=spent
             )
         elif is_navigation(request.method, request.fields):
+            if self._is_lost_answer(request, party):
+                # Beginning anew would go on for ever where the provider refuses at once.
+                return refusals.bad_callback(
+                    "login_failed",
+                    "an error without a state came to the redirect URI",
+                    login_url=request.origin + (request.route_prefix or "/"),
+                )
             return await self._login.begin(request, party, client=index, fields=spent)
         else:
             refused = refusals.unauthorized(
@@ -299,6 +307,15 @@ class Signin:
         if spent and isinstance(refused, Refused):
             refused = replace(refused, code="session_expired")
         return self._refuse(request, party, refused)
+
+    def _is_lost_answer(self, request: SigninRequest, party: Party) -> bool:
+        """Tell whether a provider's error came without the state that would say for whom."""
+        names = {name for name, _ in read_query(request)}
+        return (
+            "error" in names
+            and "state" not in names
+            and self._login.is_callback_path(request, party)
+        )
 
     def _refuse(self, request: SigninRequest, party: Party, refused: Step) -> Step:
         """The refusal, unless there is a consumer for whoever is nobody (oidc-plugin §7.7)."""
@@ -485,7 +502,10 @@ class Signin:
         if not self._may_be_callback(request, party):
             return None
         if request.method != b"POST":
-            return find_response(read_query(request))
+            try:
+                return find_response(parse_form(request.target.query or ""))
+            except MalformedForm as error:
+                raise CallbackRefused(f"the response is {error}") from error
         arguments = await read_arguments(request, body=True)
         return find_response(arguments.body)
 

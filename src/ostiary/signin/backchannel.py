@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 
-from ostiary.jose.errors import JoseError, KeyNotFound
+from ostiary.jose.errors import BadSignature, JoseError, KeyNotFound
 from ostiary.oidc.errors import OidcError, TokenRefused
 from ostiary.oidc.rp.logout_token import LogoutOrder, verify_logout_token
 from ostiary.sessions.session import Session
@@ -74,7 +74,7 @@ class BackChannel:
         provider = await self._issuers.load(party)
         try:
             order = self._judge(party, provider, token)
-        except KeyNotFound:
+        except (KeyNotFound, BadSignature):
             order = self._judge(party, await self._issuers.reload(party), token)
         used = hashlib.sha256(f"{party.issuer}\x00{order.jti}".encode()).hexdigest()
         ttl = max(1.0, order.ends_at - self._tools.clock.now())

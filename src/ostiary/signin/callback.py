@@ -84,6 +84,22 @@ def _go_to_target(back: Return) -> SendAway:
     )
 
 
+def _check_scheme(request: SigninRequest, flow: Flow) -> None:
+    """
+    The scheme of the redirect URI: behind a proxy that hides it no cookie can be found.
+
+    Raises:
+        FlowInvalid: The answer came over another one.
+    """
+    promised = flow.redirect_uri.partition(":")[0]
+    if promised != request.scheme:
+        raise FlowInvalid(
+            "callback_mismatch",
+            f"the answer came over {request.scheme}, the redirect URI is {promised}: a proxy in "
+            "front must send X-Forwarded-Proto, and its address must be in trusted_ips",
+        )
+
+
 class Callback:
     """Finishes sign-ins."""
 
@@ -138,6 +154,7 @@ class Callback:
             # A finished flow opened again (back button, second tab): go where it led.
             return _go_to_target(replace(back, fields=()))
         try:
+            _check_scheme(request, flow)
             secret = find_secret(flow, cookies, names)
             check_age(
                 flow,
@@ -292,6 +309,10 @@ class Callback:
         """Without sessions, the callback itself goes upstream, its answer's arguments stripped."""
         return replace(
             allowed,
-            downstream_fields=(*allowed.downstream_fields, *back.fields),
+            downstream_fields=(
+                *allowed.downstream_fields,
+                *back.fields,
+                (b"Referrer-Policy", b"no-referrer"),
+            ),
             strip_query=_RESPONSE_ARGUMENTS,
         )

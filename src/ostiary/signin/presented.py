@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ostiary.jose.errors import JoseError
-from ostiary.jose.jwt import is_compact_jws
+from ostiary.jose.jwt import MAX_TOKEN_LENGTH, is_compact_jws
 from ostiary.oidc.errors import MalformedReply, OidcError, ProviderError
 from ostiary.oidc.rp.claims_sources import ToldClaims
 from ostiary.oidc.rp.tokens import (
@@ -146,6 +146,8 @@ class Presentation:
         is_jws = is_compact_jws(found.value)
         if is_jws and "bearer" in party.methods:
             return await self._bearer(request, party, arguments, found)
+        if len(found.value) > MAX_TOKEN_LENGTH:
+            raise Unauthorized("the token is over 16384 characters", "invalid_token")
         if not {"introspection", "userinfo"} & party.methods:
             return None
         provider = await self._issuers.load(party)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from ostiary.http.exchange import IncomingReply
 from ostiary.http.head import Fields
-from ostiary.jose.errors import JoseError, KeyNotFound
+from ostiary.jose.errors import BadSignature, JoseError, KeyNotFound
 from ostiary.jose.jwt import is_compact_jws, read_unverified_claims
 from ostiary.jose.keys import KeySet
 from ostiary.oidc.claims import Claims, read_time
@@ -74,6 +74,23 @@ def read_claims(token: str | None) -> Claims:
         return read_unverified_claims(token)
     except JoseError:
         return {}
+
+
+def _check_same_person(fresh: Claims, old: Claims) -> None:
+    """
+    A refreshed ID token must be about the same sign-in as the one before (Core §12.2).
+
+    Raises:
+        TokenRefused: A claim differs that must not.
+    """
+    kept = ("iss", "sub", "aud", "azp")
+    # What may be left out, but says the same where it is there.
+    optional = tuple(name for name in ("auth_time", "nonce") if name in fresh)
+    for name in (*kept, *optional):
+        if fresh.get(name) != old.get(name):
+            raise TokenRefused(
+                f"invalid_{name}", f"the refreshed id token has another {name} claim"
+            )
 
 
 def _replayed(party: Party, grant: str, reply: IncomingReply) -> Fields:
@@ -193,14 +210,8 @@ class TokenClient:
             verified = await self._verify_id(
                 party, provider, client, fresh, nonce=None, first=False
             )
-            for name in ("iss", "sub", "aud"):
-                if old.id_token is not None and verified.claims.get(name) != claims.get(
-                    name
-                ):
-                    raise TokenRefused(
-                        f"invalid_{name}",
-                        f"the refreshed id token has another {name} claim",
-                    )
+            if old.id_token is not None:
+                _check_same_person(verified.claims, claims)
             return Granted(
                 tokens=self._with_expiry(merged, verified), id_claims=verified.claims
             )
@@ -256,7 +267,10 @@ class TokenClient:
         keys = provider.keys
         try:
             return verify_access_token(token, keys, rules, now=now)
-        except KeyNotFound:
+        except (
+            KeyNotFound,
+            BadSignature,
+        ):  # a rotated key may keep its name, or have none
             keys = (await self._issuers.reload(party)).keys
             return verify_access_token(token, keys, rules, now=self._tools.clock.now())
         finally:
@@ -300,7 +314,7 @@ class TokenClient:
                 tokens.id_token, keys, rules, client_id=client.client_id, nonce=nonce,
                 access_token=tokens.access_token, now=self._tools.clock.now(),
             )  # fmt: skip
-        except KeyNotFound:
+        except (KeyNotFound, BadSignature):
             keys = (await self._issuers.reload(party)).keys
             return verify_id_token(
                 tokens.id_token, keys, rules, client_id=client.client_id, nonce=nonce,

@@ -111,7 +111,7 @@ def describe_outcome(step: Step) -> dict[str, Any]:
     """How it ended, in a few words."""
     match step:
         case Allowed():
-            return {"outcome": "allowed", "method": step.method}
+            return {"outcome": "allowed", "by": step.method}
         case SendAway():
             place = urlsplit(step.location)
             return {

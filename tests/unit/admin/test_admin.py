@@ -182,7 +182,7 @@ async def test_rows_below_another_are_listed(path: str, count: int) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/nothing", "/services/none", "/consumers", "/plugins/openid-connect", "/a/b/c/d", "/services/none/routes", "/plugins/login/routes"],
+    ["/nothing", "/services/none", "/upstreams", "/plugins/openid-connect", "/a/b/c/d", "/services/none/routes", "/plugins/login/routes"],
 )  # fmt: skip
 async def test_what_is_not_there_is_said_in_the_words_of_kong(path: str) -> None:
     reply = await Node().call(path)

@@ -79,7 +79,13 @@ def build_authorization_url(endpoint: str, request: AuthorizationRequest) -> str
         pairs.append(("max_age", str(request.max_age_s)))
     if request.audience:
         pairs.append(("audience", request.audience))
-    pairs += [(k, v) for k, v in request.extra if k not in OUR_PARAMETERS]
+    taken = OUR_PARAMETERS | {name for name, _ in pairs}
+    for name, value in request.extra:
+        if (
+            name not in taken
+        ):  # an argument counts once: the operator's before the client's
+            pairs.append((name, value))
+            taken |= {name}
     return add_query(endpoint, pairs)
 
 

@@ -151,6 +151,10 @@ def verify_id_token(
     what = "id token"
     signed = verify_signature(token, keys, rules)
     claims = signed.claims
+    if (signed.header.typ or "jwt").lower().endswith("+jwt"):
+        raise TokenRefused(
+            "invalid_typ", "the token's typ is that of another kind of token"
+        )
     check_issuer(claims, rules, what, required=True)
     if not read_text(claims, "sub"):
         raise _refuse("sub", what, "missing or not a text")

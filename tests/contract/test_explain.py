@@ -1,0 +1,85 @@
+"""The id on an error page leads to the reason: through the Admin API and `ostiary explain`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from ostiary.cli.demo import steps
+from tests.support.node import Node, running_node
+from tests.support.person import Person
+
+DEADLINE_S = 10
+
+
+def read_flow(node: Node, request_id: str) -> dict[str, object]:
+    """The story of a request, as soon as control has heard it."""
+    url = f"{node.site.admin}/openid-connect/flows/{request_id}"
+    deadline = time.monotonic() + DEADLINE_S
+    while True:
+        try:
+            with urllib.request.urlopen(url) as reply:
+                found: dict[str, object] = json.load(reply)
+                return found
+        except urllib.error.HTTPError as error:
+            if error.code != 404 or time.monotonic() > deadline:
+                raise
+
+
+def explain(node: Node, request_id: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [
+            *(sys.executable, "-m", "ostiary", "explain", request_id),
+            *("--admin", node.site.admin),
+        ],
+        env=node.environ(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+async def test_the_id_on_the_page_leads_to_the_reason(tmp_path: Path) -> None:
+    async with running_node(tmp_path) as node:
+        await asyncio.to_thread(steps.perform, node.site, node.file, {}, lambda _: None)
+        # Another browser's answer: the cookie that belongs to it is not here.
+        page = f"{node.site.gateway}/cognito/anything"
+        first = await asyncio.to_thread(Person(node.trust.ca_file).get, page)
+        assert first.location is not None
+        found = re.search(r"[?&]state=([^&]+)", first.location)
+        assert found is not None
+        answer = f"{node.site.gateway}/cognito?code=c&state={found[1]}"
+        refused = await asyncio.to_thread(Person(node.trust.ca_file).get, answer)
+        shown = re.search(r"[0-9a-f]{32}", refused.text)
+        assert refused.status == 400
+        assert shown is not None
+
+        story = await asyncio.to_thread(read_flow, node, shown[0])
+        printed = await asyncio.to_thread(explain, node, shown[0])
+        unknown = await asyncio.to_thread(explain, node, "0" * 32)
+        url = f"{node.site.admin}/openid-connect/flows"
+        latest = json.loads(await asyncio.to_thread(_read, url))
+
+        assert (story["outcome"], story["status"]) == ("refused", 400)
+        assert "lost its cookie" in str(story["why"])
+        assert found[1] not in json.dumps(story)
+        assert printed.returncode == 0, printed.stderr
+        assert "refused with 400; code: callback_mismatch" in printed.stdout
+        assert "lost its cookie" in printed.stdout
+        assert unknown.returncode == 1
+        assert unknown.stderr.startswith("Error: no sign-in decision of request 0000")
+        assert shown[0] in {row["request_id"] for row in latest["data"]}
+        assert "events" not in latest["data"][0]
+
+
+def _read(url: str) -> bytes:
+    with urllib.request.urlopen(url) as reply:
+        body: bytes = reply.read()
+    return body
