@@ -83,3 +83,31 @@ def _read(url: str) -> bytes:
     with urllib.request.urlopen(url) as reply:
         body: bytes = reply.read()
     return body
+
+
+def examine(node: Node, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [
+            *(sys.executable, "-m", "ostiary", "doctor"),
+            *("--config", str(node.file), *options),
+        ],
+        env=node.environ(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+async def test_the_doctor_finds_an_unregistered_redirect_uri(tmp_path: Path) -> None:
+    async with running_node(tmp_path) as node:
+        await asyncio.to_thread(steps.perform, node.site, node.file, {}, lambda _: None)
+
+        well = await asyncio.to_thread(examine, node, "--origin", node.site.gateway)
+        ill = await asyncio.to_thread(examine, node, "--origin", "https://else.example")
+
+        assert well.returncode == 0, well.stdout + well.stderr
+        assert f"may use {node.site.gateway}/cognito" in well.stdout
+        assert "the token endpoint knows client" in well.stdout
+        assert ill.returncode == 1
+        assert "refuses a sign-in" in ill.stdout
+        assert "register https://else.example/cognito as redirect URI" in ill.stdout

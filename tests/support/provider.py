@@ -46,6 +46,8 @@ class FakeProvider:
         self.lifetime = 3600
         self.gives_refresh = True
         self.refreshes = 0
+        self.registered: list[str] | None = None
+        self.date: str | None = None
         self.users = {"ada": "correct horse"}
         self.told: dict[str, dict[str, Any]] = {}
         self.people: dict[str, dict[str, Any]] = {}
@@ -75,11 +77,15 @@ class FakeProvider:
             raise FetchFailed("no connection to idp.example (refused)")
         path = urlsplit(request.url).path
         if path.endswith("openid-configuration"):
-            return self.json(200, self.metadata())
+            body = json.dumps(self.metadata()).encode()
+            fields = {} if self.date is None else {"date": self.date}
+            return IncomingReply(status=200, fields=fields, body=body)
         if path.endswith("/jwks"):
             return self.json(200, {"keys": [k.public_jwk() for k in self.keys]})
         if path.endswith("/revoke"):
             return self.json(200, {})
+        if path.endswith("/authorize"):
+            return self.ask_to_sign_in(request.url)
         if path.endswith("/userinfo"):
             return self.user_info(dict(request.fields).get("Authorization", ""))
         form = {k: v[0] for k, v in parse_qs(request.body.decode()).items()}
@@ -92,6 +98,14 @@ class FakeProvider:
     @staticmethod
     def json(status: int, value: Any) -> IncomingReply:
         return IncomingReply(status=status, fields={}, body=json.dumps(value).encode())
+
+    def ask_to_sign_in(self, url: str) -> IncomingReply:
+        """The login page, or the provider's error page for a redirect URI it does not know."""
+        asked = {k: v[0] for k, v in parse_qs(urlsplit(url).query).items()}
+        known = self.registered is None or asked["redirect_uri"] in self.registered
+        place = "/login" if known else "/error?error=redirect_mismatch"
+        fields = {"location": f"{ISSUER}{place}"}
+        return IncomingReply(status=302, fields=fields, body=b"")
 
     def introspect(self, token: str) -> IncomingReply:
         """What is said of a token: `told`, else that it is not active."""

@@ -238,6 +238,24 @@ def secrets_rotate(conf: ConfFile = None, prefix: Prefix = None) -> None:
 
 
 @app.command()
+def doctor(
+    config_file: Annotated[Path, typer.Option("--config", help="Declarative file.")],
+    origin: Annotated[
+        str, typer.Option(help="The gateway's address as browsers see it.")
+    ] = "https://localhost:8443",
+    conf: ConfFile = None,
+) -> None:
+    """Find what would go wrong at the first sign-in: asks every provider, changes nothing."""
+    from ostiary.cli.doctor import run
+
+    checked, _ = check_file(config_file)
+    trusted = load_settings(conf, {}).lua_ssl_trusted_certificate
+    ca_file = None if trusted == "system" else Path(trusted)
+    if not run(checked, origin, ca_file=ca_file):
+        raise typer.Exit(1)
+
+
+@app.command()
 def explain(
     request_id: Annotated[
         str, typer.Argument(help="The id on the error page or in the log.")
