@@ -119,6 +119,8 @@ class Signin:
                 ):
                     return entry.answer
                 return None
+            if party.remember_timeouts is not None:
+                return None  # a persistent session may be there
         key, hidden = self._token_key(request, party)
         known = self._live.tokens.get(key) if key else None
         if (

@@ -60,6 +60,8 @@ class CookieNames:
     session: str
     session_chunks: tuple[str, ...]
     session_attributes: CookieAttributes
+    remember: str
+    remember_attributes: CookieAttributes
     flow: str
     flow_attributes: CookieAttributes
 
@@ -89,6 +91,7 @@ class Party:
     clients: tuple[Client, ...]
     methods: frozenset[str]
     timeouts: Timeouts
+    remember_timeouts: Timeouts | None
     secure: CookieNames
     plain: CookieNames
     own_ring: KeyRing | None = field(repr=False)
@@ -109,6 +112,10 @@ class Party:
     def names(self, scheme: str) -> CookieNames:
         """The cookie names for a scheme."""
         return self.secure if scheme == "https" else self.plain
+
+    def remember_chunks(self, names: CookieNames) -> tuple[str, ...]:
+        """The cookies of a persistent session; none where there are no such sessions."""
+        return () if self.remember_timeouts is None else chunk_names(names.remember)
 
     def binding(self, cookie_name: str) -> bytes:
         """What a session is bound to, besides the key."""
@@ -202,7 +209,15 @@ def _names(config: OpenidConnectConfig, instance: str, scheme: str) -> CookieNam
         )
 
     session = name("session")
+    given = config.session_remember_cookie_name
+    remember = session.replace(config.session_cookie_name, given, 1)
+    if "session_remember_cookie_name" in config.model_fields_set:
+        remember = given
     return CookieNames(
+        remember=remember,
+        remember_attributes=attributes(
+            "session", round(config.session_remember_rolling_timeout) or None
+        ),
         session=session,
         session_chunks=chunk_names(session),
         session_attributes=attributes("session", None),
@@ -360,6 +375,13 @@ def compile_party(config: OpenidConnectConfig, instance_id: str) -> Party:
             rolling_s=config.session_rolling_timeout,
             absolute_s=config.session_absolute_timeout,
         ),
+        remember_timeouts=Timeouts(
+            idling_s=0,
+            rolling_s=config.session_remember_rolling_timeout,
+            absolute_s=config.session_remember_absolute_timeout,
+        )
+        if config.session_remember
+        else None,
         secure=_names(config, instance, "https"),
         plain=_names(config, instance, "http"),
         own_ring=own_ring,

@@ -12,13 +12,14 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
-from ostiary.http.cookies import build_delete_cookie
-from ostiary.http.head import Field
+from ostiary.http.cookies import build_delete_cookie, parse_cookies
+from ostiary.http.head import Field, find_all
 from ostiary.jose.encoding import encode_base64url
 from ostiary.jose.errors import BrokenSeal, JoseError
 from ostiary.oidc.errors import OidcError, ProviderError, TokenRefused
 from ostiary.oidc.rp.tokens import TokenSet
 from ostiary.ports.fetch import FetchFailed
+from ostiary.sessions.cookie import chunk_names
 from ostiary.sessions.keys import Sealer
 from ostiary.sessions.session import (
     Session,
@@ -35,7 +36,7 @@ from ostiary.signin.claims import Identity
 from ostiary.signin.issuer import Issuers, ProviderUnavailable
 from ostiary.signin.live import ENDED_CHANNEL, Live, LiveSession, digest
 from ostiary.signin.party import Party
-from ostiary.signin.storage import Storage, seconds_left
+from ostiary.signin.storage import Read, Storage, seconds_left
 from ostiary.signin.tokens import TokenClient, read_claims
 from ostiary.signin.values import Allowed, SigninRequest, Toolbox
 
@@ -51,7 +52,11 @@ LOCAL_S = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedSession:
-    """A good session of this request; `must_save` when its cookie has to be written again."""
+    """
+    A good session of this request; `must_save` when its cookie has to be written again.
+
+    `remembered` is the persistent session that it was made from, where its own had ended.
+    """
 
     session: Session
     identity: Identity
@@ -59,6 +64,7 @@ class OpenedSession:
     text: str | None = field(repr=False)
     must_save: bool = False
     has_new_tokens: bool = False
+    remembered: Session | None = None
     ends_heard: int = -1
 
 
@@ -99,10 +105,17 @@ class SessionKeeper:
             ProviderUnavailable: A refresh is due and the provider cannot do it now.
         """
         ends_heard = self._live.ends_heard
-        found = await self._storage.read(request, party, cookies)
-        session = found.session
         now = self._tools.clock.now()
-        check_session(session, party.timeouts, now)
+        remembered = None
+        try:
+            found = await self._storage.read(request, party, cookies)
+            session = found.session
+            check_session(session, party.timeouts, now)
+        except SessionInvalid as error:
+            if party.remember_timeouts is None:
+                raise
+            found, remembered = await self._remember(request, party, cookies, error)
+            session = found.session
         identity = self.identify(session)
         marks = (session.id, *read_marks(party, session))
         await self._check_ends(session, marks)
@@ -116,11 +129,36 @@ class SessionKeeper:
             session=current,
             identity=identity if current is session else self.identify(current),
             marks=marks,
-            text=found.text if current is session else None,
-            must_save=current != session,
+            text=found.text if current is session and remembered is None else None,
+            must_save=current != session or remembered is not None,
             has_new_tokens=current.access_token != session.access_token,
+            remembered=remembered,
             ends_heard=ends_heard,
         )
+
+    async def _remember(
+        self,
+        request: SigninRequest,
+        party: Party,
+        cookies: Sequence[tuple[str, str]],
+        reason: SessionInvalid,
+    ) -> tuple[Read, Session]:
+        """
+        A new session from the persistent one, and that one with its clock put forward.
+
+        Raises:
+            SessionInvalid: There is none, or it has ended too.
+        """
+        assert party.remember_timeouts is not None
+        now = self._tools.clock.now()
+        try:
+            found = await self._storage.read(request, party, cookies, "remember")
+        except SessionInvalid:
+            raise reason from None
+        check_session(found.session, party.remember_timeouts, now)
+        kept = replace(found.session, rolled_at=now, touched_at=now)
+        fresh = replace(kept, created_at=now)
+        return replace(found, session=fresh), kept
 
     async def _check_ends(self, session: Session, marks: tuple[str, ...]) -> None:
         """
@@ -285,13 +323,33 @@ class SessionKeeper:
             SessionTooLarge: It does not fit into nine cookies.
             SharedUnavailable: Its store cannot be written.
         """
-        return await self._storage.write(
+        present = party.names(request.scheme).session_chunks
+        session, kept = opened.session, opened.remembered
+        fields = await self._storage.write(
             request,
             party,
-            opened.session,
-            party.names(request.scheme).session_chunks,
-            tokens=opened.has_new_tokens,
+            session,
+            present,
+            tokens=opened.has_new_tokens or kept is not None,
         )
+        if kept is None and opened.has_new_tokens and party.remember_timeouts:
+            kept = await self._find_kept(request, party)
+        if kept is None:
+            return fields
+        tokens = replace(session, created_at=kept.created_at, rolled_at=kept.rolled_at)
+        remember = await self._storage.write(
+            request, party, tokens, (), slot="remember"
+        )
+        return (*fields, *remember)
+
+    async def _find_kept(self, request: SigninRequest, party: Party) -> Session | None:
+        """The persistent session beside a session, which must learn of its new tokens."""
+        cookies = parse_cookies(find_all(request.fields, b"cookie"))
+        try:
+            found = await self._storage.read(request, party, cookies, "remember")
+        except SessionInvalid:
+            return None
+        return found.session
 
     async def start(
         self,
@@ -307,7 +365,13 @@ class SessionKeeper:
             SessionTooLarge: It does not fit into nine cookies.
             SharedUnavailable: Its store cannot be written.
         """
-        return await self._storage.write(request, party, session, present)
+        fields = await self._storage.write(request, party, session, present)
+        if party.remember_timeouts is None:
+            return fields
+        remember = await self._storage.write(
+            request, party, session, present, slot="remember"
+        )
+        return (*fields, *remember)
 
     @staticmethod
     def delete_cookies(
@@ -315,11 +379,10 @@ class SessionKeeper:
     ) -> tuple[Field, ...]:
         """Set-Cookie that removes a session's cookies: those present, or the first when unknown."""
         names = party.names(scheme)
-        wanted = (
-            names.session_chunks
-            if present is None
-            else [n for n in names.session_chunks if n in present]
-        )
+        known = names.session_chunks
+        if party.remember_timeouts is not None:
+            known += chunk_names(names.remember)
+        wanted = known if present is None else [n for n in known if n in present]
         return tuple(
             (b"Set-Cookie", build_delete_cookie(n, names.session_attributes))
             for n in wanted
@@ -380,7 +443,10 @@ class SessionKeeper:
             SharedUnavailable: The others could not be told.
         """
         # No cookie of an ended session is renewed: the shortest clock from now on outlives all.
-        ttl = seconds_left(party, session, self._tools.clock.now())
+        now = self._tools.clock.now()
+        ttl = seconds_left(party, session, now)
+        if party.remember_timeouts is not None:
+            ttl = max(ttl, seconds_left(party, session, now, "remember"))
         await self._tools.shared.set(f"ended:{session.id}", b"1", ttl_s=ttl)
         self._live.forget_session(session.id)
         await self._tools.shared.publish(ENDED_CHANNEL, session.id.encode())

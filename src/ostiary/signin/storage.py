@@ -9,12 +9,22 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
-from ostiary.http.cookies import build_delete_cookie, build_set_cookie
+from ostiary.http.cookies import (
+    CookieAttributes,
+    build_delete_cookie,
+    build_set_cookie,
+)
 from ostiary.http.head import Field, find
 from ostiary.jose.errors import BrokenSeal
 from ostiary.ports.session_store import SessionStore
-from ostiary.sessions.cookie import build_chunks, find_candidates, open_session
+from ostiary.sessions.cookie import (
+    build_chunks,
+    chunk_names,
+    find_candidates,
+    open_session,
+)
 from ostiary.sessions.keys import Sealer
 from ostiary.sessions.session import (
     Session,
@@ -32,6 +42,11 @@ from ostiary.signin.party import CookieNames, Party
 from ostiary.signin.values import SigninRequest, Toolbox
 
 Cookies = Sequence[tuple[str, str]]
+Slot = Literal["session", "remember"]
+_PURPOSES: dict[Slot, bytes] = {
+    "session": b"ostiary session",
+    "remember": b"ostiary remember",
+}
 RECORD = b"ostiary session record"
 _FOREVER_S = 10 * 365 * 86400.0
 _MARGIN_S = 60.0
@@ -64,9 +79,20 @@ def bind(party: Party, request: SigninRequest, name: str) -> bytes:
     return b"\x00".join(parts)
 
 
-def seconds_left(party: Party, session: Session, now: float) -> float:
+def cookie_of(names: CookieNames, slot: Slot) -> tuple[str, CookieAttributes]:
+    """The name of a slot's cookie, and how it is set."""
+    if slot == "session":
+        return names.session, names.session_attributes
+    return names.remember, names.remember_attributes
+
+
+def seconds_left(
+    party: Party, session: Session, now: float, slot: Slot = "session"
+) -> float:
     """For how long a session can be of use if nobody uses it: the shortest of its clocks."""
     timeouts = party.timeouts
+    if slot == "remember" and party.remember_timeouts is not None:
+        timeouts = party.remember_timeouts
     left = (
         timeouts.absolute_s and session.created_at + timeouts.absolute_s - now,
         timeouts.rolling_s,
@@ -85,7 +111,11 @@ class Storage:
         self._sealer = sealer
 
     async def read(
-        self, request: SigninRequest, party: Party, cookies: Cookies
+        self,
+        request: SigninRequest,
+        party: Party,
+        cookies: Cookies,
+        slot: Slot = "session",
     ) -> Read:
         """
         The session of a request, its clocks not yet judged.
@@ -94,8 +124,8 @@ class Storage:
             SessionInvalid: There is none.
             SharedUnavailable: The store cannot be asked.
         """
-        name = party.names(request.scheme).session
-        sealer = self._sealer(party, b"ostiary session")
+        name, _ = cookie_of(party.names(request.scheme), slot)
+        sealer = self._sealer(party, _PURPOSES[slot])
         binding = bind(party, request, name)
         store = self._store(party)
         if store is None:
@@ -120,6 +150,7 @@ class Storage:
         present: Collection[str],
         *,
         tokens: bool = True,
+        slot: Slot = "session",
     ) -> tuple[Field, ...]:
         """
         Set-Cookie for a session, and removal of cookies that it no longer needs.
@@ -131,24 +162,27 @@ class Storage:
             SessionTooLarge: It does not fit into nine cookies.
             SharedUnavailable: The store cannot be written.
         """
-        names = party.names(request.scheme)
+        name, attributes = cookie_of(party.names(request.scheme), slot)
         store = self._store(party)
         if store is not None:
-            await self._store_record(party, store, names.session, session, new=tokens)
-        values = self._values(request, party, names, session)
-        attributes = names.session_attributes
-        needed = {name for name, _ in values}
-        surplus = [n for n in names.session_chunks if n in present and n not in needed]
+            await self._store_record(party, store, name, session, slot, new=tokens)
+        values = self._values(request, party, name, session, slot)
+        needed = {n for n, _ in values}
+        surplus = [n for n in chunk_names(name) if n in present and n not in needed]
         return (
             *((b"Set-Cookie", build_set_cookie(n, v, attributes)) for n, v in values),
             *((b"Set-Cookie", build_delete_cookie(n, attributes)) for n in surplus),
         )
 
     def _values(
-        self, request: SigninRequest, party: Party, names: CookieNames, session: Session
+        self,
+        request: SigninRequest,
+        party: Party,
+        name: str,
+        session: Session,
+        slot: Slot,
     ) -> tuple[tuple[str, str], ...]:
-        name = names.session
-        sealer = self._sealer(party, b"ostiary session")
+        sealer = self._sealer(party, _PURPOSES[slot])
         binding = bind(party, request, name)
         nonce = self._tools.entropy.bytes(12)
         if party.store is None:
@@ -171,6 +205,8 @@ class Storage:
         digest = hashlib.sha256(session.id.encode()).hexdigest()
         for names in (party.secure, party.plain):
             await store.delete(self._key(names.session, digest))
+            if party.remember_timeouts is not None:
+                await store.delete(self._key(names.remember, digest))
         if party.config.session_store_metadata:
             for names in (party.secure, party.plain):
                 await store.unindex(self._index(party, names.session, session), digest)
@@ -181,10 +217,11 @@ class Storage:
         store: SessionStore,
         name: str,
         session: Session,
+        slot: Slot,
         *,
         new: bool,
     ) -> None:
-        ttl = seconds_left(party, session, self._tools.clock.now())
+        ttl = seconds_left(party, session, self._tools.clock.now(), slot)
         digest = hashlib.sha256(session.id.encode()).hexdigest()
         key = self._key(name, digest)
         if new or not await store.keep(key, ttl_s=ttl):
@@ -194,7 +231,11 @@ class Storage:
                 nonce=self._tools.entropy.bytes(12),
             )
             await store.set(key, sealed, ttl_s=ttl)
-        if party.config.session_store_metadata and session.subject:
+        if (
+            slot == "session"
+            and party.config.session_store_metadata
+            and session.subject
+        ):
             await store.index(self._index(party, name, session), digest, ttl_s=ttl)
 
     def _open(self, party: Party, session_id: str, sealed: bytes) -> Session:

@@ -124,7 +124,6 @@ NOT_DEFAULT: dict[str, Any] = {
     "enable_hs_signatures": True, "reverify": True, "jwt_session_cookie": "c",
     "consumer_groups_claim": ["groups"], "principals": {"a": 1},
     "session_audience": "other",
-    "session_remember": True,
     "session_enforce_same_subject": True, "session_memcached_ssl": True,
     "cluster_cache_strategy": "redis", "proof_of_possession_mtls": "strict",
     "proof_of_possession_dpop": "optional", "dpop_use_nonce": True,
@@ -156,7 +155,7 @@ def test_its_default_is_accepted(name: str) -> None:
 
 
 def test_every_refused_field_is_named_at_once() -> None:
-    names = ["reverify", "session_audience", "session_remember", "domains"]
+    names = ["reverify", "session_audience", "verify_parameters", "domains"]
     text = refused(**{name: NOT_DEFAULT[name] for name in names})
 
     assert [name for name in names if f"{name}: not supported yet" in text] == names

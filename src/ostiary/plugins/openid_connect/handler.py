@@ -65,7 +65,11 @@ class OpenidConnect:
         self.party = compile_party(config, row_id)
         schemes = (self.party.secure, self.party.plain)
         self.own_cookies = OwnCookies(
-            names=frozenset(name for s in schemes for name in s.session_chunks),
+            names=frozenset(
+                name
+                for s in schemes
+                for name in (*s.session_chunks, *self.party.remember_chunks(s))
+            ),
             prefixes=tuple(f"{s.flow}{sign}" for s in schemes for sign in "_-"),
         )
         self._signin = services.signin

@@ -190,6 +190,10 @@ def _table() -> dict[str, Class]:
         session_hash_storage_key
         session_bind
         session_store_metadata
+        session_remember
+        session_remember_cookie_name
+        session_remember_rolling_timeout
+        session_remember_absolute_timeout
     """
     inert = """
         verify_claims
@@ -209,9 +213,6 @@ def _table() -> dict[str, Class]:
         jwt_session_claim
         resolve_distributed_claims
         consumer_groups_optional
-        session_remember_cookie_name
-        session_remember_rolling_timeout
-        session_remember_absolute_timeout
         session_request_headers
         session_response_headers
         session_memcached_prefix
@@ -244,7 +245,6 @@ def _table() -> dict[str, Class]:
         consumer_groups_claim
         principals
         session_audience
-        session_remember
         session_enforce_same_subject
         session_memcached_ssl
         cluster_cache_strategy
