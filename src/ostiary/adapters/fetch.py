@@ -27,6 +27,13 @@ MAX_REMEMBERED = 1000
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
+def _plain(text: str) -> Address:
+    """An address; one of IPv4 in the clothes of IPv6 is that of IPv4."""
+    address = ipaddress.ip_address(text)
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
+
+
 class _Resolver(AbstractResolver):
     """Remembers answers for a moment, so that what was checked is what gets connected."""
 
@@ -57,12 +64,10 @@ class _Resolver(AbstractResolver):
     async def addresses(self, host: str, port: int) -> list[Address]:
         """The addresses of a host, which may be an address itself."""
         try:
-            return [ipaddress.ip_address(host.strip("[]"))]
+            return [_plain(host.strip("[]"))]
         except ValueError:
             found = await self.resolve(host, port)
-            return [
-                ipaddress.ip_address(row["host"].partition("%")[0]) for row in found
-            ]
+            return [_plain(row["host"].partition("%")[0]) for row in found]
 
     async def close(self) -> None:
         await self._system.close()

@@ -244,6 +244,7 @@ async def test_a_token_that_the_userinfo_endpoint_takes_is_good() -> None:
 
 
 @pytest.mark.spec("oidcc-client-test-userinfo-invalid-sub")
+@pytest.mark.spec("T-J13")
 async def test_user_info_about_somebody_else_is_not_believed() -> None:
     world = World()
     party = build_party(

@@ -1,0 +1,187 @@
+"""Our own requests to providers: where they may go, how much they read, how long they wait."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import socket
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp.abc import ResolveResult
+
+from ostiary.adapters.fetch import AiohttpFetch
+from ostiary.http.exchange import OutgoingRequest
+from ostiary.ports.fetch import FetchFailed, FetchLimits
+
+Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def serving(talk: Talk) -> AsyncIterator[int]:
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+
+
+@asynccontextmanager
+async def fetching(**names: str) -> AsyncIterator[AiohttpFetch]:
+    """A fetch that finds these names at these addresses."""
+    fetch = AiohttpFetch()
+    for name, address in names.items():
+        host = name.replace("_", ".")
+        row = ResolveResult(
+            hostname=host,
+            host=address,
+            port=443,
+            family=socket.AF_INET,
+            proto=0,
+            flags=0,
+        )
+        fetch._resolver._recent[host, 443] = (math.inf, [row])
+    try:
+        yield fetch
+    finally:
+        await fetch.close()
+
+
+def get(url: str) -> OutgoingRequest:
+    return OutgoingRequest(method="GET", url=url)
+
+
+async def refused(fetch: AiohttpFetch, url: str, *, beside: str) -> str:
+    with pytest.raises(FetchFailed) as caught:
+        await fetch.send(get(url), FetchLimits(beside=beside, timeout_s=5))
+    return caught.value.reason
+
+
+@pytest.mark.spec("T-J7")
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("10.0.0.1", "private"),
+        ("127.0.0.1", "private"),
+        ("192.168.1.1", "private"),
+        ("169.254.169.254", "link-local"),
+        ("0.0.0.0", "link-local"),
+        ("::1", "private"),
+        ("fe80::1", "link-local"),
+        ("fd00::1", "private"),
+        ("::ffff:169.254.169.254", "link-local"),
+        ("::ffff:127.0.0.1", "private"),
+    ],
+)
+async def test_metadata_of_a_public_issuer_leads_nowhere_inside(
+    address: str, why: str
+) -> None:
+    async with fetching(inner_example=address, idp_example="93.184.216.34") as fetch:
+        reason = await refused(
+            fetch, "https://inner.example/jwks", beside="idp.example"
+        )
+        literal = f"[{address}]" if ":" in address else address
+        written = await refused(fetch, f"https://{literal}/jwks", beside="idp.example")
+
+    assert why in reason
+    assert why in written
+
+
+@pytest.mark.spec("T-J7")
+@pytest.mark.parametrize("address", ["169.254.169.254", "::ffff:169.254.169.254"])
+async def test_an_inner_issuer_may_lead_inside_but_never_to_the_cloud_s_own_address(
+    address: str,
+) -> None:
+    async with fetching(
+        inner_example="127.0.0.1", cloud_example=address, idp_example="10.0.0.5"
+    ) as fetch:
+        inner = await refused(fetch, "https://inner.example/jwks", beside="idp.example")
+        cloud = await refused(fetch, "https://cloud.example/jwks", beside="idp.example")
+
+    assert "no connection" in inner
+    assert "link-local" in cloud
+
+
+@pytest.mark.spec("T-J7")
+async def test_a_redirect_is_an_answer_and_is_not_followed() -> None:
+    hits = 0
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal hits
+        hits += 1
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(
+            b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"
+        )
+        await writer.drain()
+        writer.close()
+
+    async with serving(talk) as port, fetching() as fetch:
+        reply = await fetch.send(get(f"http://127.0.0.1:{port}/a"), FetchLimits())
+
+    assert (reply.status, reply.fields["location"], hits) == (302, "/elsewhere", 1)
+
+
+@pytest.mark.spec("T-J7")
+@pytest.mark.parametrize("packed", [False, True])
+async def test_no_more_is_read_than_allowed(*, packed: bool) -> None:
+
+    sent = 0
+    squeeze = zlib.compressobj(wbits=31)
+    plain = b"x" * 1_000_000
+    body = squeeze.compress(plain * 50) + squeeze.flush() if packed else b""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        await reader.readuntil(b"\r\n\r\n")
+        coding = b"Content-Encoding: gzip\r\n" if packed else b""
+        writer.write(b"HTTP/1.1 200 OK\r\n" + coding + b"Connection: close\r\n\r\n")
+        try:
+            for _ in range(1 if packed else 50):
+                writer.write(body if packed else plain)
+                await writer.drain()
+                sent += 1
+        except ConnectionError:
+            pass
+        writer.close()
+
+    async with serving(talk) as port, fetching() as fetch:
+        with pytest.raises(FetchFailed, match="more than 524288 bytes"):
+            await fetch.send(get(f"http://127.0.0.1:{port}/"), FetchLimits())
+
+    assert sent < 50
+
+
+@pytest.mark.spec("T-J7")
+async def test_nobody_is_waited_for_longer_than_allowed() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with serving(talk) as port, fetching() as fetch:
+        with pytest.raises(FetchFailed, match="did not answer in time"):
+            await fetch.send(
+                get(f"http://127.0.0.1:{port}/"), FetchLimits(timeout_s=0.1)
+            )
+
+
+async def test_no_cookie_of_a_provider_is_kept() -> None:
+    seen: list[bytes] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(
+            b"HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\nContent-Length: 0\r\n"
+            b"Connection: close\r\n\r\n"
+        )
+        await writer.drain()
+        writer.close()
+
+    async with serving(talk) as port, fetching() as fetch:
+        for _ in range(2):
+            await fetch.send(get(f"http://127.0.0.1:{port}/"), FetchLimits())
+
+    assert len(seen) == 2
+    assert not any(b"cookie" in head.lower() for head in seen)
