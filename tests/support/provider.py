@@ -36,6 +36,7 @@ class FakeProvider:
         self.clock = clock
         self.keys = [KEY]
         self.signing = KEY
+        self.other_keys: list[PrivateKey] = []
         self.requests: list[OutgoingRequest] = []
         self.codes: dict[str, dict[str, str]] = {}
         self.down = False
@@ -80,6 +81,10 @@ class FakeProvider:
             body = json.dumps(self.metadata()).encode()
             fields = {} if self.date is None else {"date": self.date}
             return IncomingReply(status=200, fields=fields, body=body)
+        if "other-jwks" in self.replies and path.endswith("/other-jwks"):
+            return self.replies["other-jwks"]
+        if path.endswith("/other-jwks"):
+            return self.json(200, {"keys": [k.public_jwk() for k in self.other_keys]})
         if path.endswith("/jwks"):
             return self.json(200, {"keys": [k.public_jwk() for k in self.keys]})
         if path.endswith("/revoke"):

@@ -84,6 +84,9 @@ class Doctor:
         """
         found: list[Finding] = []
         config = party.config
+        if config.using_pseudo_issuer:
+            text = f"{config.issuer} is a name only: nothing is looked up there"
+            return [_ok("metadata", text)]
         try:
             reply = await self._tools.fetch.send(
                 discovery_request(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -63,23 +64,41 @@ def fetch_limits(party: Party, *, configured: str | None = None) -> FetchLimits:
     )
 
 
-def _dump(discovery: IncomingReply, jwks: IncomingReply, at: float) -> bytes:
-    return json.dumps(
-        [at, encode_base64url(discovery.body), encode_base64url(jwks.body)]
-    ).encode()
+def _dump(
+    discovery: IncomingReply | None, sets: Sequence[IncomingReply], at: float
+) -> bytes:
+    document = None if discovery is None else encode_base64url(discovery.body)
+    return json.dumps([at, document, [encode_base64url(s.body) for s in sets]]).encode()
 
 
 def _load(data: bytes, party: Party) -> Provider:
-    at, discovery, jwks = json.loads(data)
-    bodies = [
-        IncomingReply(status=200, fields={}, body=decode_base64url(text))
-        for text in (discovery, jwks)
-    ]
+    at, discovery, sets = json.loads(data)
+    document = None if discovery is None else _as_reply(discovery)
     return Provider(
-        metadata=read_metadata(bodies[0], party.config.issuer),
-        keys=read_jwks(bodies[1]),
+        metadata=_read_metadata(document, party),
+        keys=_join([read_jwks(_as_reply(text)) for text in sets]),
         fetched_at=at,
     )
+
+
+def _as_reply(text: str) -> IncomingReply:
+    return IncomingReply(status=200, fields={}, body=decode_base64url(text))
+
+
+def _read_metadata(document: IncomingReply | None, party: Party) -> ProviderMetadata:
+    """What the document says; without one (a pseudo issuer) only what is configured counts."""
+    if document is not None:
+        return read_metadata(document, party.config.issuer)
+    return ProviderMetadata(
+        issuer=party.config.issuer,
+        jwks_uri=None,
+        authorization_endpoint=None,
+        token_endpoint=None,
+    )
+
+
+def _join(sets: Sequence[KeySet]) -> KeySet:
+    return KeySet(keys=tuple(key for found in sets for key in found.keys))
 
 
 class Issuers:
@@ -191,27 +210,51 @@ class Issuers:
                 strict=False,
             )
         )
-        written = fetch_limits(party, configured=config.issuer)
-        discovery = await tools.fetch.send(
-            discovery_request(config.issuer, extra), written
-        )
-        metadata = read_metadata(discovery, config.issuer)
-        url = config.jwks_endpoint or metadata.jwks_uri
-        if url is None:
-            raise MetadataRefused("the discovery document has no jwks_uri")
-        limits = fetch_limits(party, configured=config.jwks_endpoint)
-        try:
-            jwks = await tools.fetch.send(jwks_request(url), limits)
-            keys = read_jwks(jwks)
-        except (FetchFailed, MetadataRefused):
-            tools.count("jwks:failed")
-            raise
-        tools.count("jwks:ok")
+        discovery = None
+        if not config.using_pseudo_issuer:
+            discovery = await tools.fetch.send(
+                discovery_request(config.issuer, extra),
+                fetch_limits(party, configured=config.issuer),
+            )
+        metadata = _read_metadata(discovery, party)
+        sets = await self._fetch_keys(party, metadata)
         now = tools.clock.now()
+        keys = _join([read_jwks(reply) for reply in sets])
         return (
             Provider(metadata=metadata, keys=keys, fetched_at=now),
-            _dump(discovery, jwks, now),
+            _dump(discovery, sets, now),
         )
+
+    async def _fetch_keys(
+        self, party: Party, metadata: ProviderMetadata
+    ) -> list[IncomingReply]:
+        """Every key set; one of several may be missing, which is said in the log."""
+        config, found = party.config, []
+        own = config.jwks_endpoint or metadata.jwks_uri
+        if own is None and not config.extra_jwks_uris:
+            raise MetadataRefused("there is no jwks_uri to fetch keys from")
+        urls = [(url, url) for url in config.extra_jwks_uris or ()]
+        failure: FetchFailed | MetadataRefused | None = None
+        for url, configured in [(own, config.jwks_endpoint), *urls]:
+            if url is None:
+                continue
+            limits = fetch_limits(party, configured=configured)
+            try:
+                reply = await self._tools.fetch.send(jwks_request(url), limits)
+                read_jwks(reply)
+            except (FetchFailed, MetadataRefused) as error:
+                self._tools.count("jwks:failed")
+                failure = error
+                detail = (
+                    error.reason if isinstance(error, FetchFailed) else error.detail
+                )
+                self._tools.log("error", f"loading keys of {party.issuer}: {detail}")
+                continue
+            self._tools.count("jwks:ok")
+            found.append(reply)
+        if not found and failure is not None:
+            raise failure
+        return found
 
     def _remember(self, key: str, provider: Provider) -> Provider:
         self._known[key] = provider

@@ -302,6 +302,8 @@ def _provider_key(config: OpenidConnectConfig) -> str:
     parts = (
         build_discovery_url(config.issuer),
         config.jwks_endpoint,
+        config.extra_jwks_uris,
+        config.using_pseudo_issuer,
         config.ssl_verify,
         config.discovery_headers_names,
         config.discovery_headers_values,

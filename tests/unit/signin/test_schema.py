@@ -113,7 +113,6 @@ def test_the_defaults_are_those_of_kong() -> None:
 
 # A value that is not the default, for every field that restricts and is not built.
 NOT_DEFAULT: dict[str, Any] = {
-    "using_pseudo_issuer": True, "extra_jwks_uris": ["https://a/keys"],
     "verify_parameters": True,
     "tls_client_auth_cert_id": "x",
     "pushed_authorization_request_endpoint": "https://a/par",
@@ -340,6 +339,7 @@ def test_the_portals_json_loads_as_it_stands_on_the_page() -> None:
         ({"client_auth": ["tls_client_auth"]}, "'tls_client_auth' is not supported yet"),
         ({"client_jwk": [{"kty": "oct", "k": "c2VjcmV0"}]}, "client_jwk.0.not a private key"),
         ({"client_jwk": [JWK], "client_alg": ["RS256"]}, "cannot sign with RS256"),
+        ({"using_pseudo_issuer": True}, "jwks_endpoint: required with using_pseudo_issuer"),
         ({"session_storage": "memcached"}, "'memcached' is not supported yet"),
         ({"session_storage": "redis", "redis": {"cluster_nodes": [{"ip": "a"}]}},
          "redis.cluster_nodes: not supported yet"),

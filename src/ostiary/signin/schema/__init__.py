@@ -153,6 +153,16 @@ class OpenidConnectConfig(
         return self
 
     @model_validator(mode="after")
+    def _check_pseudo_issuer(self) -> Self:
+        if self.using_pseudo_issuer and not (
+            self.jwks_endpoint or self.extra_jwks_uris
+        ):
+            raise ValueError(
+                "jwks_endpoint: required with using_pseudo_issuer (or extra_jwks_uris)"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _check_store(self) -> Self:
         if self.session_storage != "redis":
             return self

@@ -194,6 +194,8 @@ def _table() -> dict[str, Class]:
         session_remember_cookie_name
         session_remember_rolling_timeout
         session_remember_absolute_timeout
+        using_pseudo_issuer
+        extra_jwks_uris
     """
     inert = """
         verify_claims
@@ -229,8 +231,6 @@ def _table() -> dict[str, Class]:
         dpop_proof_lifetime
     """
     refused = """
-        using_pseudo_issuer
-        extra_jwks_uris
         verify_parameters
         tls_client_auth_cert_id
         pushed_authorization_request_endpoint

@@ -33,7 +33,7 @@ class IssuerFields(Entity):
     discovery_headers_values: Annotated[tuple[NonEmpty, ...] | None, LIST] = Field(
         None, description="Values for the above (same length/order)."
     )
-    extra_jwks_uris: Annotated[tuple[NonEmpty, ...] | None, SET] = Field(
+    extra_jwks_uris: Annotated[tuple[Url, ...] | None, SET] = Field(
         None,
         description="More JWKS URLs whose keys are trusted in addition to the discovered ones (set: unique, order irrelevant).",
     )
