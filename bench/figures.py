@@ -15,6 +15,8 @@ MOIDC_CASES = {
     "jwt_authn": "bearer",
     "bearer seen": "bearer",
     "bearer unseen": "bearer",
+    "session in Redis": "session",
+    "introspection cached": "bearer",
 }
 
 

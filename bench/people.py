@@ -6,12 +6,14 @@ Tokens are signed for real (RS256, 2048 bits); refresh tokens have the length of
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import time
 import uuid
 from dataclasses import dataclass, field
 
+import redis
 from bench.load import HOST
 from bench.processes import CannotRun
 
@@ -19,12 +21,14 @@ from ostiary.jose.jwt import sign_jwt
 from ostiary.jose.keys import PrivateKey
 from ostiary.sessions.cookie import build_chunks
 from ostiary.sessions.keys import KeyRing, Sealer
-from ostiary.sessions.session import Session
+from ostiary.sessions.session import Session, dump_session
+from ostiary.sessions.ticket import build_ticket
 from ostiary.signin.party import Party
 
 PEOPLE = 1000
 CLIENT_ID = "bench"
 LIFETIME_S = 7200
+OPAQUE = "opaque-"
 REFRESH_BYTES = 1350
 COOKIE_BYTES, COOKIE_CHUNKS = 4096, 2
 
@@ -106,15 +110,9 @@ def seal_cookies(
     names = party.names(scheme)
     sealer = Sealer(ring, b"ostiary session")
     binding = party.binding(names.session)
-    now = time.time()
     found = []
     for person in people:
-        session = Session(
-            id=secrets.token_urlsafe(16), created_at=now, rolled_at=now, touched_at=now,
-            subject=person.subject, method="authorization_code", client=0,
-            access_token=person.access, id_token=person.id, refresh_token=person.refresh,
-            expires_at=now + LIFETIME_S,
-        )  # fmt: skip
+        session = build_session(person)
         chunks = build_chunks(
             session, name=names.session, sealer=sealer, binding=binding,
             nonce=os.urandom(12),
@@ -127,6 +125,47 @@ def seal_cookies(
             )
         found.append("; ".join(f"{name}={value}" for name, value in chunks))
     return found
+
+
+def store_sessions(
+    party: Party, ring: KeyRing, people: list[Tokens], scheme: str, port: int
+) -> list[str]:
+    """One Cookie value per person whose session was put into a Redis now."""
+    name = party.names(scheme).session
+    sealer, records = (
+        Sealer(ring, b"ostiary session"),
+        Sealer(ring, b"ostiary session record"),
+    )
+    assert party.store is not None
+    found = []
+    with redis.Redis(port=port) as store, store.pipeline(transaction=False) as pipe:
+        for person in people:
+            session = build_session(person)
+            record = records.seal(
+                dump_session(session), binding=session.id.encode(), nonce=os.urandom(12)
+            )
+            digest = hashlib.sha256(session.id.encode()).hexdigest()
+            pipe.set(party.store.key(name, digest), record, ex=LIFETIME_S)
+            ticket = build_ticket(
+                session,
+                sealer=sealer,
+                binding=party.binding(name),
+                nonce=os.urandom(12),
+            )
+            found.append(f"{name}={ticket}")
+        pipe.execute()
+    return found
+
+
+def build_session(person: Tokens) -> Session:
+    """A person's session that starts now."""
+    now = time.time()
+    return Session(
+        id=secrets.token_urlsafe(16), created_at=now, rolled_at=now, touched_at=now,
+        subject=person.subject, method="authorization_code", client=0,
+        access_token=person.access, id_token=person.id, refresh_token=person.refresh,
+        expires_at=now + LIFETIME_S,
+    )  # fmt: skip
 
 
 def build_request(path: str, *fields: str, host: str = HOST) -> bytes:

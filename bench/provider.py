@@ -13,12 +13,13 @@ import hashlib
 import json
 import secrets
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from bench.people import LIFETIME_S, sign_tokens
+from bench.people import LIFETIME_S, OPAQUE, sign_tokens
 
 from ostiary.jose.keys import PrivateKey
 
@@ -66,6 +67,7 @@ class Provider:
             "authorization_endpoint": f"{self.issuer}/authorize",
             "token_endpoint": f"{self.issuer}/token",
             "jwks_uri": f"{self.issuer}/jwks",
+            "introspection_endpoint": f"{self.issuer}/introspect",
             "response_types_supported": ["code"],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["RS256"],
@@ -80,6 +82,14 @@ class Provider:
         self.codes[code] = asked
         query = urlencode({"code": code, "state": asked["state"]})
         return f"{asked['redirect_uri']}?{query}"
+
+    @staticmethod
+    def introspect(token: str) -> dict[str, object]:
+        """What is said of an opaque token: those of the run are active for an hour."""
+        if not token.startswith(OPAQUE):
+            return {"active": False}
+        ends = int(time.time()) + LIFETIME_S
+        return {"active": True, "sub": token, "scope": "openid", "exp": ends}
 
     def token(self, form: dict[str, str]) -> tuple[int, dict[str, object]]:
         """The tokens for a code, or why not."""
@@ -126,6 +136,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         size = int(self.headers.get("Content-Length", "0"))
         form = _first(self.rfile.read(size).decode())
+        if self.path == "/introspect":
+            self._answer(200, self.site.introspect(form.get("token", "")))
+            return
         self._answer(*self.site.token(form))
 
     def _answer(

@@ -24,7 +24,7 @@ from bench.options import Options
 from bench.rows import Absent
 
 HEAD = (
-    f"{'system':<17}{'case':<19}{'reply':<13}{'200':>4}{'refused':>9}{'req/s':>8}"
+    f"{'system':<17}{'case':<22}{'reply':<13}{'200':>4}{'refused':>9}{'req/s':>8}"
     f"{'CPU µs/request':>24}{'×nginx':>8}{'×moidc':>8}{'µs@50%':>8}{'p50 ms':>8}{'p99 ms':>8}  version"
 )
 
@@ -35,7 +35,7 @@ def _times(value: Spread | None) -> str:
 
 def _line(rows: Sequence[Measured], row: Measured) -> str:
     kind = f"{show_size(row.reply_bytes)} {'TLS' if row.tls else 'plain'}"
-    start = f"{row.system:<17}{row.case:<19}{kind:<13}"
+    start = f"{row.system:<17}{row.case:<22}{kind:<13}"
     if row.error:
         return f"{start}FAILED: {row.error}"
     cpu = spread(row.cpu_us)
@@ -53,7 +53,7 @@ def build_table(
 ) -> str:
     """The run as text: a line per row, a line per row that could not be had, the budget."""
     lines = [HEAD, *(_line(rows, row) for row in rows)]
-    lines += [f"{row.system:<17}{row.case:<19}{row.reason}" for row in absent]
+    lines += [f"{row.system:<17}{row.case:<22}{row.reason}" for row in absent]
     lines += ["", "Budget (CPU ratios inside a round: median, smallest–largest)"]
     lines += [f"  {verdict.describe()}" for verdict in verdicts]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Ostiary with one worker: no plugin, a session, a bearer seen before, a bearer never seen."""
+"""Ostiary with one worker: no plugin, sessions, bearer tokens, introspection, seen and unseen."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from typing import Any
 
 from bench.people import (
     CLIENT_ID,
+    OPAQUE,
     build_request,
     seal_cookies,
     sign_access,
     spoil,
+    store_sessions,
 )
 from bench.processes import Children, free_port
 from bench.rows import SIZES, Requests, Row, Stage, always
@@ -29,6 +31,14 @@ from ostiary.signin.party import Party, compile_party
 from ostiary.signin.schema import OpenidConnectConfig
 
 READABLE = f"{__version__}, Python {sys.version.split()[0]}"
+CASES = (
+    "no plugin",
+    "session",
+    "session in Redis",
+    "bearer seen",
+    "introspection cached",
+    "bearer unseen",
+)
 SCRIPT = ("X-Requested-With: XMLHttpRequest", "Accept: application/json")
 
 
@@ -80,14 +90,29 @@ def launch(
     return node
 
 
-def _declare(stage: Stage) -> dict[str, Any]:
+def _declare(stage: Stage, redis_port: int) -> dict[str, Any]:
     config = {"issuer": stage.provider.issuer, "client_id": [CLIENT_ID]}
-    plugin = {"name": "openid-connect", "config": config}
-    routes: list[Mapping[str, Any]] = [
-        {"name": "plain", "paths": ["/plain"]},
-        {"name": "guarded", "paths": ["/guarded"], "plugins": [plugin]},
-    ]
+    redis = {"port": redis_port, "prefix": "bench"}
+    configs: dict[str, dict[str, Any]] = {
+        "guarded": config,
+        "stored": {**config, "session_storage": "redis", "redis": redis},
+        "asked": {**config, "auth_methods": ["introspection"], "client_secret": ["s"]},
+    }
+    routes: list[Mapping[str, Any]] = [{"name": "plain", "paths": ["/plain"]}]
+    for name, own in configs.items():
+        plugin = {"name": "openid-connect", "config": own}
+        routes.append({"name": name, "paths": [f"/{name}"], "plugins": [plugin]})
     return declare(stage.upstream_port, routes)
+
+
+def _start_redis(stage: Stage) -> int:
+    port = free_port()
+    process = stage.children.start(
+        "redis", "redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "",
+        "--appendonly", "no", "--dir", str(stage.folder),
+    )  # fmt: skip
+    stage.children.wait_for(process, port)
+    return port
 
 
 def declare(upstream_port: int, routes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -103,9 +128,13 @@ def declare(upstream_port: int, routes: Sequence[Mapping[str, Any]]) -> dict[str
 class _Cases:
     """The requests of every case."""
 
-    def __init__(self, stage: Stage, node: Node, party: Party) -> None:
+    def __init__(
+        self, stage: Stage, node: Node, parties: Mapping[str, Party], redis_port: int
+    ) -> None:
         self._stage = stage
-        self._party = party
+        self._party = parties["guarded"]
+        self._stored = parties["stored"]
+        self._redis_port = redis_port
         self._ring = open_secrets(node.prefix).ring
         self._numbers = itertools.count(1_000_000)
 
@@ -115,6 +144,15 @@ class _Cases:
         return lambda _: [
             build_request(path, f"Cookie: {cookie}")
             for cookie in seal_cookies(self._party, self._ring, people, scheme)
+        ]
+
+    def _stored_sessions(self, path: str, scheme: str) -> Requests:
+        people = list(self._stage.people)
+        return lambda _: [
+            build_request(path, f"Cookie: {cookie}")
+            for cookie in store_sessions(
+                self._stored, self._ring, people, scheme, self._redis_port
+            )
         ]
 
     def _unseen(self, path: str) -> Requests:
@@ -146,6 +184,24 @@ class _Cases:
                     "requests": self._sessions(path, scheme),
                     "refused": (without, wrong),
                 }
+            case "session in Redis":
+                path = f"/stored{name}"
+                cookie = self._stored.names(scheme).session
+                wrong = build_request(path, *SCRIPT, f"Cookie: {cookie}=t{'A' * 200}")
+                return {
+                    "requests": self._stored_sessions(path, scheme),
+                    "refused": (build_request(path, *SCRIPT), wrong),
+                }
+            case "introspection cached":
+                path = f"/asked{name}"
+                count = len(self._stage.people)
+                tokens = [f"{OPAQUE}{number:032d}" for number in range(count)]
+                fields = [f"Authorization: Bearer {token}" for token in tokens]
+                wrong = build_request(path, *SCRIPT, "Authorization: Bearer made-up")
+                return {
+                    "requests": always(*(build_request(path, f) for f in fields)),
+                    "refused": (build_request(path, *SCRIPT), wrong),
+                }
             case "bearer seen":
                 return {
                     "requests": always(*bearers),
@@ -161,16 +217,23 @@ class _Cases:
 
 def start(stage: Stage) -> list[Row]:
     """Start a node; its rows."""
-    data = _declare(stage)
+    redis_port = _start_redis(stage)
+    data = _declare(stage, redis_port)
     node = launch(
         stage.children,
         stage.folder / "ostiary",
         data,
         pair=(stage.certificate, stage.key),
     )
-    plugin = read_declarative(data).plugins[0]
-    config = OpenidConnectConfig.model_validate(plugin.config, strict=False)
-    cases = _Cases(stage, node, compile_party(config, plugin.id or ""))
+    read = read_declarative(data)
+    names = {route.id: route.name or "" for route in read.routes}
+    parties = {
+        names[row.route]: compile_party(
+            OpenidConnectConfig.model_validate(row.config, strict=False), row.id or ""
+        )
+        for row in read.plugins
+    }
+    cases = _Cases(stage, node, parties, redis_port)
     return [
         Row(
             system="ostiary",
@@ -182,6 +245,6 @@ def start(stage: Stage) -> list[Row]:
                 case, SIZES[target.reply_bytes], "https" if target.tls else "http"
             ),
         )
-        for case in ("no plugin", "session", "bearer seen", "bearer unseen")
+        for case in CASES
         for target in stage.targets(node.plain, node.tls)
     ]

@@ -105,6 +105,25 @@ async def test_a_session_opens_on_every_worker(life: Life) -> None:
         assert (step.method, step.subject) == ("session", "ada")
 
 
+async def test_a_session_seen_before_is_answered_from_memory_for_a_while(
+    life: Life,
+) -> None:
+    party = life.party()
+    browser = await life.signed_in(party)
+    allowed(await browser.visit(party))
+    request = browser.request(PAGE)
+
+    at_once = life.world.signin.decide(request, party)
+    life.world.clock.move(4)
+    soon = life.world.signin.decide(request, party)
+    life.world.clock.move(2)
+    later = life.world.signin.decide(request, party)
+
+    assert is_in(at_once)
+    assert is_in(soon)
+    assert is_in(later) is not life.is_stored
+
+
 async def test_a_session_in_a_store_is_one_small_cookie(life: Life) -> None:
     life.world.provider.access_edits = {"filler": noise(60)}
     browser = await life.signed_in(life.party())

@@ -23,6 +23,7 @@ from ostiary.ports.fetch import FetchFailed
 from ostiary.ports.shared import SharedUnavailable
 from ostiary.sessions.cookie import SessionTooLarge, find_candidates
 from ostiary.sessions.session import SessionInvalid
+from ostiary.sessions.ticket import find_tickets
 from ostiary.signin import refusals
 from ostiary.signin.admission import Admission, consumer_fields
 from ostiary.signin.arguments import Arguments, body_kind, read_arguments, read_query
@@ -157,7 +158,8 @@ class Signin:
         found = self._live.keys.get(cookies[0]) if len(cookies) == 1 else None
         key = None if found is None else found.get((party.fingerprint, name))
         if key is None:
-            candidates = find_candidates(parse_cookies(cookies), name)
+            look_up = find_candidates if party.store is None else find_tickets
+            candidates = look_up(parse_cookies(cookies), name)
             key = digest(party.fingerprint, candidates[0]) if candidates else b""
             if len(candidates) > 1:
                 key = b"several"
