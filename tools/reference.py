@@ -13,8 +13,8 @@ from pydantic.fields import FieldInfo
 from ostiary.cli.commands import app
 from ostiary.plugins import BUNDLED
 from ostiary.settings import OURS_ONLY, Settings
-from ostiary.signin.schema import CLASSES, OpenidConnectConfig
-from ostiary.signin.schema.kinds import OstiaryRecord
+from ostiary.signin.schema import BUILT_METHODS, CLASSES, OpenidConnectConfig
+from ostiary.signin.schema.kinds import METHODS, OstiaryRecord
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
 MADE = "<!-- Made by `make docs`; do not edit. -->\n\n"
@@ -73,13 +73,14 @@ def plugin_page() -> str:
     counts = {
         k: sum(CLASSES[n] == k for n in names) for k in ("enforced", "inert", "refused")
     }
+    built = ", ".join(f"`{name}`" for name in METHODS if name in BUILT_METHODS)
     return (
         f"{MADE}# openid-connect\n\nEvery field of Kong's schema (3.15) is known. Today "
         f"{counts['enforced']} are *enforced*, {counts['inert']} are *inert* (accepted without "
         "effect; none of them would restrict anything, and a warning names those that are set), "
         f"and {counts['refused']} are *refused* unless they have their default, because ignoring "
-        "them would be unsafe.\n\nMethods that are built: `session`, `bearer`, "
-        "`authorization_code`. The others never match; their credentials count as none.\n\n"
+        f"them would be unsafe.\n\nMethods that are built: {built}. The others never match; their "
+        "credentials count as none.\n\n"
         "| field | default | today | meaning |\n|---|---|---|---|\n"
         + "\n".join([*rows, *ours])
         + "\n"

@@ -1,4 +1,4 @@
-"""One node, one certified provider and one signed-up person of the pool for the whole session."""
+"""One node, its providers and a person of the pool for the whole session."""
 
 from __future__ import annotations
 
@@ -7,15 +7,10 @@ from collections.abc import Iterator
 import pytest
 from anyio.from_thread import start_blocking_portal
 
+from tests.interop.clients import SECRETS
 from tests.interop.install import MISSING, is_installed
-from tests.interop.stage import (
-    AWKWARD_SECRET,
-    PLAIN_SECRET,
-    Stage,
-    Visitor,
-    running_provider,
-    start_with_both,
-)
+from tests.interop.stage import Stage, Visitor, running_providers, start_with_all
+from tests.interop.streams import holding_upstream
 from tests.support.node import running_node
 
 EMAIL = "ada@example.com"
@@ -29,14 +24,15 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     with (
         start_blocking_portal() as portal,
         portal.wrap_async_context_manager(context) as node,
-        running_provider(node) as provider,
+        running_providers(node) as providers,
+        holding_upstream() as holding,
     ):
-        made, pool = start_with_both(node, provider)
-        yield Stage(node=node, provider=provider, made=made, pool=pool)
+        made, pool = start_with_all(node, providers, holding)
+        yield Stage(node=node, providers=providers, made=made, pool=pool)
         pool.close()
         logs = node.logs()
         assert "Traceback" not in logs
-        assert [s for s in (AWKWARD_SECRET, PLAIN_SECRET) if s in logs] == []
+        assert [s for s in (*SECRETS, providers.key["d"]) if s in logs] == []
 
 
 @pytest.fixture

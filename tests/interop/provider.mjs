@@ -5,9 +5,11 @@
 
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { lookup } from 'node:dns';
 import { createServer } from 'node:https';
 
 import { Provider } from 'oidc-provider';
+import { Agent, fetch } from 'undici';
 
 const settings = JSON.parse(process.env.INTEROP_PROVIDER);
 const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
@@ -29,7 +31,16 @@ function signingKeys() {
   return JSON.parse(readFileSync(settings.keys));
 }
 
+// It tells the gateway of logouts. Names below localhost are loopback, whatever the system's
+// resolver thinks (RFC 6761 §6.3); what keeps the provider itself away from loopback is replaced.
+const dispatcher = new Agent({
+  connect: {
+    lookup: (host, options, done) => lookup(host.endsWith('.localhost') ? '127.0.0.1' : host, options, done),
+  },
+});
+
 const configuration = {
+  fetch: (url, options) => fetch(url, { ...options, headers: Object.fromEntries(options.headers), dispatcher }),
   clients: settings.clients,
   clientDefaults: { grant_types: ['authorization_code', 'refresh_token'] },
   cookies: { keys: [randomBytes(32).toString('hex')] },
@@ -56,6 +67,8 @@ const configuration = {
     Session: 3600,
   },
   features: {
+    backchannelLogout: { enabled: true },
+    introspection: { enabled: true },
     clientCredentials: { enabled: true },
     devInteractions: { enabled: true },
     revocation: { enabled: true },
@@ -82,6 +95,8 @@ function report(provider) {
   for (const event of ['grant.success', 'grant.revoked', 'end_session.success']) {
     provider.on(event, (ctx) => told(event, ctx));
   }
+  provider.on('backchannel.success', (ctx, client) => say({ event: 'backchannel.success', client: client.clientId }));
+  provider.on('backchannel.error', (ctx, error, client) => say({ event: 'backchannel.error', client: client.clientId, error: `${error}: ${error.cause ?? ''}` }));
   for (const event of ['grant.error', 'authorization.error', 'end_session.error', 'revocation.error', 'server_error']) {
     provider.on(event, (ctx, error) => told(event, ctx, { error: `${error.error ?? error}: ${error.error_detail ?? error.error_description}` }));
   }

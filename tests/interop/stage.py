@@ -18,19 +18,24 @@ import yaml
 
 from ostiary.adapters.certificates import make_leaf, read_pair, write_pair
 from ostiary.cli.demo import steps
+from tests.interop.clients import (
+    HOST,
+    MACHINE,
+    SHORT_S,
+    Json,
+    gateway_routes,
+    heard_routes,
+    hostile_route,
+    make_key,
+    provider_clients,
+    turning_route,
+)
 from tests.interop.install import FOLDER, NODE
+from tests.support.node import HOST as GATEWAY_HOST
 from tests.support.node import Node
 from tests.support.person import Person, Seen
 
-HOST = "idp.localhost"
 DEADLINE_S = 15.0
-SHORT_S = 2
-SCOPES = ["openid", "email", "profile", "read"]
-OTHER_API = "https://other.localhost/api"
-# The signs that RFC 6749 §2.3.1 is about: they must be form-encoded inside Basic.
-AWKWARD_SECRET = "s3cret:with+signs/and%41=&?~and-enough-length"
-PLAIN_SECRET = "plain-secret-of-the-post-client-0123456789"
-Json = dict[str, Any]
 T = TypeVar("T")
 
 
@@ -87,6 +92,16 @@ class Visitor(Person):
         return other
 
 
+def header(found: Json, name: str) -> str | None:
+    """A header as it reached the upstream."""
+    return next((v for n, v in found["headers"] if n.lower() == name), None)
+
+
+def gateway_cookies(visitor: Visitor) -> set[str]:
+    """The names of the gateway's session cookies that somebody has."""
+    return {n for n in visitor.jar.get(GATEWAY_HOST, {}) if "session" in n}
+
+
 def asks_to_sign_in(seen: Seen) -> bool:
     """Tell whether this is the certified provider's sign-in page."""
     return seen.status == 200 and 'name="prompt" value="login"' in seen.text
@@ -94,11 +109,12 @@ def asks_to_sign_in(seen: Seen) -> bool:
 
 @dataclass(slots=True, kw_only=True)
 class Provider:
-    """The certified provider's address, and what it has said since it started."""
+    """A provider's address, and what it has said since it started."""
 
     settings: Json = field(repr=False)
     environ: dict[str, str] = field(repr=False)
     output: Path
+    script: str = "provider.mjs"
     issuer: str = ""
     process: subprocess.Popen[bytes] | None = None
 
@@ -108,7 +124,7 @@ class Provider:
         settings = self.settings | {"port": urlsplit(self.issuer).port or 0}
         with self.output.open("ab") as log:
             self.process = process = subprocess.Popen(
-                [str(NODE), str(FOLDER / "provider.mjs")],
+                [str(NODE), str(FOLDER / self.script)],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
@@ -148,13 +164,28 @@ class Provider:
 
 
 @dataclass(slots=True, kw_only=True)
+class Providers:
+    """The certified one, another of its kind that changes its keys, a hostile one."""
+
+    certified: Provider
+    turning: Provider
+    hostile: Provider
+    key: Json = field(repr=False)
+
+
+@dataclass(slots=True, kw_only=True)
 class Stage:
     """Everything the tests of this folder share."""
 
     node: Node
-    provider: Provider
+    providers: Providers
     made: steps.Made
     pool: Any = field(repr=False)  # an unmodified boto3 client, which has no types
+
+    @property
+    def provider(self) -> Provider:
+        """The certified provider."""
+        return self.providers.certified
 
     def visitor(self) -> Visitor:
         """Somebody nobody has seen before."""
@@ -191,119 +222,104 @@ def node_environ(ca_file: Path, **settings: object) -> dict[str, str]:
     }
 
 
-def provider_clients(gateway: str) -> list[Json]:
-    """The clients as registered at the certified provider: one of each kind, and a machine."""
-
-    def client(route: str, method: str, alg: str, secret: str | None = None) -> Json:
-        here = f"{gateway}/{route}"
-        return {
-            "client_id": f"gateway:{route}",
-            **({"client_secret": secret} if secret else {}),
-            "token_endpoint_auth_method": method,
-            "id_token_signed_response_alg": alg,
-            "redirect_uris": [here],
-            "post_logout_redirect_uris": [here],
-        }
-
-    machine = {
-        "client_id": "machine",
-        "client_secret": PLAIN_SECRET,
-        "token_endpoint_auth_method": "client_secret_post",
-        "grant_types": ["client_credentials"],
-        "response_types": [],
-        "redirect_uris": [],
-    }
-    return [
-        client("basic", "client_secret_basic", "RS256", AWKWARD_SECRET),
-        client("post", "client_secret_post", "PS256", PLAIN_SECRET),
-        client("public", "none", "ES256"),
-        client("hints", "none", "RS256"),
-        client("short", "client_secret_basic", "RS256", AWKWARD_SECRET),
-        machine,
-    ]
+def machine_token(
+    stage: Stage, resource: str | None = None, *, provider: Provider | None = None
+) -> str:
+    """An access token of the machine: a JWT for a resource, else opaque."""
+    reply = ask_provider(
+        stage,
+        "token",
+        provider=provider,
+        grant_type="client_credentials",
+        **({"resource": resource, "scope": "read"} if resource else {}),
+    )
+    token: str = reply["access_token"]
+    return token
 
 
-def gateway_routes(site: steps.Site, issuer: str) -> list[Json]:
-    """A route for each client; `post` gets opaque access tokens, `api` takes bearers only."""
-    api = f"{site.gateway}/api"
+def ask_provider(
+    stage: Stage, path: str, *, provider: Provider | None = None, **form: str
+) -> Json:
+    """What a provider answers to the machine."""
+    names = ("client_id", "client_secret")
+    form = {**{n: MACHINE[n] for n in names}, **form}
+    status, body = stage.curl(
+        f"{(provider or stage.provider).issuer}/{path}",
+        *(a for n, v in form.items() for a in ("--data-urlencode", f"{n}={v}")),
+    )
+    found: Json = json.loads(body) if body else {}
+    return {"status": status, **found}
 
-    def route(name: str, **config: object) -> Json:
-        plugin = {
-            "issuer": issuer,
-            "client_id": [f"gateway:{name}"],
-            "auth_methods": ["authorization_code", "session"],
-            "scopes": SCOPES,
-            "upstream_headers": [
-                {"header": "X-User-Email", "path": ["email"]},
-                {"header": "X-User-Name", "path": ["name"]},
-            ],
-            "logout_query_arg": "logout",
-            "logout_methods": ["GET"],
-            "logout_redirect_uri": [f"{site.gateway}/{name}"],
-            **config,
-        }
-        return {
-            "name": name,
-            "paths": [f"/{name}"],
-            "plugins": [{"name": "openid-connect", "config": plugin}],
-        }
 
-    resource = {
-        "authorization_query_args_names": ["resource"],
-        "authorization_query_args_values": [api],
-        "token_post_args_names": ["resource"],
-        "token_post_args_values": [api],
-        "audience_required": [api],
-    }
-    bearer = {"auth_methods": ["bearer"], "scopes": ["openid"]}
-    return [
-        route("basic", client_secret=[AWKWARD_SECRET], **resource),
-        route(
-            "post",
-            client_secret=[PLAIN_SECRET],
-            client_auth=["client_secret_post"],
-            logout_revoke=True,
-        ),
-        route("public", **resource, max_age=600),
-        route("hints", authorization_query_args_client=["prompt", "login_hint"]),
-        route("short", client_secret=[AWKWARD_SECRET], **resource),
-        route("api", **bearer, audience_required=[api]),
-        route("closed", **bearer),
-    ]
+def call(stage: Stage, route: str, token: str, *options: str) -> tuple[int, str]:
+    """What the gateway answers to the bearer of a token."""
+    return stage.curl(
+        stage.page(route),
+        *options,
+        *("--header", f"Authorization: Bearer {token}"),
+        *("--header", "Accept: application/json"),
+    )
 
 
 @contextmanager
-def running_provider(node: Node) -> Iterator[Provider]:
-    """The certified provider with a certificate of the node's CA, ready."""
+def running_providers(node: Node) -> Iterator[Providers]:
+    """The providers with a certificate of the node's CA, ready."""
     trust = node.folder / "trust"
     ca = read_pair(node.trust.ca_file, trust / "ca.key")
     cert, key = trust / "idp.pem", trust / "idp.key"
     write_pair(*make_leaf([HOST], ca=ca, days=1), cert_path=cert, key_path=key)
-    settings = {
-        "host": HOST,
-        "cert": str(cert),
-        "key": str(key),
-        "keys": str(trust / "idp-keys.json"),
-        "clients": provider_clients(node.site.gateway),
-        "ttl": {"gateway:short": SHORT_S},
-    }
-    output = node.folder / "provider.jsonl"
-    output.touch()
-    provider = Provider(
-        settings=settings, environ=node_environ(node.trust.ca_file), output=output
+    client_key = make_key()
+
+    def provider(name: str, script: str, **more: object) -> Provider:
+        output = node.folder / f"{name}.jsonl"
+        output.touch()
+        settings = {
+            "host": HOST,
+            "cert": str(cert),
+            "key": str(key),
+            "keys": str(trust / f"{name}-keys.json"),
+            **more,
+        }
+        environ = node_environ(node.trust.ca_file)
+        return Provider(
+            settings=settings, environ=environ, output=output, script=script
+        )
+
+    providers = Providers(
+        certified=provider(
+            "certified",
+            "provider.mjs",
+            clients=provider_clients(node.site.gateway, client_key),
+            ttl={"gateway:short": SHORT_S, "gateway:rotating": SHORT_S},
+        ),
+        turning=provider("turning", "provider.mjs", clients=[MACHINE], ttl={}),
+        hostile=provider("hostile", "hostile.mjs"),
+        key=client_key,
     )
+    everyone = (providers.certified, providers.turning, providers.hostile)
     try:
-        provider.start()
-        yield provider
+        for one in everyone:
+            one.start()
+        yield providers
     finally:
-        provider.stop()
+        for one in everyone:
+            one.stop()
 
 
-def start_with_both(node: Node, provider: Provider) -> tuple[steps.Made, Any]:
-    """Make the pool, write one file for pool and provider, start the node with it."""
+def start_with_all(
+    node: Node, providers: Providers, holding: str
+) -> tuple[steps.Made, Any]:
+    """Make the pool, write one file for pool and providers, start the node with it."""
     made = steps.perform(node.site, node.file, {}, lambda _: None)
     file = steps.build_declarative(node.site, made)
-    file["services"][0]["routes"] += gateway_routes(node.site, provider.issuer)
+    issuer = providers.certified.issuer
+    file["services"][0]["routes"] += [
+        *gateway_routes(node.site, issuer, providers.key),
+        turning_route(node.site, providers.turning.issuer),
+        hostile_route(node.site, providers.hostile.issuer),
+    ]
+    routes = heard_routes(node.site, issuer)
+    file["services"].append({"name": "holding", "url": holding, "routes": routes})
     node.stop()
     node.file.write_text(yaml.safe_dump(file, sort_keys=False))
     node.start()

@@ -10,48 +10,21 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import pytest
 
+from tests.interop.clients import OTHER_API
 from tests.interop.stage import (
-    OTHER_API,
-    PLAIN_SECRET,
-    Json,
     Stage,
     Visitor,
     asks_to_sign_in,
+    call,
+    gateway_cookies,
+    header,
+    machine_token,
     until,
 )
 from tests.support.node import HOST
 
 KINDS = {"basic": "RS256", "post": None, "public": "ES256"}
 NAME = base64.b64encode("Ada Lovelace, Gräfin".encode()).decode()
-
-
-def header(found: Json, name: str) -> str | None:
-    return next((v for n, v in found["headers"] if n.lower() == name), None)
-
-
-def gateway_cookies(visitor: Visitor) -> set[str]:
-    return {n for n in visitor.jar[HOST] if "session" in n}
-
-
-def machine_token(stage: Stage, resource: str) -> str:
-    status, body = stage.curl(
-        f"{stage.provider.issuer}/token",
-        *("--data", "grant_type=client_credentials&scope=read&client_id=machine"),
-        *("--data-urlencode", f"client_secret={PLAIN_SECRET}"),
-        *("--data-urlencode", f"resource={resource}"),
-    )
-    assert status == 200, body
-    token: str = json.loads(body)["access_token"]
-    return token
-
-
-def call(stage: Stage, route: str, token: str, *options: str) -> tuple[int, str]:
-    return stage.curl(
-        stage.page(route),
-        *options,
-        *("--header", f"Authorization: Bearer {token}"),
-        *("--header", "Accept: application/json"),
-    )
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import pytest
 
 from ostiary.cli.demo import steps
-from tests.interop.stage import Json, Stage, Visitor, relying_party
+from tests.interop.clients import Json
+from tests.interop.stage import Stage, Visitor, relying_party
 from tests.support.person import PASSWORD
 
 REDIRECT_URI = "https://app.localhost/callback"

@@ -124,7 +124,8 @@ def dump_session(session: Session) -> bytes:
         [
             2,
             session.id,
-            round(session.created_at),
+            # To the millisecond: an order to log out counts for sessions older than itself.
+            round(session.created_at, 3),
             round(session.rolled_at),
             round(session.touched_at),
             session.subject,

@@ -94,7 +94,10 @@ class BackChannel:
         value = order.sid if order.sid is not None else order.sub
         mark = build_mark(party, kind, value or "")
         shared, now = self._tools.shared, self._tools.clock.now()
-        ttl = (party.timeouts.absolute_s or _FOREVER_S) + 60
+        longest = [party.timeouts.absolute_s or _FOREVER_S]
+        if party.remember_timeouts is not None:
+            longest.append(party.remember_timeouts.absolute_s or _FOREVER_S)
+        ttl = max(longest) + 60
         await shared.set(f"ended:{mark}", json.dumps(now).encode(), ttl_s=ttl)
         self._live.forget_session(mark)
         await shared.publish(ENDED_CHANNEL, mark.encode())

@@ -156,6 +156,9 @@ class SessionKeeper:
         except SessionInvalid:
             raise reason from None
         check_session(found.session, party.remember_timeouts, now)
+        # Before its time is made new: an order may have come since it began.
+        marks = (found.session.id, *read_marks(party, found.session))
+        await self._check_ends(found.session, marks)
         kept = replace(found.session, rolled_at=now, touched_at=now)
         fresh = replace(kept, created_at=now)
         return replace(found, session=fresh), kept
@@ -172,7 +175,9 @@ class SessionKeeper:
             found = await self._tools.shared.get(f"ended:{mark}")
             if found is None:
                 continue
-            if mark == session.id or session.created_at <= json.loads(found):
+            # Whoever has a new session at the provider has another sid, but the same sub.
+            by_person = mark.startswith("sub:")
+            if not by_person or session.created_at <= json.loads(found):
                 raise SessionInvalid("session was ended")
 
     @staticmethod

@@ -101,6 +101,53 @@ async def test_a_person_without_sid_loses_every_session_but_not_the_next() -> No
     assert _is_in(await again.visit(party))
 
 
+@pytest.mark.parametrize("edits", [{}, {"sid": None, "sub": "ada"}])
+async def test_a_session_that_was_ended_as_soon_as_it_began_has_ended(
+    edits: dict[str, Any],
+) -> None:
+    world, party = World(), party_that_hears()
+    world.clock.move(0.6)
+    browser = await logged_in(world, party)
+    world.clock.move(0.2)
+
+    await order(world, party, f"logout_token={logout_token(world, **edits)}")
+    seen = [_is_in(await browser.visit(party))]
+    world.clock.move(30)
+    seen.append(_is_in(await browser.visit(party, worker=world.worker())))
+
+    assert seen == [False, False]
+
+
+async def test_who_signs_in_right_after_an_order_is_in() -> None:
+    world, party = World(), party_that_hears()
+    await logged_in(world, party)
+    world.clock.move(0.2)
+    await order(
+        world, party, f"logout_token={logout_token(world, sid=None, sub='ada')}"
+    )
+    world.clock.move(0.1)
+
+    again = await logged_in(world, party, None)
+
+    assert _is_in(await again.visit(party))
+
+
+@pytest.mark.parametrize("edits", [{}, {"sid": None, "sub": "ada"}])
+async def test_a_persistent_session_does_not_bring_an_ended_one_back(
+    edits: dict[str, Any],
+) -> None:
+    world, party = World(), party_that_hears(session_remember=True)
+    browser = await logged_in(world, party)
+    world.clock.move(5)
+    await order(world, party, f"logout_token={logout_token(world, **edits)}")
+
+    for seconds in (1, 4000, 90_000):
+        world.clock.move(seconds)
+        kept = {k: v for k, v in browser.cookies.items() if "remember" in k}
+        assert not _is_in(await browser.visit(party))
+        browser.cookies |= kept
+
+
 async def test_other_people_stay_and_other_providers_cannot_end_them() -> None:
     world, party = World(), party_that_hears()
     browser = await logged_in(world, party)

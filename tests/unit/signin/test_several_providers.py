@@ -9,7 +9,7 @@ import pytest
 from ostiary.jose.jwt import sign_jwt
 from ostiary.jose.keys import PrivateKey
 from ostiary.signin.values import SendAway
-from tests.support.browser import World, allowed, build_party, refused
+from tests.support.browser import ORIGIN, World, allowed, build_party, refused
 from tests.support.parties import PAGE, bearer
 from tests.support.provider import CLIENT_ID, ISSUER, OTHER_KEY
 
@@ -99,6 +99,42 @@ async def test_what_one_worker_fetched_serves_the_others() -> None:
         assert allowed(step).method == "bearer"
 
     assert len(world.provider.asked("/other-jwks")) == 1
+
+
+@pytest.mark.spec("oidc-plugin#6.3")
+@pytest.mark.parametrize(
+    ("hosted", "passes"),
+    [
+        ("corp.example", True),
+        ("evil-corp.example", False),
+        ("CORP.example", False),
+        ("corp.example.evil.example", False),
+        (["corp.example"], False),
+        (None, False),
+    ],
+)
+async def test_only_people_of_the_allowed_domains_sign_in(
+    hosted: object, *, passes: bool
+) -> None:
+    world, party = World(), build_party(domains=["corp.example", "other.example"])
+    world.provider.id_edits = {"hd": hosted}
+    browser = world.browser()
+    location = await browser.start(party)
+    answer = world.provider.authorize(location)
+
+    step = await browser.ask(party, f"{ORIGIN}/cognito?{answer}")
+    token = world.provider.access_token(hd=hosted)
+    direct = await world.browser().ask(party, PAGE, fields=bearer(token))
+
+    if passes:
+        assert isinstance(step, SendAway)
+    else:
+        assert "invalid hd" in refused(step).detail
+    # An access token without the claim says nothing of domains.
+    if passes or hosted is None:
+        assert allowed(direct).method == "bearer"
+    else:
+        assert refused(direct).status == 401
 
 
 PSEUDO: dict[str, Any] = {

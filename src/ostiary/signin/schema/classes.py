@@ -196,6 +196,7 @@ def _table() -> dict[str, Class]:
         session_remember_absolute_timeout
         using_pseudo_issuer
         extra_jwks_uris
+        domains
     """
     inert = """
         verify_claims
@@ -237,7 +238,6 @@ def _table() -> dict[str, Class]:
         pushed_authorization_request_endpoint_auth_method
         require_pushed_authorization_requests
         require_signed_request_object
-        domains
         ignore_signature
         enable_hs_signatures
         reverify
