@@ -3,92 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import time
-import urllib.error
-import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
 
-import boto3
 import pytest
 import pytest_asyncio
-import yaml
 from playwright.async_api import Browser, BrowserContext, Page
 
 from ostiary.cli.demo.browser import launch_browser
 from ostiary.cli.demo.values import DemoState
 from tests.browser.demo_process import is_alive, start_demo
+from tests.browser.demo_routes import (
+    apply_config,
+    build_awkward_config,
+    register_callback,
+)
 from tests.browser.visits import Visitor, open_context, sign_up_someone
-
-READY_S = 10
-
-
-def _add_awkward_routes(state: DemoState, folder: Path) -> None:
-    """Give the gateway two more routes: one whose upstream is dead, one that asks for a group."""
-    config = yaml.safe_load((folder / "kong.yml").read_text(encoding="utf-8"))
-    routes = config["services"][0]["routes"]
-    page = next(r for r in routes if r["name"] == "cognito")
-    oidc = page["plugins"][0]["config"]
-    asks = {
-        "groups_claim": ["cognito:groups"],
-        "groups_required": ["nobody-is-in-it"],
-    }
-    routes.append(
-        {
-            "name": "staff",
-            "paths": ["/staff"],
-            "plugins": [{"name": "openid-connect", "config": oidc | asks}],
-        }
-    )
-    config["services"].append(
-        {
-            "name": "dead",
-            "url": "http://127.0.0.1:1",
-            "routes": [{"name": "dead", "paths": ["/dead"]}],
-        }
-    )
-    request = urllib.request.Request(
-        f"{state.admin_url}/config",
-        data=json.dumps(config).encode(),
-        headers={"Content-Type": "application/json"},
-        method="POST",
-    )
-    with urllib.request.urlopen(request, timeout=10):
-        pass
-    deadline = time.monotonic() + READY_S
-    while _status(f"{state.proxy_url}/dead") != 502:
-        assert time.monotonic() < deadline, "the new routes did not come up"
-
-
-def _register_callback(state: DemoState, url: str) -> None:
-    client: Any = boto3.client(  # Any: boto3's clients are made at run time
-        "cognito-idp",
-        endpoint_url=state.userpool_url,
-        region_name=state.region,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
-    ids = {"UserPoolId": state.user_pool_id, "ClientId": state.client_id}
-    found = client.describe_user_pool_client(**ids)["UserPoolClient"]
-    for name in ("CreationDate", "LastModifiedDate"):
-        found.pop(name, None)
-    found["CallbackURLs"].append(url)
-    client.update_user_pool_client(**found)
-
-
-def _status(url: str) -> int:
-    # The gateway's name need not resolve outside a browser.
-    host = url.split("/")[2]
-    here = url.replace(host.partition(":")[0], "127.0.0.1", 1)
-    request = urllib.request.Request(here, headers={"Host": host})
-    try:
-        with urllib.request.urlopen(request, timeout=5) as reply:
-            return int(reply.status)
-    except urllib.error.HTTPError as error:
-        error.close()
-        return error.code
 
 
 @pytest.fixture(scope="session")
@@ -96,8 +26,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoState]:
     folder = tmp_path_factory.mktemp("browser") / "demo"
     with start_demo(folder) as process:
         state = process.wait_ready()
-        _register_callback(state, f"{state.proxy_tls_url}/staff")
-        _add_awkward_routes(state, folder)
+        register_callback(state, f"{state.proxy_tls_url}/staff")
+        apply_config(state, build_awkward_config(folder))
         yield state
         status = process.interrupt()
 

@@ -53,7 +53,12 @@ def _details(event: Mapping[str, Any]) -> str:
 
 
 def tell(story: Mapping[str, Any]) -> Iterable[str]:
-    """The lines of a story."""
+    """The lines of a story. What strangers wrote into it moves no cursor and ends no line."""
+    for line in _lines(story):
+        yield "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in line)
+
+
+def _lines(story: Mapping[str, Any]) -> Iterable[str]:
     yield f"{story['method']} {story['url']}  (request {story['request_id']})"
     yield f"issuer {story['issuer']}, {story['took_ms']} ms"
     yield ""

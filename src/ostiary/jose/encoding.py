@@ -105,6 +105,8 @@ def parse_json_object(data: bytes) -> dict[str, object]:
             parse_constant=_refuse_constant,
             parse_float=_finite,
         )
+        if "\\u" in text:  # half of a surrogate pair is no text that could be sent on
+            json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise MalformedToken("not JSON") from error
     if not isinstance(found, dict):

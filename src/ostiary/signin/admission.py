@@ -93,6 +93,20 @@ class Admission:
             downstream_fields=downstream,
         )
 
+    def _without_user_info(
+        self, party: Party, identity: Identity, why: str
+    ) -> Identity:
+        """
+        Go on with what the tokens say.
+
+        Raises:
+            Forbidden: A claim is forbidden, and whether it is there cannot be known.
+        """
+        self._tools.log("error", f"no user info: {why}")
+        if _forbids_by_user_info(party):
+            raise Forbidden("forbidden claims cannot be looked for: no user info")
+        return identity
+
     async def _complete(
         self,
         request: SigninRequest,
@@ -118,12 +132,14 @@ class Admission:
                 asked=Asked(request=request),
             )
         except (OidcError, JoseError, ProviderUnavailable) as error:
-            self._tools.log("error", f"no user info: {error.detail}")
-            return identity
+            return self._without_user_info(party, identity, error.detail)
         except FetchFailed as error:
-            self._tools.log("error", f"no user info: {error.reason}")
-            return identity
+            return self._without_user_info(party, identity, error.reason)
         return replace(identity, user_info=told)
+
+
+def _forbids_by_user_info(party: Party) -> bool:
+    return bool(party.config.claims_forbidden) and party.config.search_user_info
 
 
 def map_identity(party: Party, identity: Identity, consumers: Consumers) -> Mapped:

@@ -22,7 +22,7 @@ from ostiary.oidc.rp.authorization import AuthorizationResponse, find_response
 from ostiary.ports.fetch import FetchFailed
 from ostiary.ports.shared import SharedUnavailable
 from ostiary.sessions.cookie import SessionTooLarge, find_candidates
-from ostiary.sessions.session import SessionInvalid
+from ostiary.sessions.session import Session, SessionInvalid
 from ostiary.sessions.ticket import find_tickets
 from ostiary.signin import refusals
 from ostiary.signin.admission import Admission, consumer_fields
@@ -55,8 +55,7 @@ from ostiary.signin.trace import TRACE, TracedFetch, Tracer, build_log
 from ostiary.signin.values import Allowed, Refused, SigninRequest, Step, Toolbox
 
 MAX_READERS = 64
-# What a token's owner sees is not for others (T-X7).
-_VARY = (b"Vary", b"Authorization, Access-Token, X-Access-Token")
+_BASIC = frozenset({"password", "client_credentials"})
 _USUAL_HEADERS = frozenset((b"authorization", b"access-token", b"x-access-token"))
 
 
@@ -118,7 +117,10 @@ class Signin:
                     and now < entry.quiet_until
                     and entry.consumers is request.consumers
                 ):
-                    return entry.answer
+                    if request.target.query is None:
+                        return entry.answer
+                    arguments = Arguments(query=read_query(request))
+                    return _hide(entry.answer, party, _PLAIN, arguments)
                 return None
             if party.remember_timeouts is not None:
                 return None  # a persistent session may be there
@@ -171,14 +173,14 @@ class Signin:
         self, request: SigninRequest, party: Party
     ) -> tuple[bytes, Hidden | None]:
         """The key of the token a request carries, empty for none, and where it was if unusual."""
+        if reads_body(request, party):
+            return b"", None
         values = find_all(request.fields, b"authorization")
         value = values[0] if len(values) == 1 else b""
         known = self._live.keys.get(value) if value else None
         key = None if known is None else known.get((party.fingerprint, "bearer"))
         if key is not None:
             return key, None
-        if reads_body(request, party):
-            return b"", None
         found = find_token(request, party, Arguments(query=read_query(request)))
         if found is None:
             return b"", None
@@ -237,6 +239,16 @@ class Signin:
             )
         except FlowInvalid as error:
             return refusals.bad_callback(error.code, error.detail, login_url=None)
+        except SessionInvalid as error:  # it ended while it was being renewed
+            return refusals.unauthorized(party, client, detail=error.reason)
+        except SessionTooLarge as error:
+            return refusals.unexpected(
+                party, client, code="session_too_large", detail=str(error)
+            )
+        except Exception as error:  # noqa: BLE001 - what nobody thought of lets nobody in
+            what = f"sign-in failed: {type(error).__name__}"
+            self._tools.log("error", what)
+            return refusals.unexpected(party, client, code="unexpected", detail=what)
 
     async def _steps(self, request: SigninRequest, party: Party) -> Step:
         arguments: Arguments | None = None
@@ -345,7 +357,7 @@ class Signin:
                 *consumer_fields(consumer),
                 (b"x-anonymous-consumer", b"true"),
             ),
-            downstream_fields=(*cookies, _VARY),
+            downstream_fields=(*cookies, (b"Vary", party.vary)),
         )
 
     async def _admit(
@@ -369,10 +381,14 @@ class Signin:
             method=presented.method,
             ends=presented.ends,
         )
-        if presented.text is not None:
-            answer = replace(
-                allowed, downstream_fields=(*allowed.downstream_fields, _VARY)
-            )
+        is_ambient = bool(presented.hidden.cookies) or presented.method in _BASIC
+        allowed = replace(
+            allowed,
+            is_ambient=is_ambient,
+            downstream_fields=(*allowed.downstream_fields, (b"Vary", party.vary)),
+        )
+        alone = party.remembers_tokens and not party.asks_user_info and not is_ambient
+        if presented.text is not None and alone:
             self._live.tokens.put(
                 digest(party.fingerprint, presented.text),
                 LiveToken(
@@ -381,10 +397,10 @@ class Signin:
                     provider=self.issuers.peek(party),
                     consumers=consumers,
                     fresh_until=presented.fresh_until,
-                    answer=answer,
+                    answer=allowed,
                 ),
             )
-        started = await self._start_session(request, party, presented)
+        session, started = await self._start_session(request, party, presented)
         fields = (*presented.fields, *started)
         if presented.tokens is not None:
             told = presented.identity.introspection
@@ -402,14 +418,16 @@ class Signin:
                 return action
         allowed = replace(
             allowed,
-            downstream_fields=(*allowed.downstream_fields, *fields, _VARY),
+            session=session,
+            marks=() if session is None else self._sessions.marks(party, session),
+            downstream_fields=(*allowed.downstream_fields, *fields),
         )
         return _hide(allowed, party, presented.hidden, arguments)
 
     async def _start_session(
         self, request: SigninRequest, party: Party, presented: Presented
-    ) -> tuple[Field, ...]:
-        """The cookies of the session that a grant starts; none where there is none to start."""
+    ) -> tuple[Session | None, tuple[Field, ...]]:
+        """The session that a grant starts and its cookies; none where there is none to start."""
         tokens = presented.tokens
         kept_out = party.config.disable_session or ()
         if (
@@ -417,7 +435,7 @@ class Signin:
             or "session" not in party.methods
             or presented.method in kept_out
         ):
-            return ()
+            return None, ()
         session = self._sessions.new_session(
             tokens,
             subject=presented.identity.subject,
@@ -427,10 +445,11 @@ class Signin:
         )
         present = {n for n, _ in parse_cookies(find_all(request.fields, b"cookie"))}
         try:
-            return await self._sessions.start(request, party, session, present)
+            fields = await self._sessions.start(request, party, session, present)
         except SessionTooLarge as error:
             self._tools.log("error", f"no session was started: {error}")
-            return ()
+            return None, ()
+        return session, fields
 
     async def _open(
         self, request: SigninRequest, party: Party, *, refresh: bool = True

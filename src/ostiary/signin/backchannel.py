@@ -25,6 +25,7 @@ from ostiary.signin.tokens import build_rules
 from ostiary.signin.values import Refused, Respond, Toolbox
 
 ARGUMENT = "logout_token"
+_QUARTER_S = 90 * 86400.0
 _FOREVER_S = 10 * 365 * 86400.0
 
 
@@ -63,24 +64,25 @@ class BackChannel:
             if len(tokens) != 1:
                 raise TokenRefused("invalid_request", "logout_token is there twice")
             order = await self._verify(party, tokens[0])
+            used = hashlib.sha256(f"{party.issuer}\x00{order.jti}".encode()).hexdigest()
+            if await self._tools.shared.get(f"jti:{used}") is not None:
+                raise TokenRefused("invalid_jti", "the logout token was used before")
         except (OidcError, JoseError) as error:
             self._tools.log("warn", f"back-channel logout refused: {error.detail}")
             return refusals.bad_logout_token(error.detail)
+        # Ended first: an order that could not be carried out may be sent again.
         await self._end(party, order)
+        ttl = max(1.0, order.ends_at - self._tools.clock.now())
+        await self._tools.shared.set(f"jti:{used}", b"1", ttl_s=ttl)
         self._tools.log("info", "logged out by the provider")
         return Respond(body=b"", fields=(refusals.NO_STORE,))
 
     async def _verify(self, party: Party, token: str) -> LogoutOrder:
         provider = await self._issuers.load(party)
         try:
-            order = self._judge(party, provider, token)
+            return self._judge(party, provider, token)
         except (KeyNotFound, BadSignature):
-            order = self._judge(party, await self._issuers.reload(party), token)
-        used = hashlib.sha256(f"{party.issuer}\x00{order.jti}".encode()).hexdigest()
-        ttl = max(1.0, order.ends_at - self._tools.clock.now())
-        if not await self._tools.shared.add(f"jti:{used}", b"1", ttl_s=ttl):
-            raise TokenRefused("invalid_jti", "the logout token was used before")
-        return order
+            return self._judge(party, await self._issuers.reload(party), token)
 
     def _judge(self, party: Party, provider: Provider, token: str) -> LogoutOrder:
         rules = build_rules(party, provider)
@@ -94,7 +96,8 @@ class BackChannel:
         value = order.sid if order.sid is not None else order.sub
         mark = build_mark(party, kind, value or "")
         shared, now = self._tools.shared, self._tools.clock.now()
-        longest = [party.timeouts.absolute_s or _FOREVER_S]
+        # Other parties of the provider have clocks of their own: it must outlive theirs too.
+        longest = [_QUARTER_S, party.timeouts.absolute_s or _FOREVER_S]
         if party.remember_timeouts is not None:
             longest.append(party.remember_timeouts.absolute_s or _FOREVER_S)
         ttl = max(longest) + 60

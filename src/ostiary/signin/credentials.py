@@ -138,15 +138,31 @@ def find_token(
 
 
 def find_spare_tokens(party: Party, arguments: Arguments) -> Hidden:
-    """Every argument in which an access token may be, whether it counted or not."""
-    places = party.config.bearer_token_param_type or ()
-    if not TOKEN_METHODS & party.methods:
-        return NOTHING
-    names = frozenset({TOKEN_ARGUMENT})
-    in_query = "query" in places and any(k in names for k, _ in arguments.query)
-    in_body = "body" in places and any(k in names for k, _ in arguments.body)
+    """Every argument in which a credential may be, whether it counted or not."""
+    config = party.config
+    looked_for = (
+        (TOKEN_METHODS, {TOKEN_ARGUMENT}, config.bearer_token_param_type),
+        ({"password"}, {"username", "password"}, config.password_param_type),
+        (
+            {"client_credentials"},
+            {"client_secret"},
+            config.client_credentials_param_type,
+        ),
+        (
+            {"refresh_token"},
+            {config.refresh_token_param_name},
+            config.refresh_token_param_type,
+        ),
+    )
+    names: dict[str, set[str | None]] = {"query": set(), "body": set()}
+    for methods, words, places in looked_for:
+        if methods & party.methods:
+            for place in ("query", "body"):
+                if place in (places or ()):
+                    names[place] |= words
     return Hidden(
-        query=names if in_query else frozenset(), body=names if in_body else frozenset()
+        query=frozenset(k for k, _ in arguments.query if k in names["query"]),
+        body=frozenset(k for k, _ in arguments.body if k in names["body"]),
     )
 
 

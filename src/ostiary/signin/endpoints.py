@@ -161,8 +161,11 @@ class Endpoints:
         url: str,
     ) -> ClientCredentials:
         own = getattr(party.config, f"{endpoint}_endpoint_auth_method")
+        configured = own or client.auth_method
+        if client.is_callers and configured in {"none", "private_key_jwt"}:
+            configured = None  # the caller's own secret is the point of it (§4.9)
         method = choose_auth_method(
-            own or client.auth_method,
+            configured,
             provider.metadata.token_endpoint_auth_methods,
             has_secret=client.client_secret is not None,
             has_key=client.key is not None,

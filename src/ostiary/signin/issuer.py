@@ -165,7 +165,9 @@ class Issuers:
         tools = self._tools
         failed = self._failed.get(key)
         if failed is not None and tools.clock.now() < failed[0] + FAILED_WINDOW_S:
-            return self._stale(key, failed[1])
+            # Another worker may have had more luck since.
+            stored = await self._stored(party, key, newer_than=newer_than)
+            return stored or self._stale(key, failed[1])
         deadline = tools.clock.now() + WAIT_S
         while tools.clock.now() < deadline:
             if (

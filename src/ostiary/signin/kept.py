@@ -63,20 +63,21 @@ class Kept:
         """
         A kept result, or one made now and kept for as long as `make` says (seconds).
 
-        Whoever asks while one is being made waits for it; who made it and failed, failed alone.
+        Whoever asks while one is being made waits for it, and fails with it: a provider that is in
+        trouble is not asked by everybody in turn.
 
         Raises:
             SharedUnavailable: The node's shared state is away.
         """
-        while (running := self._running.get(key)) is not None:
-            await asyncio.wait({running})
-            if not running.cancelled() and running.exception() is None:
-                return running.result()
+        running = self._running.get(key)
+        if running is not None:
+            return await asyncio.shield(running)
         found = await self.get(party, key)
         if found is not None:
             return found
-        if key in self._running:
-            return await self.get_or_make(party, key, make)
+        running = self._running.get(key)
+        if running is not None:
+            return await asyncio.shield(running)
         task = self._running[key] = asyncio.ensure_future(self._make(party, key, make))
         # Before anybody who waits is woken: else they would find it again.
         task.add_done_callback(lambda _: self._running.pop(key, None))

@@ -44,6 +44,7 @@ class Client:
     client_secret: str | None = field(repr=False)
     auth_method: str | None
     alg: str | None
+    is_callers: bool = False
     key: PrivateKey | None = field(repr=False)
     redirect_uri: str | None
     login_redirect_uri: str | None
@@ -103,6 +104,9 @@ class Party:
     reads_body: bool
     hears_logout: bool
     is_bound: bool
+    asks_user_info: bool
+    remembers_tokens: bool
+    vary: bytes
     store: StorePlace | None
     user_info_paths: tuple[tuple[str, ...], ...]
     shows_user_info: bool
@@ -276,6 +280,27 @@ def _claim_headers(
     )
 
 
+def _remembers_tokens(config: OpenidConnectConfig) -> bool:
+    """Tell whether a token alone decides: nothing else of a request may change the answer."""
+    from_client = (
+        config.introspection_headers_client,
+        config.introspection_post_args_client,
+        config.introspection_post_args_client_headers,
+        config.userinfo_headers_client,
+        config.userinfo_query_args_client,
+        config.id_token_param_name,
+    )
+    return not any(from_client) and len(config.client_id or ()) < 2
+
+
+def _vary(config: OpenidConnectConfig) -> bytes:
+    """The fields that answers depend on: caches in front must not mix people up (T-X7)."""
+    own = config.bearer_token_header_name
+    named = [_header_name(own)] if own and ":" not in own else []
+    usual = [b"Cookie", b"Authorization", b"Access-Token", b"X-Access-Token"]
+    return b", ".join([*usual, *named])
+
+
 def _store_place(config: OpenidConnectConfig) -> StorePlace | None:
     if config.session_storage != "redis":
         return None
@@ -340,6 +365,7 @@ def _user_info_paths(
     )
     return (
         *(config.consumer_claims or ()),
+        *((name,) for name in config.claims_forbidden or ()),
         *(path for path in (config.authenticated_groups_claim, config.credential_claim) if path),
         *(path for wanted, path in required if wanted and path),
         *(path for _, path in headers),
@@ -399,6 +425,10 @@ def compile_party(config: OpenidConnectConfig, instance_id: str) -> Party:
         ),
         reads_body=_reads_body(config, methods),
         is_bound=bool(config.session_bind),
+        asks_user_info=not shown.isdisjoint({"user_info", "user_info_jwt"})
+        or config.search_user_info,
+        remembers_tokens=_remembers_tokens(config),
+        vary=_vary(config),
         store=_store_place(config),
         hears_logout=bool(config.ostiary and config.ostiary.backchannel_logout),
         user_info_paths=_user_info_paths(config, upstream_claims + downstream_claims),

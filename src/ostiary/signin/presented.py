@@ -258,11 +258,8 @@ class Presentation:
         kept = (introspection is None or config.cache_introspection) and (
             user_info is None or config.cache_user_info
         )
-        claims: Mapping[str, object] = {}
-        if verified is not None:
-            claims = verified.claims
-        elif introspection is not None:  # the provider vouches for what is in the token
-            claims = read_claims(found.value)
+        # What a token says itself counts only where its signature was verified.
+        claims = {} if verified is None else verified.claims
         fresh_s: float = TOKEN_TTL_S
         if told is not None:
             fresh_s = max(0.0, min(fresh_s, clamp_ttl(party, ends, now)))
@@ -309,12 +306,11 @@ class Presentation:
     ) -> Presented:
         """Tokens for the caller's own client."""
         first = party.client(0)
-        own = party.config.token_endpoint_auth_method
-        method = own or (first.auth_method if first is not None else None)
         client = Client(
             client_id=machine.name,
             client_secret=machine.secret,
-            auth_method=None if method in {"none", "private_key_jwt"} else method,
+            auth_method=None if first is None else first.auth_method,
+            is_callers=True,
             alg=None if first is None else first.alg,
             key=None,
             redirect_uri=None,
@@ -371,7 +367,14 @@ class Presentation:
         salt = config.cache_tokens_salt
         base = party.fingerprint if salt is None else f"{party.issuer}\0{salt}".encode()
         extra, fields = self._endpoints.additions(party, "token", asked)
-        parts = [client.client_id, client.client_secret or "", repr(pairs)]
+        parts = [
+            party.provider_key,
+            repr((config.token_endpoint, config.token_endpoint_auth_method)),
+            repr((config.client_id, config.issuers_allowed, config.domains)),
+            client.client_id,
+            client.client_secret or "",
+            repr(pairs),
+        ]
         return self._kept.key(base, "tokens", [*parts, repr(extra), repr(fields)])
 
     async def _ask(

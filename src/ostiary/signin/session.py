@@ -117,7 +117,7 @@ class SessionKeeper:
             found, remembered = await self._remember(request, party, cookies, error)
             session = found.session
         identity = self.identify(session)
-        marks = (session.id, *read_marks(party, session))
+        marks = self.marks(party, session)
         await self._check_ends(session, marks)
         kind = decide_renewal(session, party.timeouts, now)
         if "session" in (party.config.disable_session or ()):
@@ -135,6 +135,11 @@ class SessionKeeper:
             remembered=remembered,
             ends_heard=ends_heard,
         )
+
+    @staticmethod
+    def marks(party: Party, session: Session) -> tuple[str, ...]:
+        """What a session and its streams end by."""
+        return (session.id, *read_marks(party, session))
 
     async def _remember(
         self,
@@ -336,6 +341,7 @@ class SessionKeeper:
             session,
             present,
             tokens=opened.has_new_tokens or kept is not None,
+            starts=kept is not None,
         )
         if kept is None and opened.has_new_tokens and party.remember_timeouts:
             kept = await self._find_kept(request, party)
@@ -409,12 +415,14 @@ class SessionKeeper:
             subject=opened.session.subject,
             session=opened.session,
             marks=opened.marks,
+            is_ambient=True,
             downstream_fields=(*fields, _VARY),
         )
         # An end that was heard since the session was looked up may have been this one's.
         if (
             opened.text is not None
             and not party.is_bound
+            and not party.asks_user_info
             and not opened.must_save
             and opened.ends_heard == self._live.ends_heard
         ):

@@ -150,6 +150,7 @@ class Storage:
         present: Collection[str],
         *,
         tokens: bool = True,
+        starts: bool = True,
         slot: Slot = "session",
     ) -> tuple[Field, ...]:
         """
@@ -157,15 +158,19 @@ class Storage:
 
         Args:
             tokens: Whether more than the clocks has changed.
+            starts: Whether it is new, so that there need not be one already.
 
         Raises:
             SessionTooLarge: It does not fit into nine cookies.
+            SessionInvalid: It should have been in the store and is not.
             SharedUnavailable: The store cannot be written.
         """
         name, attributes = cookie_of(party.names(request.scheme), slot)
         store = self._store(party)
         if store is not None:
-            await self._store_record(party, store, name, session, slot, new=tokens)
+            await self._store_record(
+                party, store, name, session, slot, new=tokens, starts=starts
+            )
         values = self._values(request, party, name, session, slot)
         needed = {n for n, _ in values}
         surplus = [n for n in chunk_names(name) if n in present and n not in needed]
@@ -220,11 +225,15 @@ class Storage:
         slot: Slot,
         *,
         new: bool,
+        starts: bool,
     ) -> None:
         ttl = seconds_left(party, session, self._tools.clock.now(), slot)
         digest = hashlib.sha256(session.id.encode()).hexdigest()
         key = self._key(name, digest)
-        if new or not await store.keep(key, ttl_s=ttl):
+        # What another node has ended, by deleting its record, must not come back.
+        if not starts and not await store.keep(key, ttl_s=ttl):
+            raise SessionInvalid("session was not found in the store")
+        if new:
             sealed = self._sealer(party, RECORD).seal(
                 dump_session(session),
                 binding=session.id.encode(),

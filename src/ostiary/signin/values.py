@@ -56,6 +56,7 @@ class Allowed:
     Let the request through, with these edits. `session` is None for credentials of one request.
 
     `marks` are what its streams end by: the session's id, and the provider's names for it.
+    `is_ambient` when a browser sends the credential by itself, whoever's page asks.
     `credential` names who asks where there is no consumer; `clear` are the client's fields that
     do not go on, in lower case; `new_body` takes the place of the body.
     """
@@ -64,6 +65,7 @@ class Allowed:
     subject: str
     session: Session | None
     marks: tuple[str, ...] = ()
+    is_ambient: bool = False
     consumer: Consumer | None = None
     credential: str | None = None
     groups: tuple[str, ...] | None = None

@@ -56,7 +56,7 @@ async def test_an_answer_to_a_token_varies_by_where_tokens_are() -> None:
     step = allowed(await world.browser().ask(party, PAGE, fields=bearer(token)))
     (varies,) = find_all(step.downstream_fields, b"vary")
 
-    assert {b"Authorization", b"Access-Token", b"X-Access-Token"} == set(
+    assert {b"Cookie", b"Authorization", b"Access-Token", b"X-Access-Token"} == set(
         varies.split(b", ")
     )
 

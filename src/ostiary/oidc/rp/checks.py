@@ -105,7 +105,9 @@ def check_claims(
                 name="aud",
                 passed=fits,
                 expected=" or ".join(audience),
-                got=", ".join(present) or f"nothing, client_id {_shown(alone)}",
+                got=_shown(", ".join(present))
+                if present
+                else f"nothing, client_id {_shown(alone)}",
             )
         )
     clock = f"our clock says {now:.0f}, leeway {rules.leeway_s:.0f} s"

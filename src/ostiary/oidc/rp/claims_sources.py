@@ -116,6 +116,14 @@ def read_introspection(
     if check_active and claims.get("active") is not True:
         raise TokenRefused("token_inactive", "the token is not active")
     check_issuer(claims, rules, what, required=False)
+    for_whom = read_audience(claims)
+    anybody = rules.audiences_required or rules.any_audience
+    if (
+        for_whom is not None
+        and not anybody
+        and not set(for_whom) & set(rules.client_ids)
+    ):
+        raise TokenRefused("invalid_aud", f"invalid aud claim was specified for {what}")
     expires = check_times(claims, rules, now, what, required=False)
     return ToldClaims(claims=claims, expires_at=expires, jwt=jwt)
 

@@ -122,7 +122,7 @@ def check_times(
 
 def check_at_hash(claimed: object, access_token: str, algorithm: str) -> bool:
     """Tell whether at_hash is the left half of the access token's hash (Core §3.1.3.6)."""
-    digest = _HASHES[algorithm[-3:]](access_token.encode("ascii")).digest()
+    digest = _HASHES[algorithm[-3:]](access_token.encode()).digest()
     expected = encode_base64url(digest[: len(digest) // 2])
     return isinstance(claimed, str) and hmac.compare_digest(
         claimed.encode(), expected.encode()

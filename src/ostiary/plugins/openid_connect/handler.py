@@ -93,6 +93,7 @@ class OpenidConnect:
             self._protect(exchange)
             return None
         if self.party.config.anonymous and exchange.credential is not None:
+            self._protect(exchange)
             return None  # another plugin has authenticated this request already
         step = self._signin.decide(exchange, self.party)
         return NEEDS_IO if step is None else self._carry_out(step, exchange)
@@ -111,7 +112,7 @@ class OpenidConnect:
             case Allowed():
                 if (
                     exchange.websocket
-                    and step.session is not None
+                    and step.is_ambient
                     and not self._is_own_page(exchange)
                 ):
                     return self._refuse(_FOREIGN_PAGE, exchange)
