@@ -12,13 +12,13 @@ from __future__ import annotations
 import hashlib
 import json
 
-from ostiary.jose.errors import BadSignature, JoseError, KeyNotFound
+from ostiary.jose.errors import JoseError
 from ostiary.oidc.errors import OidcError, TokenRefused
 from ostiary.oidc.rp.logout_token import LogoutOrder, verify_logout_token
 from ostiary.sessions.session import Session
 from ostiary.signin import refusals
 from ostiary.signin.arguments import Arguments
-from ostiary.signin.issuer import Issuers, Provider
+from ostiary.signin.issuer import Issuers
 from ostiary.signin.live import ENDED_CHANNEL, Live
 from ostiary.signin.party import Party
 from ostiary.signin.tokens import build_rules
@@ -79,15 +79,13 @@ class BackChannel:
 
     async def _verify(self, party: Party, token: str) -> LogoutOrder:
         provider = await self._issuers.load(party)
-        try:
-            return self._judge(party, provider, token)
-        except (KeyNotFound, BadSignature):
-            return self._judge(party, await self._issuers.reload(party), token)
-
-    def _judge(self, party: Party, provider: Provider, token: str) -> LogoutOrder:
         rules = build_rules(party, provider)
-        return verify_logout_token(
-            token, provider.keys, rules, now=self._tools.clock.now()
+        return await self._issuers.judge(
+            party,
+            provider,
+            lambda keys: verify_logout_token(
+                token, keys, rules, now=self._tools.clock.now()
+            ),
         )
 
     async def _end(self, party: Party, order: LogoutOrder) -> None:

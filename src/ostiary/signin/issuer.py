@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from ostiary.http.exchange import IncomingReply
 from ostiary.jose.encoding import decode_base64url, encode_base64url
+from ostiary.jose.errors import BadSignature, JoseError, KeyNotFound
 from ostiary.jose.keys import KeySet
 from ostiary.oidc.errors import MetadataRefused
 from ostiary.oidc.rp.metadata import (
@@ -30,6 +32,7 @@ from ostiary.ports.fetch import FetchFailed, FetchLimits
 from ostiary.signin.party import Party
 from ostiary.signin.values import Toolbox
 
+T = TypeVar("T")
 FAILED_WINDOW_S = 5
 LEASE_S = 15
 WAIT_S = 12
@@ -128,11 +131,36 @@ class Issuers:
             return known
         return await self._refresh(party, key, newer_than=now - party.config.cache_ttl)
 
-    async def reload(self, party: Party) -> Provider:
+    async def judge(
+        self, party: Party, provider: Provider, read: Callable[[KeySet], T]
+    ) -> T:
         """
-        The provider after a key was not found: fetched again unless that was done just now.
+        What `read` makes of the provider's keys, fetched again when they do not fit.
 
-        The limit is the node's: a flood of made-up key ids costs one fetch (decision D19).
+        What another worker has fetched since is tried first; it may not be new enough either.
+
+        Raises:
+            JoseError, or whatever `read` raises.
+        """
+        keys = provider.keys
+        for _ in range(2):
+            try:
+                return read(keys)
+            except (KeyNotFound, BadSignature) as error:
+                # A rotated key may keep its name, or have none.
+                fresh = (await self.reload(party, error)).keys
+                if fresh is keys:
+                    raise
+                keys = fresh
+        return read(keys)
+
+    async def reload(self, party: Party, why: JoseError) -> Provider:
+        """
+        The provider after a key was not found or did not fit: fetched again.
+
+        Unless that was done just now for the same reason.
+        The limit is the node's: a flood of made-up key ids costs one fetch (decision D19), and a
+        flood of bad signatures does not keep a rotation from being found.
         """
         key = party.provider_key
         shared = self._tools.shared
@@ -141,7 +169,7 @@ class Issuers:
         if (newer := await self._stored(party, key, newer_than=since)) is not None:
             return newer
         window = party.config.rediscovery_lifetime
-        if not window or await shared.add(f"kid:{key}", b"1", ttl_s=window):
+        if not window or await shared.add(f"{why.code}:{key}", b"1", ttl_s=window):
             return await self._refresh(party, key, newer_than=since)
         deadline = self._tools.clock.now() + WAIT_S
         while (

@@ -6,11 +6,9 @@ Spec: RFC 7662, OpenID Connect Core 1.0 §5.3; oidc-plugin §4.5, §4.6, §13; s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from ostiary.jose.errors import KeyNotFound
-from ostiary.jose.keys import KeySet
 from ostiary.oidc.errors import MetadataRefused, TokenRefused
 from ostiary.oidc.rp.claims_sources import (
     ToldClaims,
@@ -83,7 +81,7 @@ class Sources:
                 asked=asked,
                 accept=config.introspection_accept,
             )
-            told = await self._read(
+            told = await self._issuers.judge(
                 party,
                 provider,
                 lambda keys: read_introspection(
@@ -152,7 +150,7 @@ class Sources:
             limits = fetch_limits(party, configured=config.userinfo_endpoint)
             reply = await self._tools.fetch.send(request, limits)
             rules = build_rules(party, provider)
-            told = await self._read(
+            told = await self._issuers.judge(
                 party,
                 provider,
                 lambda keys: read_userinfo(reply, keys, rules, subject=subject),
@@ -160,15 +158,6 @@ class Sources:
             return self._to_keep(party, told, ends, enabled=config.cache_user_info)
 
         return _load(await self._kept.get_or_make(party, key, ask))
-
-    async def _read(
-        self, party: Party, provider: Provider, read: Callable[[KeySet], ToldClaims]
-    ) -> ToldClaims:
-        """Read a reply; a signed one whose key is unknown has the keys fetched again once."""
-        try:
-            return read(provider.keys)
-        except KeyNotFound:
-            return read((await self._issuers.reload(party)).keys)
 
     def _to_keep(
         self, party: Party, told: ToldClaims, ends: float | None, *, enabled: bool

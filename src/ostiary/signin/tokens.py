@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from ostiary.http.exchange import IncomingReply
 from ostiary.http.head import Fields
-from ostiary.jose.errors import BadSignature, JoseError, KeyNotFound
+from ostiary.jose.errors import JoseError
 from ostiary.jose.jwt import is_compact_jws, read_unverified_claims
 from ostiary.jose.keys import KeySet
 from ostiary.oidc.claims import Claims, read_time
@@ -264,16 +264,17 @@ class TokenClient:
             TokenRefused, JoseError.
         """
         rules = build_rules(party, provider)
-        now = self._tools.clock.now()
         keys = provider.keys
+
+        def read(current: KeySet) -> VerifiedToken:
+            nonlocal keys
+            keys = current
+            return verify_access_token(
+                token, current, rules, now=self._tools.clock.now()
+            )
+
         try:
-            return verify_access_token(token, keys, rules, now=now)
-        except (
-            KeyNotFound,
-            BadSignature,
-        ):  # a rotated key may keep its name, or have none
-            keys = (await self._issuers.reload(party)).keys
-            return verify_access_token(token, keys, rules, now=self._tools.clock.now())
+            return await self._issuers.judge(party, provider, read)
         finally:
             self._tell(token, keys, rules, audience=rules.client_ids)
 
@@ -309,20 +310,20 @@ class TokenClient:
     ) -> VerifiedToken:
         assert tokens.id_token is not None
         rules = build_rules(party, provider, verify_max_age=first)
-        keys = provider.keys
+        id_token, keys = tokens.id_token, provider.keys
+
+        def read(current: KeySet) -> VerifiedToken:
+            nonlocal keys
+            keys = current
+            return verify_id_token(
+                id_token, current, rules, client_id=client.client_id, nonce=nonce,
+                access_token=tokens.access_token, now=self._tools.clock.now(),
+            )  # fmt: skip
+
         try:
-            return verify_id_token(
-                tokens.id_token, keys, rules, client_id=client.client_id, nonce=nonce,
-                access_token=tokens.access_token, now=self._tools.clock.now(),
-            )  # fmt: skip
-        except (KeyNotFound, BadSignature):
-            keys = (await self._issuers.reload(party)).keys
-            return verify_id_token(
-                tokens.id_token, keys, rules, client_id=client.client_id, nonce=nonce,
-                access_token=tokens.access_token, now=self._tools.clock.now(),
-            )  # fmt: skip
+            return await self._issuers.judge(party, provider, read)
         finally:
-            self._tell(tokens.id_token, keys, rules, audience=(client.client_id,))
+            self._tell(id_token, keys, rules, audience=(client.client_id,))
 
     def _tell(
         self, token: str, keys: KeySet, rules: Rules, *, audience: tuple[str, ...]

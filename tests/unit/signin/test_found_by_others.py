@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ostiary.http.head import find
+from ostiary.jose.encoding import encode_base64url
 from ostiary.jose.jwt import read_unverified_claims, sign_jwt
 from ostiary.jose.keys import PrivateKey
 from ostiary.sessions.session import SessionInvalid, load_session
@@ -174,6 +175,27 @@ async def test_a_rotated_key_of_the_same_name_is_fetched() -> None:
 
     assert allowed(step).method == "bearer"
     assert len(world.provider.asked("/jwks")) == 2
+
+
+async def test_bad_signatures_do_not_keep_a_rotation_from_being_found() -> None:
+    world, party = World(), build_party()
+    browser = world.browser()
+    good = world.provider.access_token()
+    allowed(await browser.ask(party, PAGE, fields=bearer(good)))
+    for number in range(50):
+        signature = encode_base64url(number.to_bytes(64, "big"))
+        forged = f"{good.rpartition('.')[0]}.{signature}"
+        assert refused(await browser.ask(party, PAGE, fields=bearer(forged)))
+    fetched = len(world.provider.asked("/jwks"))
+
+    world.provider.signing = PrivateKey.generate_ec("key-9")
+    world.provider.keys = [world.provider.signing]
+    step = await browser.ask(
+        party, PAGE, fields=bearer(world.provider.access_token(jti="2"))
+    )
+
+    assert fetched == 2
+    assert allowed(step).method == "bearer"
 
 
 @pytest.mark.spec("RFC8725#3.11")
