@@ -8,13 +8,9 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.error
-import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -25,6 +21,7 @@ from ostiary.cli.demo.check import sign_in
 from ostiary.cli.demo.values import DemoState
 from tests.browser.extra_sites import Extra, extra_sites
 from tests.browser.visits import TIMEOUT_MS, Visitor
+from tests.support.flows import read_flow
 
 DEADLINE_S = 10
 KEPT_OUT = "This browser does not keep the sign-in"
@@ -61,21 +58,6 @@ async def heading(page: Page) -> str:
 
 async def shown_request_id(page: Page) -> str:
     return await page.locator("dl.facts code").inner_text()
-
-
-def read_flow(state: DemoState, request_id: str) -> dict[str, Any]:
-    """The story of a request, as soon as control has heard it."""
-    url = f"{state.admin_url}/openid-connect/flows/{request_id}"
-    deadline = time.monotonic() + DEADLINE_S
-    while True:
-        try:
-            with urllib.request.urlopen(url) as reply:
-                found: dict[str, Any] = json.load(reply)
-                return found
-        except urllib.error.HTTPError as error:
-            error.close()
-            if error.code != 404 or time.monotonic() > deadline:
-                raise
 
 
 def explain(state: DemoState, request_id: str) -> str:
@@ -166,7 +148,7 @@ async def test_a_browser_that_refuses_the_session_cookie_is_told_so_after_three_
     assert seen == [*one_round * 3, extra.url("/lossy/page")]
 
     request_id = await shown_request_id(page)
-    story = await asyncio.to_thread(read_flow, extra.state, request_id)
+    story = await asyncio.to_thread(read_flow, extra.state.admin_url, request_id)
     assert (story["code"], story["status"]) == ("loop_detected", 400)
 
 
@@ -210,7 +192,7 @@ async def test_a_browser_that_keeps_no_cookie_at_all_is_told_so_at_once(
         assert len(seen) == 3
 
         request_id = await shown_request_id(page)
-        story = await asyncio.to_thread(read_flow, extra.state, request_id)
+        story = await asyncio.to_thread(read_flow, extra.state.admin_url, request_id)
         assert "lost its cookie" in story["why"]
         await page.get_by_role("link", name="Sign in again").click()
         await page.wait_for_url(extra.url("/plain?*"))
@@ -230,7 +212,7 @@ async def test_a_provider_whose_clock_is_ahead_is_named_by_the_story_of_the_requ
     assert await session_cookies(context) == set()
 
     request_id = await shown_request_id(page)
-    story = await asyncio.to_thread(read_flow, extra.state, request_id)
+    story = await asyncio.to_thread(read_flow, extra.state.admin_url, request_id)
     printed = await asyncio.to_thread(explain, extra.state, request_id)
 
     assert story["code"] == "login_failed"

@@ -7,30 +7,16 @@ import json
 import re
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 from ostiary.cli.demo import steps
+from tests.support.flows import read_flow
 from tests.support.node import Node, running_node
 from tests.support.person import Person
 
 DEADLINE_S = 10
-
-
-def read_flow(node: Node, request_id: str) -> dict[str, object]:
-    """The story of a request, as soon as control has heard it."""
-    url = f"{node.site.admin}/openid-connect/flows/{request_id}"
-    deadline = time.monotonic() + DEADLINE_S
-    while True:
-        try:
-            with urllib.request.urlopen(url) as reply:
-                found: dict[str, object] = json.load(reply)
-                return found
-        except urllib.error.HTTPError as error:
-            if error.code != 404 or time.monotonic() > deadline:
-                raise
 
 
 def explain(node: Node, request_id: str) -> subprocess.CompletedProcess[str]:
@@ -61,7 +47,7 @@ async def test_the_id_on_the_page_leads_to_the_reason(tmp_path: Path) -> None:
         assert refused.status == 400
         assert shown is not None
 
-        story = await asyncio.to_thread(read_flow, node, shown[0])
+        story = await asyncio.to_thread(read_flow, node.site.admin, shown[0])
         printed = await asyncio.to_thread(explain, node, shown[0])
         unknown = await asyncio.to_thread(explain, node, "0" * 32)
         url = f"{node.site.admin}/openid-connect/flows"

@@ -57,7 +57,10 @@ class Through:
         return self.stores.open(place)
 
 
-@pytest.fixture(params=["cookie", "memory", "redis socket", "redis tls", "redis user"])
+STORED = ["memory", "redis socket", "redis tls", "redis user"]
+
+
+@pytest.fixture(params=["cookie", *STORED])
 async def life(
     request: pytest.FixtureRequest, redis: RedisServer
 ) -> AsyncIterator[Life]:
@@ -381,9 +384,8 @@ async def test_a_store_that_is_away_is_a_503_and_never_a_login(
     await stores.close()
 
 
+@pytest.mark.parametrize("life", STORED, indirect=True)
 async def test_a_record_that_was_deleted_is_no_session(life: Life) -> None:
-    if not life.is_stored:
-        return
     party = life.party()
     browser = await life.signed_in(party)
     step = allowed(await browser.visit(party))
@@ -398,9 +400,8 @@ async def test_a_record_that_was_deleted_is_no_session(life: Life) -> None:
     assert not is_in(await browser.visit(party))
 
 
+@pytest.mark.parametrize("life", STORED, indirect=True)
 async def test_what_another_node_has_ended_does_not_come_back(life: Life) -> None:
-    if not life.is_stored:
-        return
     party = life.party(logout_query_arg="logout", logout_methods=["GET"])
     browser = await life.signed_in(party)
     other = World()

@@ -35,7 +35,12 @@ class Ticket:
     @property
     def key(self) -> str:
         """The name of the record: who can read the store learns no id from it (T-K16)."""
-        return hashlib.sha256(self.id.encode()).hexdigest()
+        return record_key(self.id)
+
+
+def record_key(session_id: str) -> str:
+    """The name of a session's record in a store."""
+    return hashlib.sha256(session_id.encode()).hexdigest()
 
 
 def build_ticket(

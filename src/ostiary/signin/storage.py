@@ -37,6 +37,7 @@ from ostiary.sessions.ticket import (
     build_ticket,
     find_tickets,
     open_ticket,
+    record_key,
 )
 from ostiary.signin.party import CookieNames, Party
 from ostiary.signin.values import SigninRequest, Toolbox
@@ -48,7 +49,7 @@ _PURPOSES: dict[Slot, bytes] = {
     "remember": b"ostiary remember",
 }
 RECORD = b"ostiary session record"
-_FOREVER_S = 10 * 365 * 86400.0
+FOREVER_S = 10 * 365 * 86400.0
 _MARGIN_S = 60.0
 
 
@@ -98,7 +99,7 @@ def seconds_left(
         timeouts.rolling_s,
         timeouts.idling_s,
     )
-    return max(1.0, min((s for s in left if s), default=_FOREVER_S) + _MARGIN_S)
+    return max(1.0, min((s for s in left if s), default=FOREVER_S) + _MARGIN_S)
 
 
 class Storage:
@@ -207,7 +208,7 @@ class Storage:
         store = self._store(party)
         if store is None:
             return
-        digest = hashlib.sha256(session.id.encode()).hexdigest()
+        digest = record_key(session.id)
         for names in (party.secure, party.plain):
             await store.delete(self._key(names.session, digest))
             if party.remember_timeouts is not None:
@@ -228,7 +229,7 @@ class Storage:
         starts: bool,
     ) -> None:
         ttl = seconds_left(party, session, self._tools.clock.now(), slot)
-        digest = hashlib.sha256(session.id.encode()).hexdigest()
+        digest = record_key(session.id)
         key = self._key(name, digest)
         # What another node has ended, by deleting its record, must not come back.
         if not starts and not await store.keep(key, ttl_s=ttl):
