@@ -60,12 +60,16 @@ class Admission:
         *,
         method: str,
         ends: float | None,
+        is_ambient: bool,
+        vary: bytes,
     ) -> Allowed:
         """
         Let an identity in, with everything the upstream and the client learn of it.
 
         Args:
             ends: When the access token ends, if that is known.
+            is_ambient: Whether a browser sends the credential by itself.
+            vary: The request's fields that the answer depends on (T-X7).
 
         Raises:
             Forbidden: A requirement is not met, or no consumer fits.
@@ -86,11 +90,12 @@ class Admission:
             method=method,
             subject=identity.subject,
             session=None,
+            is_ambient=is_ambient,
             consumer=mapped.consumer,
             credential=mapped.credential,
             groups=mapped.groups,
             upstream_fields=(*upstream, *mapped.fields),
-            downstream_fields=downstream,
+            downstream_fields=(*downstream, (b"Vary", vary)),
         )
 
     def _without_user_info(

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ostiary.http.challenge import parse_bearer
 from ostiary.http.cookies import parse_cookies
 from ostiary.http.forms import MalformedForm, parse_form
 from ostiary.http.head import Field, find_all
@@ -21,9 +20,8 @@ from ostiary.oidc.errors import CallbackRefused
 from ostiary.oidc.rp.authorization import AuthorizationResponse, find_response
 from ostiary.ports.fetch import FetchFailed
 from ostiary.ports.shared import SharedUnavailable
-from ostiary.sessions.cookie import SessionTooLarge, find_candidates
+from ostiary.sessions.cookie import SessionTooLarge
 from ostiary.sessions.session import Session, SessionInvalid
-from ostiary.sessions.ticket import find_tickets
 from ostiary.signin import refusals
 from ostiary.signin.admission import Admission, consumer_fields
 from ostiary.signin.arguments import Arguments, body_kind, read_arguments, read_query
@@ -32,10 +30,8 @@ from ostiary.signin.backchannel import BackChannel
 from ostiary.signin.callback import Callback
 from ostiary.signin.claims import Forbidden
 from ostiary.signin.credentials import (
-    Hidden,
     choose_client,
-    find_spare_tokens,
-    find_token,
+    hide,
     reads_body,
 )
 from ostiary.signin.endpoints import Endpoints
@@ -46,6 +42,7 @@ from ostiary.signin.kept import Kept
 from ostiary.signin.live import ENDED_CHANNEL, Live, LiveToken, digest
 from ostiary.signin.login import Login
 from ostiary.signin.logout import Logout, is_logout, may_be_posted_logout
+from ostiary.signin.memory import Memory
 from ostiary.signin.party import Party
 from ostiary.signin.presented import Presentation, Presented, Unauthorized
 from ostiary.signin.session import OpenedSession, SessionKeeper
@@ -54,9 +51,7 @@ from ostiary.signin.tokens import TokenClient
 from ostiary.signin.trace import TRACE, TracedFetch, Tracer, build_log
 from ostiary.signin.values import Allowed, Refused, SigninRequest, Step, Toolbox
 
-MAX_READERS = 64
 _BASIC = frozenset({"password", "client_credentials"})
-_USUAL_HEADERS = frozenset((b"authorization", b"access-token", b"x-access-token"))
 
 
 class Signin:
@@ -72,6 +67,7 @@ class Signin:
         self._tracer = Tracer(tools.clock, tools.keep_trace)
         self._live = Live()
         self.issuers = Issuers(tools)
+        self._memory = Memory(self._live, self.issuers)
         endpoints = Endpoints(tools)
         tokens = TokenClient(tools, self.issuers, endpoints)
         self._sessions = SessionKeeper(tools, self._live, self.issuers, tokens)
@@ -104,38 +100,7 @@ class Signin:
         """
         if self._may_be_special(request, party):
             return None
-        now = self._tools.clock.now()
-        if "session" in party.methods:
-            if party.is_bound:
-                return None  # whom a session is bound to is looked at every time
-            cookies = find_all(request.fields, b"cookie")
-            key = self._session_key(party, party.names(request.scheme).session, cookies)
-            if key:
-                entry = self._live.sessions.get(key)
-                if (
-                    entry is not None
-                    and now < entry.quiet_until
-                    and entry.consumers is request.consumers
-                ):
-                    if request.target.query is None:
-                        return entry.answer
-                    arguments = Arguments(query=read_query(request))
-                    return _hide(entry.answer, party, _PLAIN, arguments)
-                return None
-            if party.remember_timeouts is not None:
-                return None  # a persistent session may be there
-        key, hidden = self._token_key(request, party)
-        known = self._live.tokens.get(key) if key else None
-        if (
-            known is None
-            or known.consumers is not request.consumers
-            or not self._is_fresh(party, known, now)
-        ):
-            return None
-        if hidden is None and request.target.query is None:
-            return known.answer
-        arguments = Arguments(query=read_query(request))
-        return _hide(known.answer, party, hidden or _PLAIN, arguments)
+        return self._memory.answer(request, party, now=self._tools.clock.now())
 
     def _may_be_special(self, request: SigninRequest, party: Party) -> bool:
         """Tell whether a request may be a logout or a callback: both need more than memory."""
@@ -149,65 +114,6 @@ class Signin:
         return bool(
             (request.target.query is not None or config.logout_uri_suffix)
             and (is_logout(request, party) or self._may_be_callback(request, party))
-        )
-
-    def _session_key(
-        self, party: Party, name: str, cookies: tuple[bytes, ...]
-    ) -> bytes:
-        """The key of the session a request carries; empty for none, unknown for several."""
-        if not cookies:
-            return b""
-        found = self._live.keys.get(cookies[0]) if len(cookies) == 1 else None
-        key = None if found is None else found.get((party.fingerprint, name))
-        if key is None:
-            look_up = find_candidates if party.store is None else find_tickets
-            candidates = look_up(parse_cookies(cookies), name)
-            key = digest(party.fingerprint, candidates[0]) if candidates else b""
-            if len(candidates) > 1:
-                key = b"several"
-            if len(cookies) == 1:
-                self._keep_key(cookies[0], party, name, key)
-        return key
-
-    def _token_key(
-        self, request: SigninRequest, party: Party
-    ) -> tuple[bytes, Hidden | None]:
-        """The key of the token a request carries, empty for none, and where it was if unusual."""
-        if reads_body(request, party):
-            return b"", None
-        values = find_all(request.fields, b"authorization")
-        value = values[0] if len(values) == 1 else b""
-        known = self._live.keys.get(value) if value else None
-        key = None if known is None else known.get((party.fingerprint, "bearer"))
-        if key is not None:
-            return key, None
-        found = find_token(request, party, Arguments(query=read_query(request)))
-        if found is None:
-            return b"", None
-        key = digest(party.fingerprint, found.value)
-        if value and found.hidden == _PLAIN and parse_bearer(value) == found.value:
-            self._keep_key(value, party, "bearer", key)
-        return key, found.hidden
-
-    def _keep_key(self, value: bytes, party: Party, what: str, key: bytes) -> None:
-        known = self._live.keys.get(value)
-        if known is None:
-            self._live.keys.put(value, {(party.fingerprint, what): key}, len(value))
-        elif len(known) < MAX_READERS:
-            known[party.fingerprint, what] = key
-
-    def _is_fresh(self, party: Party, known: LiveToken, now: float) -> bool:
-        ends = known.ends
-        if now >= known.fresh_until or (
-            ends is not None and now >= ends + party.config.leeway
-        ):
-            return False
-        if known.key_thumbprint is None:
-            return True
-        provider = self.issuers.peek(party)
-        return provider is not None and (
-            provider is known.provider
-            or any(k.thumbprint == known.key_thumbprint for k in provider.keys.keys)
         )
 
     async def authenticate(self, request: SigninRequest, party: Party) -> Step:
@@ -373,19 +279,15 @@ class Signin:
         Raises:
             Forbidden: A requirement is not met.
         """
-        consumers = request.consumers
+        is_ambient = bool(presented.hidden.cookies) or presented.method in _BASIC
         allowed = await self._admission.admit(
             request,
             party,
             presented.identity,
             method=presented.method,
             ends=presented.ends,
-        )
-        is_ambient = bool(presented.hidden.cookies) or presented.method in _BASIC
-        allowed = replace(
-            allowed,
             is_ambient=is_ambient,
-            downstream_fields=(*allowed.downstream_fields, (b"Vary", party.vary)),
+            vary=party.vary,
         )
         alone = party.remembers_tokens and not party.asks_user_info and not is_ambient
         if presented.text is not None and alone:
@@ -395,7 +297,7 @@ class Signin:
                     ends=presented.ends,
                     key_thumbprint=presented.key_thumbprint,
                     provider=self.issuers.peek(party),
-                    consumers=consumers,
+                    consumers=request.consumers,
                     fresh_until=presented.fresh_until,
                     answer=allowed,
                 ),
@@ -416,13 +318,14 @@ class Signin:
             action = run_login_action(who, now=self._tools.clock.now())
             if action is not None:
                 return action
-        allowed = replace(
-            allowed,
-            session=session,
-            marks=() if session is None else self._sessions.marks(party, session),
-            downstream_fields=(*allowed.downstream_fields, *fields),
-        )
-        return _hide(allowed, party, presented.hidden, arguments)
+        if session is not None or fields:
+            allowed = replace(
+                allowed,
+                session=session,
+                marks=() if session is None else self._sessions.marks(party, session),
+                downstream_fields=(*allowed.downstream_fields, *fields),
+            )
+        return hide(allowed, party, presented.hidden, arguments)
 
     async def _start_session(
         self, request: SigninRequest, party: Party, presented: Presented
@@ -458,6 +361,8 @@ class Signin:
         if "session" not in party.methods:
             return None, ()
         cookies = parse_cookies(find_all(request.fields, b"cookie"))
+        if not cookies:
+            return None, ()
         try:
             return await self._sessions.open(
                 request, party, cookies, refresh=refresh
@@ -480,6 +385,8 @@ class Signin:
                 opened.identity,
                 method="session",
                 ends=opened.session.expires_at,
+                is_ambient=True,
+                vary=b"Cookie",  # what its owner sees is not for others
             )
         except Forbidden as error:
             fields: tuple[Field, ...] = ()
@@ -543,9 +450,6 @@ class Signin:
         return arrived and self._login.is_callback_path(request, party)
 
 
-_PLAIN = Hidden()
-
-
 def _starts_flows(party: Party) -> bool:
     """Tell whether people without credentials are sent to the provider (oidc-plugin §7.7)."""
     config = party.config
@@ -556,30 +460,4 @@ def _starts_flows(party: Party) -> bool:
         "authorization_code" in party.methods
         and bool(party.clients)
         and not anonymous_first
-    )
-
-
-def _hide(
-    allowed: Allowed, party: Party, hidden: Hidden, arguments: Arguments
-) -> Allowed:
-    """
-    The answer that takes the credentials used out of what goes upstream.
-
-    A token in an argument goes even where another place counted: the upstream's log is no place
-    for it.
-    """
-    if not party.config.hide_credentials:
-        return allowed
-    hidden = hidden | find_spare_tokens(party, arguments)
-    if hidden == _PLAIN:
-        return allowed
-    new_body = None
-    if hidden.body and arguments.kind is not None:
-        new_body = arguments.body_without(hidden.body)
-    return replace(
-        allowed,
-        strip_query=(*allowed.strip_query, *hidden.query),
-        strip_cookies=hidden.cookies,
-        clear=hidden.headers - _USUAL_HEADERS,
-        new_body=new_body,
     )

@@ -249,6 +249,8 @@ class Callback:
                 fresh.identity,
                 method="authorization_code",
                 ends=granted.tokens.expires_at,
+                is_ambient=True,
+                vary=b"Cookie",
             )
             if starts:
                 back = replace(

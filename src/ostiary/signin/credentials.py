@@ -10,20 +10,21 @@ Spec: oidc-plugin §3.3 (choice of the client), §4.1 (precedence), §5 (look-up
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ostiary.http.challenge import parse_basic, parse_bearer
 from ostiary.http.cookies import parse_cookies
 from ostiary.http.head import find, find_all
 from ostiary.signin.arguments import Arguments, body_kind
 from ostiary.signin.party import Party
-from ostiary.signin.values import SigninRequest
+from ostiary.signin.values import Allowed, SigninRequest
 
 TOKEN_HEADERS = (b"access-token", b"x-access-token")
 TOKEN_ARGUMENT = "access_token"  # noqa: S105 - the name of an argument
 TOKEN_METHODS = frozenset({"bearer", "introspection", "userinfo"})
 STANDARD_HEADER = "authorization:bearer"
 _MAX_LENGTH = 16 * 1024
+_USUAL_HEADERS = frozenset((b"authorization", *TOKEN_HEADERS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,3 +272,30 @@ def choose_client(request: SigninRequest, party: Party, arguments: Arguments) ->
         index = int(found.value) - 1
         return index if 0 <= index < len(party.clients) else 0
     return 0
+
+
+def hide(
+    allowed: Allowed, party: Party, hidden: Hidden, arguments: Arguments
+) -> Allowed:
+    """
+    The answer that takes the credentials used out of what goes upstream.
+
+    A token in an argument goes even where another place counted: the upstream's log is no place
+    for it.
+    """
+    if not party.config.hide_credentials:
+        return allowed
+    if arguments.query or arguments.body:
+        hidden = hidden | find_spare_tokens(party, arguments)
+    if hidden == NOTHING:
+        return allowed
+    new_body = None
+    if hidden.body and arguments.kind is not None:
+        new_body = arguments.body_without(hidden.body)
+    return replace(
+        allowed,
+        strip_query=(*allowed.strip_query, *hidden.query),
+        strip_cookies=hidden.cookies,
+        clear=hidden.headers - _USUAL_HEADERS,
+        new_body=new_body,
+    )

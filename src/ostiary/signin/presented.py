@@ -203,7 +203,6 @@ class Presentation:
             told = await self._introspect(party, provider, client, found.value, asked)
         extra = find_id_token(request, party, arguments)
         id_claims: Mapping[str, object] = {}
-        hidden = found.hidden
         if extra is not None and client is not None:
             try:
                 id_verified = await self._tokens.verify_id(
@@ -212,10 +211,11 @@ class Presentation:
             except (OidcError, JoseError) as error:
                 detail = f"unable to verify id token ({error.detail})"
                 raise Unauthorized(detail, "invalid_token") from error
-            id_claims, hidden = id_verified.claims, hidden | extra.hidden
+            id_claims = id_verified.claims
+            found = replace(found, hidden=found.hidden | extra.hidden)
         return self._presented(
             party,
-            replace(found, hidden=hidden),
+            found,
             "bearer",
             verified=verified,
             introspection=told,

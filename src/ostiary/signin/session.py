@@ -44,8 +44,6 @@ REFRESH_LEASE_S = 15
 REFRESHED_KEPT_S = 30
 WAIT_S = 12
 POLL_S = 0.05
-# What a session's owner sees is not for others: caches go by the cookie (T-X7).
-_VARY = (b"Vary", b"Cookie")
 # For how long a session in a store is not looked up again.
 LOCAL_S = 5.0
 
@@ -415,8 +413,7 @@ class SessionKeeper:
             subject=opened.session.subject,
             session=opened.session,
             marks=opened.marks,
-            is_ambient=True,
-            downstream_fields=(*fields, _VARY),
+            downstream_fields=fields,
         )
         # An end that was heard since the session was looked up may have been this one's.
         if (
