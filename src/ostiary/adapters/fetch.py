@@ -22,6 +22,7 @@ from ostiary.http.exchange import IncomingReply, OutgoingRequest
 from ostiary.ports.fetch import FetchFailed, FetchLimits
 
 _CONNECTIONS = 64
+_CONNECTIONS_PER_HOST = 48  # a slow provider leaves some for the others
 REMEMBERED_S = 10.0
 MAX_REMEMBERED = 1000
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -106,7 +107,10 @@ class AiohttpFetch:
         self._resolver = _Resolver()
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                resolver=self._resolver, limit=_CONNECTIONS, use_dns_cache=False
+                resolver=self._resolver,
+                limit=_CONNECTIONS,
+                limit_per_host=_CONNECTIONS_PER_HOST,
+                use_dns_cache=False,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=True,

@@ -10,7 +10,6 @@ import logging
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
-from urllib.parse import unquote_plus
 
 from ostiary.gateway.decision import (
     Answer,
@@ -31,6 +30,7 @@ from ostiary.gateway.plan import Chain, Plan
 from ostiary.gateway.record import Record
 from ostiary.gateway.router import Match, Query, Router, build_upstream_path
 from ostiary.gateway.snapshot import Snapshot
+from ostiary.http.forms import remove_arguments
 from ostiary.http.head import Field, Fields, Reply, RequestHead, ResponseHead, find
 from ostiary.http.negotiate import decide_kind
 from ostiary.http.path import AmbiguousTarget
@@ -236,7 +236,7 @@ class Request:
         query = target.query
         if query is not None:
             if query and exchange is not None and exchange.stripped_query:
-                query = _strip_query(query, exchange.stripped_query)
+                query = remove_arguments(query, exchange.stripped_query)
             if query is not None:
                 path = f"{path}?{query}"
         return Forward(
@@ -356,13 +356,3 @@ class Request:
 
 def _route_of(match: Match | None) -> Route | None:
     return None if match is None else match.route
-
-
-def _strip_query(query: str, names: tuple[str, ...]) -> str | None:
-    """The query without some arguments, byte for byte otherwise."""
-    kept = [
-        part
-        for part in query.split("&")
-        if unquote_plus(part.partition("=")[0]) not in names
-    ]
-    return "&".join(kept) or None

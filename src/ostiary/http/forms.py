@@ -6,8 +6,8 @@ Spec: WHATWG URL §5 (application/x-www-form-urlencoded), RFC 6749 §3.1 (no rep
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from collections.abc import Collection, Iterable, Mapping
+from urllib.parse import parse_qsl, quote, unquote_plus, urlencode, urlsplit, urlunsplit
 
 Pairs = tuple[tuple[str, str], ...]
 MAX_FIELDS = 100
@@ -66,3 +66,13 @@ def add_query(url: str, pairs: Iterable[tuple[str, str]] | Mapping[str, str]) ->
     parts = urlsplit(url)
     query = f"{parts.query}&{extra}" if parts.query else extra
     return urlunsplit(parts._replace(query=query))
+
+
+def remove_arguments(query: str, names: Collection[str]) -> str | None:
+    """A query without some arguments, byte for byte otherwise; None for an empty one."""
+    kept = [
+        part
+        for part in query.split("&")
+        if unquote_plus(part.partition("=")[0]) not in names
+    ]
+    return "&".join(kept) or None

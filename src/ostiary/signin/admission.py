@@ -17,6 +17,7 @@ from ostiary.jose.errors import JoseError
 from ostiary.oidc.errors import OidcError
 from ostiary.ports.consumers import Consumer, Consumers
 from ostiary.ports.fetch import FetchFailed
+from ostiary.signin.arguments import Arguments, read_query
 from ostiary.signin.claims import (
     Forbidden,
     Identity,
@@ -134,7 +135,9 @@ class Admission:
                 token,
                 subject=identity.subject or None,
                 ends=ends,
-                asked=Asked(request=request),
+                asked=Asked(
+                    request=request, arguments=Arguments(query=read_query(request))
+                ),
             )
         except (OidcError, JoseError, ProviderUnavailable) as error:
             return self._without_user_info(party, identity, error.detail)

@@ -325,7 +325,7 @@ class Signin:
                 marks=() if session is None else self._sessions.marks(party, session),
                 downstream_fields=(*allowed.downstream_fields, *fields),
             )
-        return hide(allowed, party, presented.hidden, arguments)
+        return hide(allowed, request, party, presented.hidden, arguments)
 
     async def _start_session(
         self, request: SigninRequest, party: Party, presented: Presented

@@ -15,13 +15,11 @@ from dataclasses import dataclass, field, replace
 from ostiary.http.challenge import parse_basic, parse_bearer
 from ostiary.http.cookies import parse_cookies
 from ostiary.http.head import find, find_all
-from ostiary.signin.arguments import Arguments, body_kind
-from ostiary.signin.party import Party
+from ostiary.signin.arguments import NO_ARGUMENTS, Arguments, body_kind
+from ostiary.signin.party import TOKEN_ARGUMENT, TOKEN_METHODS, Party
 from ostiary.signin.values import Allowed, SigninRequest
 
 TOKEN_HEADERS = (b"access-token", b"x-access-token")
-TOKEN_ARGUMENT = "access_token"  # noqa: S105 - the name of an argument
-TOKEN_METHODS = frozenset({"bearer", "introspection", "userinfo"})
 STANDARD_HEADER = "authorization:bearer"
 _MAX_LENGTH = 16 * 1024
 _USUAL_HEADERS = frozenset((b"authorization", *TOKEN_HEADERS))
@@ -67,7 +65,7 @@ class Pair:
 
 def reads_body(request: SigninRequest, party: Party) -> bool:
     """Tell whether the body of this request may hold something we look for."""
-    return party.reads_body and body_kind(request) is not None
+    return bool(party.secret_body) and body_kind(request) is not None
 
 
 def _look_up(
@@ -136,35 +134,6 @@ def find_token(
     if name is None or len(values) != 1:
         return None
     return Found(value=values[0], hidden=Hidden(cookies=frozenset({name})))
-
-
-def find_spare_tokens(party: Party, arguments: Arguments) -> Hidden:
-    """Every argument in which a credential may be, whether it counted or not."""
-    config = party.config
-    looked_for = (
-        (TOKEN_METHODS, {TOKEN_ARGUMENT}, config.bearer_token_param_type),
-        ({"password"}, {"username", "password"}, config.password_param_type),
-        (
-            {"client_credentials"},
-            {"client_secret"},
-            config.client_credentials_param_type,
-        ),
-        (
-            {"refresh_token"},
-            {config.refresh_token_param_name},
-            config.refresh_token_param_type,
-        ),
-    )
-    names: dict[str, set[str | None]] = {"query": set(), "body": set()}
-    for methods, words, places in looked_for:
-        if methods & party.methods:
-            for place in ("query", "body"):
-                if place in (places or ()):
-                    names[place] |= words
-    return Hidden(
-        query=frozenset(k for k, _ in arguments.query if k in names["query"]),
-        body=frozenset(k for k, _ in arguments.body if k in names["body"]),
-    )
 
 
 def find_id_token(
@@ -275,26 +244,38 @@ def choose_client(request: SigninRequest, party: Party, arguments: Arguments) ->
 
 
 def hide(
-    allowed: Allowed, party: Party, hidden: Hidden, arguments: Arguments
+    allowed: Allowed,
+    request: SigninRequest,
+    party: Party,
+    hidden: Hidden,
+    arguments: Arguments = NO_ARGUMENTS,
 ) -> Allowed:
     """
     The answer that takes the credentials used out of what goes upstream.
 
-    A token in an argument goes even where another place counted: the upstream's log is no place
-    for it.
+    A secret in an argument goes even where another place counted, or where the arguments are too
+    many or too broken to be looked at: the upstream's log is no place for it.
+
+    Args:
+        hidden: Where the credential was.
+        arguments: With the body's, where it was read.
     """
     if not party.config.hide_credentials:
         return allowed
-    if arguments.query or arguments.body:
-        hidden = hidden | find_spare_tokens(party, arguments)
-    if hidden == NOTHING:
+    query = hidden.query
+    if request.target.query is not None:
+        query |= party.secret_query
+    body = hidden.body
+    if party.secret_body:
+        body |= party.secret_body.intersection(name for name, _ in arguments.body)
+    if not query and not body and hidden is NOTHING:
         return allowed
     new_body = None
-    if hidden.body and arguments.kind is not None:
-        new_body = arguments.body_without(hidden.body)
+    if body and arguments.kind is not None:
+        new_body = arguments.body_without(body)
     return replace(
         allowed,
-        strip_query=(*allowed.strip_query, *hidden.query),
+        strip_query=(*allowed.strip_query, *query),
         strip_cookies=hidden.cookies,
         clear=hidden.headers - _USUAL_HEADERS,
         new_body=new_body,

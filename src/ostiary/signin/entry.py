@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
-from ostiary.http.forms import add_query, build_form
+from ostiary.http.forms import add_query, build_form, remove_arguments
 from ostiary.http.head import Fields
 from ostiary.oidc.claims import Claims
 from ostiary.oidc.rp.tokens import TokenSet
@@ -81,8 +81,10 @@ def _location(who: SignedIn) -> str:
     client = who.party.client(who.client)
     location = client.login_redirect_uri if client is not None else None
     if location is None:
-        keeps = config.preserve_query_args
-        location = who.url if keeps else who.url.partition("?")[0]
+        location, _, query = who.url.partition("?")
+        kept = remove_arguments(query, who.party.secret_query)
+        if kept is not None and config.preserve_query_args:
+            location = f"{location}?{kept}"
     pairs = [*_listed(who).items()]
     if not pairs:
         return location

@@ -18,6 +18,9 @@ from ostiary.signin.party import Party
 from ostiary.signin.values import Toolbox
 
 PURPOSE = b"ostiary kept"
+LEASE_S = 15
+WAIT_S = 12
+POLL_S = 0.05
 
 
 def clamp_ttl(party: Party, ends: float | None, now: float) -> float:
@@ -89,8 +92,24 @@ class Kept:
         key: str,
         make: Callable[[], Awaitable[tuple[Mapping[str, Any], float]]],
     ) -> Mapping[str, Any]:
-        value, ttl_s = await make()
-        await self.put(party, key, value, ttl_s=ttl_s)
+        """Make it here, unless another worker is doing so: a refresh token works once."""
+        shared, clock = self._tools.shared, self._tools.clock
+        lease, deadline = f"making:{key}", clock.now() + WAIT_S
+        while not (is_ours := await shared.add(lease, b"1", ttl_s=LEASE_S)):
+            if clock.now() >= deadline:
+                break
+            await asyncio.sleep(POLL_S)
+            if (found := await self.get(party, key)) is not None:
+                return found
+        try:
+            # Another worker may have made it between the look and the lease.
+            if (found := await self.get(party, key)) is not None:
+                return found
+            value, ttl_s = await make()
+            await self.put(party, key, value, ttl_s=ttl_s)
+        finally:
+            if is_ours:
+                await shared.delete(lease)
         return value
 
     async def get(self, party: Party, key: str) -> Mapping[str, Any] | None:
@@ -127,12 +146,3 @@ class Kept:
             nonce=self._tools.entropy.bytes(12),
         )
         await self._tools.shared.set(key, sealed, ttl_s=ttl_s)
-
-    async def drop(self, key: str) -> None:
-        """
-        Forget a result.
-
-        Raises:
-            SharedUnavailable: The node's shared state is away.
-        """
-        await self._tools.shared.delete(key)

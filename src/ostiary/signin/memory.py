@@ -61,7 +61,7 @@ class Memory:
             return None
         if request.target.query is None:
             return entry.answer
-        return hide(entry.answer, party, NOTHING, Arguments(query=read_query(request)))
+        return hide(entry.answer, request, party, NOTHING)
 
     def _of_token(
         self, request: SigninRequest, party: Party, now: float
@@ -78,7 +78,7 @@ class Memory:
             return None
         if hidden is NOTHING and request.target.query is None:
             return known.answer
-        return hide(known.answer, party, hidden, Arguments(query=read_query(request)))
+        return hide(known.answer, request, party, hidden)
 
     def _session_key(
         self, party: Party, name: str, cookies: tuple[bytes, ...]

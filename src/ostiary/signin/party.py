@@ -7,6 +7,7 @@ Spec: decisions D1, D8, D13; oidc-plugin §10.2 (cookie attributes), §8 (header
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, cast, get_args
 
@@ -31,6 +32,8 @@ HeaderSource = Literal[
     "introspection_jwt",
     "session_id",
 ]
+TOKEN_ARGUMENT = "access_token"  # noqa: S105 - the name of an argument
+TOKEN_METHODS = frozenset({"bearer", "introspection", "userinfo"})
 _SOURCES: tuple[HeaderSource, ...] = get_args(HeaderSource)
 MANAGED = (b"x-consumer-id", b"x-consumer-custom-id", b"x-consumer-username", b"x-consumer-groups",
            b"x-credential-identifier", b"x-anonymous-consumer", b"x-authenticated-groups")  # fmt: skip
@@ -82,6 +85,7 @@ class Party:
     A relying party, ready to decide. Build one with `compile_party`.
 
     `provider_key` names what is fetched of its provider: parties with the same one share it.
+    `secret_query` and `secret_body` are the arguments in which a credential may be.
     """
 
     config: OpenidConnectConfig = field(repr=False)
@@ -101,7 +105,8 @@ class Party:
     upstream_claims: tuple[tuple[bytes, tuple[str, ...]], ...]
     downstream_claims: tuple[tuple[bytes, tuple[str, ...]], ...]
     managed_headers: frozenset[bytes]
-    reads_body: bool
+    secret_query: frozenset[str]
+    secret_body: frozenset[str]
     hears_logout: bool
     is_bound: bool
     asks_user_info: bool
@@ -336,19 +341,36 @@ def _provider_key(config: OpenidConnectConfig) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 
-def _reads_body(config: OpenidConnectConfig, methods: frozenset[str]) -> bool:
-    """Tell whether anything is ever looked for in a request's body."""
-    looked_for = (
-        ("body" in (config.bearer_token_param_type or ()), {"bearer", "introspection", "userinfo"}),
-        ("body" in (config.password_param_type or ()), {"password"}),
-        ("body" in (config.client_credentials_param_type or ()), {"client_credentials"}),
+def _secret_arguments(
+    config: OpenidConnectConfig, methods: frozenset[str], place: str
+) -> frozenset[str]:
+    """The arguments in which a credential may be, in the query or in the body."""
+    looked_for: tuple[tuple[frozenset[str], Sequence[str | None], object], ...] = (
+        (TOKEN_METHODS, (TOKEN_ARGUMENT,), config.bearer_token_param_type),
         (
-            config.refresh_token_param_name is not None
-            and "body" in (config.refresh_token_param_type or ()),
-            {"refresh_token"},
+            frozenset({"bearer"}),
+            (config.id_token_param_name,),
+            config.id_token_param_type,
         ),
-    )  # fmt: skip
-    return any(here and methods & names for here, names in looked_for)
+        (frozenset({"password"}), ("password",), config.password_param_type),
+        (
+            frozenset({"client_credentials"}),
+            ("client_secret",),
+            config.client_credentials_param_type,
+        ),
+        (
+            frozenset({"refresh_token"}),
+            (config.refresh_token_param_name,),
+            config.refresh_token_param_type,
+        ),
+    )
+    return frozenset(
+        name
+        for names, arguments, places in looked_for
+        if methods & names and isinstance(places, tuple) and place in places
+        for name in arguments
+        if name is not None
+    )
 
 
 def _user_info_paths(
@@ -423,7 +445,8 @@ def compile_party(config: OpenidConnectConfig, instance_id: str) -> Party:
             + _credential_headers(config)
             + list(MANAGED)
         ),
-        reads_body=_reads_body(config, methods),
+        secret_query=_secret_arguments(config, methods, "query"),
+        secret_body=_secret_arguments(config, methods, "body"),
         is_bound=bool(config.session_bind),
         asks_user_info=not shown.isdisjoint({"user_info", "user_info_jwt"})
         or config.search_user_info,

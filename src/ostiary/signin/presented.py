@@ -262,7 +262,7 @@ class Presentation:
         claims = {} if verified is None else verified.claims
         fresh_s: float = TOKEN_TTL_S
         if told is not None:
-            fresh_s = max(0.0, min(fresh_s, clamp_ttl(party, ends, now)))
+            fresh_s = max(0.0, min(fresh_s, told.kept_until - now))
         return Presented(
             method=method,
             identity=Identity(
@@ -348,12 +348,7 @@ class Presentation:
             tokens, now = granted.tokens, self._tools.clock.now()
             return _dump(granted), clamp_ttl(party, tokens.expires_at, now)
 
-        granted = _load(await self._kept.get_or_make(party, key, ask))
-        ends = granted.tokens.expires_at
-        if ends is not None and self._tools.clock.now() >= ends:
-            await self._kept.drop(key)
-            granted = _load(await self._kept.get_or_make(party, key, ask))
-        return granted
+        return _load(await self._kept.get_or_make(party, key, ask))
 
     def _key(
         self,
@@ -428,6 +423,7 @@ def _dump(granted: Granted) -> dict[str, Any]:
         "refresh_token": tokens.refresh_token,
         "expires_at": tokens.expires_at,
         "id_claims": dict(granted.id_claims),
+        "replay": [[n.decode("ascii"), v.decode("ascii")] for n, v in granted.replay],
     }
 
 
@@ -440,4 +436,5 @@ def _load(kept: Mapping[str, Any]) -> Granted:
             refresh_token=kept["refresh_token"],
         ),
         id_claims=kept["id_claims"],
+        replay=tuple((n.encode("ascii"), v.encode("ascii")) for n, v in kept["replay"]),
     )

@@ -31,12 +31,29 @@ from ostiary.signin.tokens import build_rules
 from ostiary.signin.values import Toolbox
 
 
-def _dump(told: ToldClaims) -> dict[str, Any]:
-    return {"claims": dict(told.claims), "ends": told.expires_at, "jwt": told.jwt}
-
-
 def _load(kept: Mapping[str, Any]) -> ToldClaims:
-    return ToldClaims(claims=kept["claims"], expires_at=kept["ends"], jwt=kept["jwt"])
+    """
+    What was told.
+
+    Raises:
+        TokenRefused: It was that the token is not good.
+    """
+    if "refused" in kept:
+        raise TokenRefused(*kept["refused"])
+    return ToldClaims(
+        claims=kept["claims"],
+        expires_at=kept["ends"],
+        jwt=kept["jwt"],
+        kept_until=kept["until"],
+    )
+
+
+def _refusal(
+    party: Party, error: TokenRefused, *, enabled: bool
+) -> tuple[dict[str, Any], float]:
+    """That a token is not good, kept for `cache_ttl_neg`: whoever tries again is told the same."""
+    ttl = party.config.cache_ttl_neg or 0.0
+    return {"refused": [error.code, error.detail]}, ttl if enabled else 0.0
 
 
 class Sources:
@@ -81,17 +98,20 @@ class Sources:
                 asked=asked,
                 accept=config.introspection_accept,
             )
-            told = await self._issuers.judge(
-                party,
-                provider,
-                lambda keys: read_introspection(
-                    reply,
-                    keys,
-                    build_rules(party, provider),
-                    now=self._tools.clock.now(),
-                    check_active=config.introspection_check_active,
-                ),
-            )
+            try:
+                told = await self._issuers.judge(
+                    party,
+                    provider,
+                    lambda keys: read_introspection(
+                        reply,
+                        keys,
+                        build_rules(party, provider),
+                        now=self._tools.clock.now(),
+                        check_active=config.introspection_check_active,
+                    ),
+                )
+            except TokenRefused as error:
+                return _refusal(party, error, enabled=config.cache_introspection)
             return self._to_keep(
                 party, told, told.expires_at, enabled=config.cache_introspection
             )
@@ -150,11 +170,14 @@ class Sources:
             limits = fetch_limits(party, configured=config.userinfo_endpoint)
             reply = await self._tools.fetch.send(request, limits)
             rules = build_rules(party, provider)
-            told = await self._issuers.judge(
-                party,
-                provider,
-                lambda keys: read_userinfo(reply, keys, rules, subject=subject),
-            )
+            try:
+                told = await self._issuers.judge(
+                    party,
+                    provider,
+                    lambda keys: read_userinfo(reply, keys, rules, subject=subject),
+                )
+            except TokenRefused as error:
+                return _refusal(party, error, enabled=config.cache_user_info)
             return self._to_keep(party, told, ends, enabled=config.cache_user_info)
 
         return _load(await self._kept.get_or_make(party, key, ask))
@@ -164,7 +187,13 @@ class Sources:
     ) -> tuple[dict[str, Any], float]:
         now = self._tools.clock.now()
         ttl = clamp_ttl(party, ends, now) if enabled else 0.0
-        return _dump(told), ttl
+        kept = {
+            "claims": dict(told.claims),
+            "ends": told.expires_at,
+            "jwt": told.jwt,
+            "until": now + ttl,
+        }
+        return kept, ttl
 
     def _check_end(self, party: Party, told: ToldClaims) -> None:
         ends = told.expires_at

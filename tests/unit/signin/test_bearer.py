@@ -101,7 +101,7 @@ async def test_a_token_in_the_query_is_used_and_hidden() -> None:
     token = world.provider.access_token()
     step = allowed(await world.browser().ask(party, f"{PAGE}?access_token={token}"))
 
-    assert step.strip_query == ("access_token",)
+    assert "access_token" in step.strip_query
 
 
 async def test_disabled_bearer_stays_disabled() -> None:

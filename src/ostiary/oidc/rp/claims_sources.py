@@ -26,11 +26,16 @@ MAX_REPLY_BYTES = 256 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToldClaims:
-    """What an endpoint told about a token. `jwt` is the signed form it came in, if it did."""
+    """
+    What an endpoint told about a token. `jwt` is the signed form it came in, if it did.
+
+    `kept_until` is when the endpoint is asked again (Unix time).
+    """
 
     claims: Claims = field(repr=False)
     expires_at: float | None
     jwt: str | None = field(default=None, repr=False)
+    kept_until: float = 0.0
 
 
 def introspection_request(

@@ -172,6 +172,7 @@ def _table() -> dict[str, Class]:
         cache_ttl
         cache_ttl_max
         cache_ttl_min
+        cache_ttl_neg
         cache_tokens
         cache_tokens_salt
         cache_introspection
@@ -223,7 +224,6 @@ def _table() -> dict[str, Class]:
         session_memcached_host
         session_memcached_port
         session_memcached_ssl_verify
-        cache_ttl_neg
         cache_ttl_resurrect
         cache_token_exchange
         cluster_cache_items
