@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ostiary.settings import Settings
 from tests.support.lean_node import LeanNode, eventually, lean_node, total
 
 ROUTED = "kong_http_requests_total"
@@ -200,6 +201,29 @@ async def test_what_is_off_is_not_there(
     printed = capfd.readouterr()
     assert (printed.out, printed.err) == ("", "")
     assert list((tmp_path / "node").rglob("*.log")) == []
+
+
+@pytest.mark.spec("T-K15")
+async def test_numbers_stories_and_configuration_are_behind_listeners_of_their_own(
+    tmp_path: Path,
+) -> None:
+    usual = Settings()
+    for listener in (*usual.admin_listen, *usual.status_listen):
+        assert listener.host == "127.0.0.1"
+    paths = (
+        "/metrics", "/status", "/status/ready", "/services", "/plugins", "/config",
+        "/openid-connect/flows", "/openid-connect/jwks", "/debug", "/debug/pprof/",
+        "/_health", "/server-status", "/nginx_status",
+    )  # fmt: skip
+    async with lean_node(tmp_path) as node:
+        await node.configure(declare(node))
+        assert (await node.status("/metrics")).status == 200
+        for path in paths:
+            found = await node.proxy(path)
+            assert found.status == 404, path
+            assert found.json()["message"] == "no Route matched with those values"
+        for path in ("/services", "/config", "/openid-connect/flows"):
+            assert (await node.status(path)).status == 404, path
 
 
 async def test_a_node_that_has_started_serves_all_of_a_large_file(
