@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import pytest
 from anyio.from_thread import start_blocking_portal
 
+from tests.interop.apache import MISSING as APACHE_MISSING
+from tests.interop.apache import Apache, find_binary, running_apache
 from tests.interop.clients import SECRETS
 from tests.interop.install import MISSING, is_installed
 from tests.interop.stage import Stage, Visitor, running_providers, start_with_all
@@ -33,6 +35,18 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         logs = node.logs()
         assert "Traceback" not in logs
         assert [s for s in (*SECRETS, providers.key["d"]) if s in logs] == []
+
+
+@pytest.fixture(scope="session")
+def apache(stage: Stage) -> Iterator[Apache]:
+    """Apache as relying party of the pool, and as a resource server that takes its tokens."""
+    if find_binary() is None:
+        pytest.fail(APACHE_MISSING, pytrace=False)
+    with running_apache(stage) as server:
+        yield server
+        logs = stage.node.logs()
+        known = [c.client_secret for c in server.clients.values() if c.client_secret]
+        assert [s for s in known if s in logs] == []
 
 
 @pytest.fixture

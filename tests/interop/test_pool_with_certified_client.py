@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pytest
 
 from ostiary.cli.demo import steps
+from tests.interop.app_clients import make_app_client
 from tests.interop.clients import Json
 from tests.interop.stage import Stage, Visitor, relying_party
 from tests.support.person import PASSWORD
@@ -16,34 +15,11 @@ LEFT_URI = "https://app.localhost/left"
 METHODS = ("none", "client_secret_basic", "client_secret_post")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AppClient:
-    """An app client of the pool."""
-
-    client_id: str
-    client_secret: str | None
-
-
-def make_app_client(stage: Stage, *, with_secret: bool) -> AppClient:
-    reply = stage.pool.create_user_pool_client(
-        UserPoolId=stage.made.user_pool_id,
-        ClientName="interop",
-        GenerateSecret=with_secret,
-        SupportedIdentityProviders=["COGNITO"],
-        CallbackURLs=[REDIRECT_URI],
-        LogoutURLs=[LEFT_URI],
-        AllowedOAuthFlows=["code"],
-        AllowedOAuthFlowsUserPoolClient=True,
-        AllowedOAuthScopes=steps.SCOPES,
-    )["UserPoolClient"]
-    return AppClient(
-        client_id=reply["ClientId"], client_secret=reply.get("ClientSecret")
-    )
-
-
 def run(stage: Stage, visitor: Visitor, member: str, method: str, walk: str) -> Json:
     """Have the certified client walk; the visitor signs in on the hosted pages."""
-    app = make_app_client(stage, with_secret=method != "none")
+    app = make_app_client(
+        stage, with_secret=method != "none", callback=REDIRECT_URI, left=LEFT_URI
+    )
     visitor.stop_at = REDIRECT_URI
 
     def browse(url: str) -> str:
