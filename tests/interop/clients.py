@@ -80,8 +80,14 @@ MACHINE: Json = {
 }
 
 
-def provider_clients(gateway: str, key: Json) -> list[Json]:
-    """The clients at the certified provider: one of each kind, and a machine."""
+def provider_clients(gateway: str, key: Json, node_keys: Json) -> list[Json]:
+    """
+    The clients at the certified provider: one of each kind, and a machine.
+
+    Args:
+        key: The private JWK of the client that brings its own.
+        node_keys: The public JWKS of the gateway's node, for the client that does not.
+    """
 
     def basic(route: str, **more: object) -> Json:
         found = _client(gateway, route, "client_secret_basic", secret=AWKWARD_SECRET)
@@ -108,6 +114,7 @@ def provider_clients(gateway: str, key: Json) -> list[Json]:
             jwks={"keys": [public_half(key)]},
             token_endpoint_auth_signing_alg="ES256",
         ),
+        _client(gateway, "node-keyed", "private_key_jwt", jwks=node_keys),
         _client(gateway, "sealed", "client_secret_jwt", secret=PLAIN_SECRET),
         basic("rotating"),
         basic("asking"),
@@ -182,6 +189,7 @@ def gateway_routes(site: steps.Site, issuer: str, key: Json) -> list[Json]:
         route("closed", **bearer),
         basic("form", response_mode="form_post"),
         route("keyed", **keyed, client_jwk=[key]),
+        route("node-keyed", client_auth=["private_key_jwt"]),
         route("keyed-impostor", **keyed, client_jwk=[make_key()]),
         route("sealed", **sealed, client_secret=[PLAIN_SECRET]),
         route("sealed-impostor", **sealed, client_secret=[WRONG_SECRET]),

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -261,6 +262,22 @@ def call(stage: Stage, route: str, token: str, *options: str) -> tuple[int, str]
     )
 
 
+def read_node_keys(node: Node) -> Json:
+    """The public keys that the node's clients sign with."""
+    url = f"{node.site.admin}/openid-connect/jwks"
+    with urllib.request.urlopen(url, timeout=10) as reply:
+        found: Json = json.load(reply)
+    return found
+
+
+def turn_node_keys(node: Node) -> None:
+    """Have the node sign with new keys from now on."""
+    url = f"{node.site.admin}/openid-connect/jwks"
+    request = urllib.request.Request(url, method="DELETE")
+    with urllib.request.urlopen(request, timeout=10) as reply:
+        assert reply.status == 204
+
+
 @contextmanager
 def running_providers(node: Node) -> Iterator[Providers]:
     """The providers with a certificate of the node's CA, ready."""
@@ -289,7 +306,9 @@ def running_providers(node: Node) -> Iterator[Providers]:
         certified=provider(
             "certified",
             "provider.mjs",
-            clients=provider_clients(node.site.gateway, client_key),
+            clients=provider_clients(
+                node.site.gateway, client_key, read_node_keys(node)
+            ),
             ttl={"gateway:short": SHORT_S, "gateway:rotating": SHORT_S},
         ),
         turning=provider("turning", "provider.mjs", clients=[MACHINE], ttl={}),

@@ -14,6 +14,8 @@ from tests.interop.stage import (
     asks_to_sign_in,
     gateway_cookies,
     header,
+    read_node_keys,
+    turn_node_keys,
 )
 from tests.support.person import Seen
 
@@ -55,6 +57,30 @@ def test_an_assertion_by_a_wrong_key_or_secret_signs_nobody_in(
     assert gateway_cookies(visitor) == set()
     errors = [e for e in stage.provider.events() if e["event"] == "grant.error"]
     assert errors[-1]["error"].startswith("invalid_client")
+
+
+@pytest.mark.spec("oidc-plugin#12.6")
+def test_a_client_without_a_key_signs_with_the_node_s_and_turning_them_counts_at_once(
+    stage: Stage, visitor: Visitor
+) -> None:
+    page = stage.page("node-keyed")
+    before = read_node_keys(stage.node)["keys"]
+    assert visitor.sign_in_at_provider(page).url == page
+
+    turn_node_keys(stage.node)
+    after = read_node_keys(stage.node)["keys"]
+    assert [key for key in after if key in before] == before
+    assert len(after) > len(before)
+    # The provider still has the keys that were registered there.
+    late = stage.visitor()
+    for _ in range(4):  # whichever worker it is
+        arrived = late.follow(late.get(page))
+        if asks_to_sign_in(arrived):
+            arrived = late.submit(arrived, login="ada", password="any")
+        if 'value="consent"' in arrived.text:
+            arrived = late.submit(arrived)
+        assert arrived.status == 401, (arrived.url, arrived.text)
+        assert gateway_cookies(late) == set()
 
 
 def stop_at_form(stage: Stage, visitor: Visitor) -> tuple[str, dict[str, str]]:

@@ -10,6 +10,7 @@ from ostiary.adapters.shared import MemoryShared, MemoryStore
 from ostiary.http.head import Fields, find_all
 from ostiary.http.path import parse_target
 from ostiary.ports.body import BodyTooLarge
+from ostiary.ports.client_keys import ClientKeys
 from ostiary.ports.consumers import NO_CONSUMERS, Consumers
 from ostiary.ports.session_store import SessionStore, StorePlace
 from ostiary.ports.shared import SharedUnavailable
@@ -72,7 +73,10 @@ class FakeStores:
 class World:
     """One node: a provider, shared state, any number of workers."""
 
-    def __init__(self, *, ring: KeyRing = RING) -> None:
+    def __init__(
+        self, *, ring: KeyRing = RING, client_keys: ClientKeys | None = None
+    ) -> None:
+        self.client_keys = client_keys
         self.clock = FakeClock()
         self.provider = FakeProvider(self.clock)
         self.shared = MemoryShared(self.clock)
@@ -95,6 +99,7 @@ class World:
                 log=self.log,
                 stores=self.stores,
                 keep_trace=self.stories.append,
+                client_keys=self.client_keys,
             )
         )
 

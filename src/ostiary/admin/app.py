@@ -30,6 +30,7 @@ from ostiary.admin.state import (
 from ostiary.admin.status import StatusEndpoints
 from ostiary.http.forms import MalformedForm, first, parse_form
 from ostiary.model.declarative import DeclarativeInvalid, dump_config
+from ostiary.ports.client_keys import ClientKeysUnavailable, PublishedKeys
 from ostiary.web.body import FORM_TYPE, BodyTooLarge, read_body
 
 COLLECTIONS = ("services", "routes", "consumers", "plugins")
@@ -62,12 +63,13 @@ class AdminConfig:
     What `create_app` needs. `apply_text` checks a declarative text and makes it live.
 
     `status` are the endpoints that the status listener serves too; `flows` knows the stories of
-    sign-in decisions.
+    sign-in decisions; `client_keys` sign for clients without a key of their own.
     """
 
     view: NodeView
     apply_text: Callable[[str], Awaitable[None]]
     status: StatusEndpoints
+    client_keys: PublishedKeys
     flows: Flows | None = None
     allowed_hosts: tuple[str, ...] = ()
     gui_url: str | None = None
@@ -214,10 +216,22 @@ class _Endpoints:
         return JSONResponse(dump_config(self._view.config), status_code=201)
 
     async def jwks(self, _: Request) -> Response:
-        """The public keys of this node's assertions."""
+        """The public keys of this node's assertions and of its clients."""
+        try:
+            own = await self._config.client_keys.public_jwks()
+        except ClientKeysUnavailable as error:
+            return JSONResponse({"message": str(error)}, status_code=503)
         return JSONResponse(
-            {"keys": list(self._view.jwks)}, media_type="application/jwk-set+json"
+            {"keys": [*self._view.jwks, *own]}, media_type="application/jwk-set+json"
         )
+
+    async def turn_jwks(self, _: Request) -> Response:
+        """New client keys; those before are still published."""
+        try:
+            await self._config.client_keys.turn()
+        except ClientKeysUnavailable as error:
+            return JSONResponse({"message": str(error)}, status_code=503)
+        return Response(status_code=204)
 
     async def flows(self, _: Request) -> Response:
         """The latest sign-in decisions."""
@@ -295,6 +309,7 @@ def create_app(config: AdminConfig) -> Starlette:
             route("/config", ends.config, ["GET", "POST"]),
             route("/openid-connect/redirect-uris", ends.redirect_uris, ["GET"]),
             route("/openid-connect/jwks", ends.jwks, ["GET"]),
+            route("/openid-connect/jwks", ends.turn_jwks, ["DELETE"]),
             route("/openid-connect/flows", ends.flows, ["GET"]),
             route("/openid-connect/flows/{request_id}", ends.one_flow, ["GET"]),
             route("/{kind}", ends.list_rows, verbs),

@@ -244,14 +244,23 @@ def doctor(
         str, typer.Option(help="The gateway's address as browsers see it.")
     ] = "https://localhost:8443",
     conf: ConfFile = None,
+    prefix: Prefix = None,
 ) -> None:
     """Find what would go wrong at the first sign-in: asks every provider, changes nothing."""
     from ostiary.cli.doctor import run
+    from ostiary.node.secrets import SecretsUnsafe
 
     checked, _ = check_file(config_file)
-    trusted = load_settings(conf, {}).lua_ssl_trusted_certificate
+    settings = load_settings(conf, {"prefix": prefix})
+    trusted = settings.lua_ssl_trusted_certificate
     ca_file = None if trusted == "system" else Path(trusted)
-    if not run(checked, origin, ca_file=ca_file):
+    try:
+        fine = run(checked, origin, ca_file=ca_file, prefix=Path(settings.prefix))
+    except SecretsUnsafe as error:
+        _fail(error)
+    except OSError as error:
+        _fail(f"cannot read {error.filename}: {error.strerror}")
+    if not fine:
         raise typer.Exit(1)
 
 

@@ -11,7 +11,10 @@ from ostiary.adapters.shared import MemoryShared
 from ostiary.adapters.system import SystemClock, SystemEntropy
 from ostiary.gateway.check import describe_config_warnings, read_plugin_configs
 from ostiary.model.gateway import Config, Plugin
+from ostiary.node.client_keys import KeyFile, is_there
+from ostiary.node.secrets import open_secrets
 from ostiary.plugins import CATALOG
+from ostiary.ports.client_keys import ClientKeys
 from ostiary.sessions.keys import KeyRing, RingKey
 from ostiary.signin.doctor import Doctor, Finding
 from ostiary.signin.party import compile_party
@@ -34,7 +37,11 @@ def redirect_path(config: Config, row: Plugin) -> str:
 
 
 async def examine(
-    config: Config, origin: str, *, ca_file: str | None
+    config: Config,
+    origin: str,
+    *,
+    ca_file: str | None,
+    client_keys: ClientKeys | None = None,
 ) -> list[tuple[str, list[Finding]]]:
     """The findings of every openid-connect plugin, by what it is called."""
     clock = SystemClock()
@@ -47,6 +54,7 @@ async def examine(
         entropy=entropy,
         ring=KeyRing((RingKey(entropy.bytes(4), entropy.bytes(32)),)),
         log=lambda _level, _line: None,
+        client_keys=client_keys,
     )
     checked = read_plugin_configs(config, CATALOG)
     found = []
@@ -78,10 +86,24 @@ def describe(
         yield f"warning  {warning}"
 
 
-def run(config: Config, origin: str, *, ca_file: Path | None) -> bool:
-    """Print the findings; tell whether nothing is wrong."""
+def find_client_keys(prefix: Path) -> ClientKeys | None:
+    """The keys of the node in a folder, if it has been started there; nothing is made."""
+    if not is_there(prefix):
+        return None
+    return KeyFile(prefix, open_secrets(prefix).database_key)
+
+
+def run(config: Config, origin: str, *, ca_file: Path | None, prefix: Path) -> bool:
+    """
+    Print the findings; tell whether nothing is wrong.
+
+    Raises:
+        SecretsUnsafe: The secrets of the node in `prefix` can be read by others.
+        OSError: They cannot be read.
+    """
     path = None if ca_file is None else str(ca_file)
-    found = asyncio.run(examine(config, origin, ca_file=path))
+    keys = find_client_keys(prefix)
+    found = asyncio.run(examine(config, origin, ca_file=path, client_keys=keys))
     for line in describe(found, describe_config_warnings(config, CATALOG)):
         print(line)
     if not found:

@@ -13,11 +13,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from joserfc import jws
 from joserfc.errors import JoseError as LibraryError
 from joserfc.jws import JWSRegistry
 
-from ostiary.jose.encoding import decode_base64url, parse_json_object
+from ostiary.jose.encoding import decode_base64url, encode_base64url, parse_json_object
 from ostiary.jose.errors import (
     BadSignature,
     CriticalHeader,
@@ -138,4 +137,11 @@ def sign_jwt(
     if typ is not None:
         header["typ"] = typ
     payload = json.dumps(claims, separators=(",", ":"), ensure_ascii=False).encode()
-    return jws.serialize_compact(header, payload, key.library_key, algorithms=[key.alg])
+    # The library's algorithm, as in `verify_jwt`: its registry warns of "EdDSA", the name that
+    # providers know (RFC 9864 has names that they do not yet).
+    algorithm = JWSRegistry.algorithms[key.alg]
+    algorithm.check_key(key.library_key)
+    head = json.dumps(header, separators=(",", ":")).encode()
+    signing_input = f"{encode_base64url(head)}.{encode_base64url(payload)}"
+    signature = algorithm.sign(signing_input.encode("ascii"), key.library_key)
+    return f"{signing_input}.{encode_base64url(signature)}"

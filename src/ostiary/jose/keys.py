@@ -213,9 +213,15 @@ class PrivateKey:
         return cls(RSAKey.generate_key(bits), kid=kid, alg=alg)
 
     @classmethod
-    def generate_ec(cls, kid: str) -> PrivateKey:
-        """A new P-256 key."""
-        return cls(ECKey.generate_key("P-256"), kid=kid, alg="ES256")
+    def generate_ec(cls, kid: str, *, alg: str = "ES256") -> PrivateKey:
+        """A new key on the curve of an algorithm, P-256 unless told otherwise."""
+        curve = next(crv for crv, name in EC_ALGORITHMS.items() if name == alg)
+        return cls(ECKey.generate_key(curve), kid=kid, alg=alg)
+
+    @classmethod
+    def generate_ed25519(cls, kid: str) -> PrivateKey:
+        """A new Ed25519 key."""
+        return cls(OKPKey.generate_key("Ed25519"), kid=kid, alg="EdDSA")
 
     @classmethod
     def from_private_jwk(cls, jwk: Mapping[str, object]) -> PrivateKey:

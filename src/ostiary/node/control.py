@@ -41,6 +41,7 @@ from ostiary.model.declarative import (
 )
 from ostiary.model.gateway import Config
 from ostiary.node.certificate import default_certificate
+from ostiary.node.client_keys import KeyFile
 from ostiary.node.exposition import build_exposition, read_node
 from ostiary.node.lastgood import open_last_good, save_last_good
 from ostiary.node.observer import Observer
@@ -302,6 +303,7 @@ class Control:
                 access_log=write,
                 access_form=form,
                 status=ends,
+                client_keys=KeyFile(self.orders.prefix, self.orders.database_key),
                 flows=self.stories,
             )
         )

@@ -31,6 +31,7 @@ from ostiary.jose.errors import BrokenSeal
 from ostiary.jose.keys import PrivateKey
 from ostiary.kit import Services
 from ostiary.node.certificate import default_certificate
+from ostiary.node.client_keys import KeyFile
 from ostiary.node.front import build_dns_times, build_limits, build_options
 from ostiary.node.lastgood import open_last_good
 from ostiary.node.reporter import CountingFetch, Reporter
@@ -102,6 +103,7 @@ class Worker:
             count=self.metrics.count,
             stores=self.stores,
             keep_trace=self.teller.keep,
+            client_keys=KeyFile(self.orders.prefix, self.orders.database_key),
         )
         assertions = Assertions(
             PrivateKey.from_private_jwk(self.orders.assertion_key),

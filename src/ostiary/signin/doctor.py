@@ -29,7 +29,7 @@ from ostiary.oidc.rp.metadata import (
 )
 from ostiary.oidc.rp.tokens import code_request, read_token_response
 from ostiary.ports.fetch import FetchFailed
-from ostiary.signin.endpoints import Endpoints, pair_up
+from ostiary.signin.endpoints import Endpoints, NoKey, pair_up
 from ostiary.signin.issuer import Provider, fetch_limits
 from ostiary.signin.party import Client, Party
 from ostiary.signin.values import Toolbox
@@ -214,6 +214,12 @@ class Doctor:
         try:
             reply = await self._endpoints.post(party, provider, client, "token", pairs)
             read_token_response(reply, self._tools.clock.now())
+        except NoKey as error:
+            return _warn(
+                "client",
+                f"client {name} signs with a key of the node's: {error.reason}",
+                "start the node once; register its Admin API's /openid-connect/jwks for the client",
+            )
         except FetchFailed as error:
             return _unreachable("client", error.reason)
         except ProviderError as error:

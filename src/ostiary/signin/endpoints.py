@@ -14,7 +14,7 @@ from ostiary.http.forms import Pairs
 from ostiary.http.head import find
 from ostiary.jose.encoding import encode_base64url
 from ostiary.jose.jwt import sign_jwt
-from ostiary.jose.keys import SharedSecret
+from ostiary.jose.keys import PrivateKey, SharedSecret
 from ostiary.oidc.errors import MetadataRefused
 from ostiary.oidc.rp.client_auth import (
     ASSERTION_METHODS,
@@ -24,6 +24,8 @@ from ostiary.oidc.rp.client_auth import (
     choose_auth_method,
     post_form,
 )
+from ostiary.ports.client_keys import ClientKeysUnavailable
+from ostiary.ports.fetch import FetchFailed
 from ostiary.signin.arguments import NO_ARGUMENTS, Arguments
 from ostiary.signin.credentials import header_of
 from ostiary.signin.issuer import Provider, fetch_limits
@@ -32,6 +34,12 @@ from ostiary.signin.values import SigninRequest, Toolbox
 
 Endpoint = Literal["token", "introspection", "revocation"]
 _HS = "HS256"
+_USUAL = (
+    "RS256",
+    "PS256",
+    "ES256",
+    "EdDSA",
+)  # what a provider that lists nothing knows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +82,10 @@ def headers_from_client(
     return tuple((n, v.decode("latin-1")) for n, v in found if v is not None)
 
 
+class NoKey(FetchFailed):
+    """A client signs with a key of the node's, and there is none to be had."""
+
+
 class Endpoints:
     """What one worker asks providers with."""
 
@@ -104,6 +116,7 @@ class Endpoints:
 
         Raises:
             MetadataRefused: The provider has no such endpoint.
+            NoKey: The client signs with a key of the node's that cannot be had.
             FetchFailed: There was no reply.
         """
         url = self.url(party, provider, endpoint)
@@ -112,7 +125,7 @@ class Endpoints:
         extra, fields = self.additions(party, endpoint, asked)
         request = post_form(
             url,
-            self._credentials(party, provider, client, endpoint, url),
+            await self._credentials(party, provider, client, endpoint, url),
             pairs,
             extra=extra,
             fields=fields,
@@ -152,7 +165,7 @@ class Endpoints:
         taken = {name for name, _ in fixed}
         return (*fixed, *((k, v) for k, v in own if k not in taken)), (*copied, *fields)
 
-    def _credentials(
+    async def _credentials(
         self,
         party: Party,
         provider: Provider,
@@ -174,13 +187,14 @@ class Endpoints:
             client_id=client.client_id,
             client_secret=client.client_secret,
             method=method,
-            assertion=self._assertion(client, method, url)
+            assertion=await self._assertion(provider, client, method, url)
             if method in ASSERTION_METHODS
             else None,
         )
 
-    def _assertion(self, client: Client, method: str, url: str) -> str | None:
-        key = client.key
+    async def _assertion(
+        self, provider: Provider, client: Client, method: str, url: str
+    ) -> str | None:
         claims = build_assertion_claims(
             client.client_id,
             audience=url,
@@ -188,7 +202,30 @@ class Endpoints:
             now=self._tools.clock.now(),
         )
         if method == "private_key_jwt":
-            return None if key is None else sign_jwt(claims, key)
+            return sign_jwt(claims, client.key or await self._own_key(provider, client))
         if client.client_secret is None:
             return None
         return sign_jwt(claims, SharedSecret(client.client_secret, client.alg or _HS))
+
+    async def _own_key(self, provider: Provider, client: Client) -> PrivateKey:
+        """
+        The node's key for a client without one of its own (oidc-plugin §12.6).
+
+        Raises:
+            NoKey: There is none to be had.
+        """
+        keys, known = (
+            self._tools.client_keys,
+            provider.metadata.token_endpoint_auth_algorithms,
+        )
+        if keys is None:
+            raise NoKey("the node's own client keys are not here")
+        usual = (alg for alg in _USUAL if not known or alg in known)
+        algorithm = client.alg or next(usual, "RS256")
+        try:
+            found = await keys.find(algorithm)
+        except ClientKeysUnavailable as error:
+            raise NoKey(str(error)) from error
+        if found is None:
+            raise NoKey(f"the node has no client key for {algorithm}")
+        return found

@@ -14,6 +14,7 @@ from ostiary.http.head import Field, Fields
 from ostiary.http.path import Target
 from ostiary.http.url import build_origin
 from ostiary.ports.body import Body
+from ostiary.ports.client_keys import ClientKeys
 from ostiary.ports.clock import Clock, Entropy
 from ostiary.ports.consumers import NO_CONSUMERS, Consumer, Consumers
 from ostiary.ports.fetch import Fetch
@@ -135,7 +136,7 @@ class Toolbox:
 
     `log` takes a level word and a line without secrets; `count` the name of what happened.
     `stores` opens the stores of sessions that lie outside cookies; `keep_trace` takes the story of
-    a decision (JSON values, no secrets).
+    a decision (JSON values, no secrets); `client_keys` sign who our clients are.
     """
 
     fetch: Fetch
@@ -147,3 +148,4 @@ class Toolbox:
     count: Callable[[str], None] = _count_nothing
     stores: Stores | None = None
     keep_trace: Callable[[Mapping[str, Any]], None] | None = None
+    client_keys: ClientKeys | None = None

@@ -14,6 +14,7 @@ from ostiary.admin.guard import build_guard
 from ostiary.admin.state import NodeView
 from ostiary.admin.status import NodeNow, StatusEndpoints
 from ostiary.model.declarative import read_declarative
+from ostiary.ports.client_keys import ClientKeysUnavailable
 from tests.unit.demo.asgi import Reply, call
 
 FILE: dict[str, Any] = {
@@ -41,12 +42,14 @@ class Node:
         self.view.config = read_declarative(FILE)
         self.lines: list[str] = []
         self.error: Exception | None = None
+        self.turns = 0
         self.app = create_app(
             AdminConfig(
                 view=self.view,
                 apply_text=self.apply,
                 status=StatusEndpoints(self.view, self.look, self.expose),
                 access_log=self.lines.append,
+                client_keys=self,
                 **more,
             )
         )
@@ -58,6 +61,15 @@ class Node:
 
     async def look(self, *, counts: bool) -> NodeNow:
         return NodeNow(requests=7 if counts else 0)
+
+    async def public_jwks(self) -> list[dict[str, str]]:
+        if self.error is not None:
+            raise self.error
+        return [{"kty": "EC", "kid": f"client{self.turns}"}]
+
+    async def turn(self) -> None:
+        await self.public_jwks()
+        self.turns += 1
 
     async def expose(self, accept: str) -> tuple[bytes, str]:
         return b"metrics 1\n", accept or "text/plain"
@@ -330,11 +342,32 @@ async def test_our_own_record_is_shown_only_when_set(
     assert ("ostiary" in (await node.call("/plugins/login")).json()["config"]) is shown
 
 
-async def test_the_keys_of_assertions_are_a_public_jwks() -> None:
+async def test_the_public_keys_of_assertions_and_clients_are_one_jwks() -> None:
     node = Node()
     node.view.jwks = ({"kty": "EC", "kid": "k", "alg": "ES256", "use": "sig"},)
     reply = await node.call("/openid-connect/jwks")
 
     assert reply.status == 200
-    assert reply.json() == {"keys": list(node.view.jwks)}
+    own = {"kty": "EC", "kid": "client0"}
+    assert reply.json() == {"keys": [*node.view.jwks, own]}
     assert reply.headers["content-type"] == "application/jwk-set+json"
+
+
+@pytest.mark.spec("oidc-plugin#12.7")
+async def test_the_client_keys_can_be_turned() -> None:
+    node = Node()
+    reply = await node.call("/openid-connect/jwks", "DELETE")
+
+    assert (reply.status, reply.body) == (204, b"")
+    assert (await node.call("/openid-connect/jwks")).json()["keys"][0][
+        "kid"
+    ] == "client1"
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+async def test_client_keys_that_cannot_be_had_are_said_so(method: str) -> None:
+    node = Node()
+    node.error = ClientKeysUnavailable("the keys are away")
+    reply = await node.call("/openid-connect/jwks", method)
+
+    assert (reply.status, reply.json()) == (503, {"message": "the keys are away"})

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ostiary.http.challenge import parse_basic
 from ostiary.jose.jwt import verify_jwt
 from ostiary.jose.keys import PrivateKey, parse_jwks
+from ostiary.ports.client_keys import ClientKeysUnavailable
 from ostiary.signin.arguments import MAX_BODY_BYTES, Arguments
 from tests.support.browser import ORIGIN, World, allowed, build_party, refused
 from tests.support.parties import LASTING, PAGE, bearer
@@ -276,6 +277,91 @@ async def test_a_client_can_sign_who_it_is(method: str, more: dict[str, Any]) ->
         assert (claims["iss"], claims["sub"]) == (CLIENT_ID, CLIENT_ID)
         assert claims["aud"] == f"{ISSUER}/token"
         assert claims["exp"] == world.clock.now() + 60
+
+
+class NodeKeys:
+    """The keys of a node, some algorithms only; none when they are `away`."""
+
+    def __init__(self, *keys: PrivateKey, away: bool = False) -> None:
+        self.keys = keys
+        self.away = away
+
+    async def find(self, algorithm: str) -> PrivateKey | None:
+        if self.away:
+            raise ClientKeysUnavailable("the keys are away")
+        return next((key for key in self.keys if key.alg == algorithm), None)
+
+
+@pytest.mark.spec("oidc-plugin#12.6")
+@pytest.mark.parametrize(
+    ("listed", "configured", "expected"),
+    [
+        (None, None, "RS256"),
+        (["ES256", "EdDSA"], None, "ES256"),
+        (["ES512", "RS256"], None, "RS256"),
+        (None, "EdDSA", "EdDSA"),
+    ],
+)
+async def test_a_client_without_a_key_signs_with_the_node_s(
+    listed: list[str] | None, configured: str | None, expected: str
+) -> None:
+    keys = (
+        PrivateKey.generate_rsa("rsa"),
+        PrivateKey.generate_ec("ec"),
+        PrivateKey.generate_ed25519("ed"),
+    )
+    world = World(client_keys=NodeKeys(*keys))
+    if listed is not None:
+        world.provider.metadata_edits = {
+            "token_endpoint_auth_signing_alg_values_supported": listed
+        }
+    alg = None if configured is None else [configured]
+    party = build_party(client_auth=["private_key_jwt"], client_alg=alg)
+
+    await world.browser().sign_in(party)
+
+    published = parse_jwks({"keys": [key.public_jwk() for key in keys]})
+    token = forms(world, "/token")[0]["client_assertion"]
+    claims = verify_jwt(token, published, algorithms=frozenset({expected})).claims
+    assert claims["sub"] == CLIENT_ID
+
+
+@pytest.mark.parametrize(
+    ("keys", "why"),
+    [
+        (None, "the node's own client keys are not here"),
+        (NodeKeys(), "the node has no client key for RS256"),
+        (NodeKeys(away=True), "the keys are away"),
+    ],
+)
+async def test_without_a_key_nobody_is_asked_and_nobody_is_let_in(
+    keys: NodeKeys | None, why: str
+) -> None:
+    world = World(client_keys=keys)
+    party = build_party(client_auth=["private_key_jwt"])
+    browser = world.browser()
+    location = await browser.start(party)
+
+    step = refused(
+        await browser.ask(
+            party, f"{ORIGIN}/cognito?{world.provider.authorize(location)}"
+        )
+    )
+
+    assert step.status >= 500
+    assert why in step.detail
+    assert world.provider.asked("/token") == []
+
+
+async def test_the_node_s_keys_are_used_only_where_they_are_asked_for() -> None:
+    world = World(client_keys=NodeKeys(PrivateKey.generate_ec("ec")))
+    world.provider.metadata_edits = {
+        "token_endpoint_auth_methods_supported": ["private_key_jwt"]
+    }
+
+    await world.browser().sign_in(build_party())
+
+    assert "client_assertion" not in forms(world, "/token")[0]
 
 
 async def test_no_assertion_is_sent_twice() -> None:

@@ -35,6 +35,7 @@ class ProviderMetadata:
     end_session_endpoint: str | None = None
     introspection_endpoint: str | None = None
     token_endpoint_auth_methods: tuple[str, ...] = ()
+    token_endpoint_auth_algorithms: tuple[str, ...] = ()
     iss_parameter_supported: bool = False
 
 
@@ -89,6 +90,12 @@ def _endpoint(document: dict[str, object], name: str, issuer: str) -> str | None
     return value
 
 
+def _words(value: object) -> tuple[str, ...]:
+    """The texts of an array; none of anything else."""
+    found = value if isinstance(value, list) else []
+    return tuple(word for word in found if isinstance(word, str))
+
+
 def read_metadata(reply: IncomingReply, configured: str) -> ProviderMetadata:
     """
     Believe a discovery document, or say what is wrong with it.
@@ -105,7 +112,6 @@ def read_metadata(reply: IncomingReply, configured: str) -> ProviderMetadata:
         raise MetadataRefused(
             f"the discovery document says issuer {issuer!r}, configured is {expected!r}"
         )
-    methods = document.get("token_endpoint_auth_methods_supported")
     return ProviderMetadata(
         issuer=issuer,
         jwks_uri=_endpoint(document, "jwks_uri", expected),
@@ -115,10 +121,11 @@ def read_metadata(reply: IncomingReply, configured: str) -> ProviderMetadata:
         revocation_endpoint=_endpoint(document, "revocation_endpoint", expected),
         end_session_endpoint=_endpoint(document, "end_session_endpoint", expected),
         introspection_endpoint=_endpoint(document, "introspection_endpoint", expected),
-        token_endpoint_auth_methods=tuple(
-            m
-            for m in (methods if isinstance(methods, list) else [])
-            if isinstance(m, str)
+        token_endpoint_auth_methods=_words(
+            document.get("token_endpoint_auth_methods_supported")
+        ),
+        token_endpoint_auth_algorithms=_words(
+            document.get("token_endpoint_auth_signing_alg_values_supported")
         ),
         iss_parameter_supported=document.get(
             "authorization_response_iss_parameter_supported"

@@ -187,9 +187,11 @@ class OpenidConnectConfig(
                 PrivateKey.from_configured(jwk, alg)
             except MalformedKey as error:
                 raise ValueError(f"client_jwk: {error.detail}") from error
-        asked = (*(self.client_auth or ()), self.token_endpoint_auth_method)
-        if "private_key_jwt" in asked and not self.client_jwk:
-            raise ValueError("client_jwk: required for private_key_jwt")
+        for method, alg in zip(
+            self.client_auth or (), self.client_alg or (), strict=False
+        ):
+            if method == "private_key_jwt" and alg.startswith("HS"):
+                raise ValueError(f"client_alg: {alg} cannot sign for private_key_jwt")
         return self
 
     @model_validator(mode="after")

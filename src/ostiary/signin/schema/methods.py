@@ -116,7 +116,7 @@ class MethodsFields(Entity):
     )
     client_jwk: Annotated[tuple[ClientJwk, ...] | None, LIST] = Field(
         None,
-        description="Private JWK per client for private_key_jwt (and JAR).",
+        description="Private JWK per client for private_key_jwt; without one the node's own keys sign.",
         json_schema_extra=SECRET,
         repr=False,
     )
