@@ -17,7 +17,7 @@ OWN = {"sec-fetch-site": "same-origin"}
 HIDDEN = {**OWN, "origin": "null"}
 ORIGIN = "https://demo.auth.localhost:9443"
 STALE = "This form has expired. Please try again."
-TABS = 5
+TABS = 20
 
 
 async def _open_tabs(
