@@ -1,7 +1,8 @@
 """
 People: signing up, confirming, signing in, resetting a password.
 
-The order of steps matters: an attempt or a try is counted before the secret is looked at.
+The order of steps matters: an attempt or a try is counted before the secret is looked at, and
+attempts at one name take turns.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from ostiary.userpool import codes, lockout, messages, passwords
 from ostiary.userpool.codes import Verdict
 from ostiary.userpool.identifiers import new_code, new_sub
 from ostiary.userpool.services import Services
+from ostiary.userpool.turns import LineTooLong
 
 # RFC 5321 §4.1.2 without quoted strings, address literals and names without a dot: an
 # address that two parsers could read as two different ones is nobody's.
@@ -178,16 +180,52 @@ async def sign_in(
     Raises:
         AccountError: They are not, the user is locked out or disabled, or must reset.
     """
-    user, now, allowed = await find_user(services, pool, name), services.now(), True
+    # As of its arrival: an attempt that has waited for those before it is not judged later.
+    now = services.now()
+    try:
+        async with services.turns.take((pool.id, pool.settings.login_key(name))):
+            user = await _prove_password(
+                services,
+                pool,
+                name=name,
+                password=password,
+                hides_existence=hides_existence,
+                now=now,
+            )
+    except LineTooLong as error:
+        raise AccountError("NotAuthorizedException", messages.SIGN_IN_LOCKED) from error
+    if not user.enabled:
+        raise AccountError("NotAuthorizedException", messages.USER_DISABLED)
+    if user.status in {UserStatus.RESET_REQUIRED, UserStatus.FORCE_CHANGE_PASSWORD}:
+        raise AccountError("PasswordResetRequiredException", messages.RESET_REQUIRED)
+    return user
+
+
+async def _prove_password(
+    services: Services,
+    pool: Pool,
+    *,
+    name: str,
+    password: str,
+    hides_existence: bool,
+    now: float,
+) -> User:
+    user, allowed = await find_user(services, pool, name), True
+    update_attempts = services.config.store.update_attempts
     if user is not None:
-        allowed = await services.config.store.update_attempts(
+        allowed = await update_attempts(
             pool_id=pool.id,
             username=user.username,
             rule=lambda attempts: lockout.begin_attempt(attempts, now=now),
         )
     elif hides_existence:
+        key = pool.settings.login_key(name)
         allowed = services.strangers.begin_attempt(
-            pool_id=pool.id, login_key=pool.settings.login_key(name), now=now
+            pool_id=pool.id, login_key=key, now=now
+        )
+        # For its time alone: a refusal that asks the store less would tell strangers from users.
+        await update_attempts(
+            pool_id=pool.id, username=key, rule=lambda attempts: (attempts, None)
         )
     if not allowed:
         raise AccountError("NotAuthorizedException", messages.SIGN_IN_LOCKED)
@@ -201,13 +239,9 @@ async def sign_in(
         raise AccountError("UserNotFoundException", messages.USER_MISSING)
     if user is None or not right:
         raise AccountError("NotAuthorizedException", messages.SIGN_IN_WRONG)
-    await services.config.store.update_attempts(
+    await update_attempts(
         pool_id=pool.id, username=user.username, rule=lambda _: (Attempts(), None)
     )
-    if not user.enabled:
-        raise AccountError("NotAuthorizedException", messages.USER_DISABLED)
-    if user.status in {UserStatus.RESET_REQUIRED, UserStatus.FORCE_CHANGE_PASSWORD}:
-        raise AccountError("PasswordResetRequiredException", messages.RESET_REQUIRED)
     return user
 
 

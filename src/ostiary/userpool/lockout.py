@@ -2,7 +2,8 @@
 How fast passwords may be guessed: after five failures the wait doubles, up to 15 minutes.
 
 An attempt is counted before the password is looked at, so that parallel guesses cannot slip
-through; a right password clears the counters.
+through; a right password clears the counters. Attempts at one name take turns (`turns`), so that
+right passwords given at once are not counted as the failures of one another.
 """
 
 from __future__ import annotations

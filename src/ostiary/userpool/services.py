@@ -12,6 +12,7 @@ from ostiary.userpool.config import UserPoolConfig
 from ostiary.userpool.errands import Errands
 from ostiary.userpool.keys import KeyRing, Vault
 from ostiary.userpool.strangers import Strangers
+from ostiary.userpool.turns import Turns
 
 # A hash takes 46 MiB; more at once would starve the machine, not the guesser.
 _HASHES_AT_ONCE: Final = 4
@@ -30,6 +31,7 @@ class Services:
 
     errands: Errands = field(default_factory=Errands, repr=False)
     strangers: Strangers = field(default_factory=Strangers, repr=False)
+    turns: Turns = field(default_factory=Turns, repr=False)
 
     def now(self) -> float:
         return self.config.clock.now()

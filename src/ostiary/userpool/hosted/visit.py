@@ -166,9 +166,7 @@ async def open_visit(services: Services, request: Request) -> Visit | Response:
     if isinstance(judged, RedirectError):
         return redirect(build_error_redirect(judged))
     cookie = read_cookie(request, csrf.COOKIE)
-    form: Mapping[str, str] = {}
-    if request.method == "POST":
-        form = await _read_fields(request)
+    form = await _read_fields(request) if request.method == "POST" else None
     return Visit(
         services=services,
         request=request,
@@ -178,14 +176,20 @@ async def open_visit(services: Services, request: Request) -> Visit | Response:
         csrf_token=cookie
         if cookie is not None and csrf.is_token(cookie)
         else new_uuid(services.config.entropy),
-        form=form,
-        is_own_form=csrf.is_own_form(request, cookie=cookie, field=form.get("_csrf")),
+        form=form or {},
+        is_own_form=form is not None
+        and csrf.is_own_form(
+            request,
+            cookie=cookie,
+            field=form.get("_csrf"),
+            home=services.config.domain_url(site.pool.domain),
+        ),
     )
 
 
-async def _read_fields(request: Request) -> Mapping[str, str]:
+async def _read_fields(request: Request) -> Mapping[str, str] | None:
     try:
         return parse_parameters(await read_form(request)).values
     except (NotAForm, BodyTooLarge, MalformedForm):
-        # Without its token the form is refused by whoever asks `is_own_form`.
-        return {}
+        # No form of ours, whatever the browser says of the page it came from.
+        return None
