@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import BrowserContext, Page, Request, async_playwright
+from playwright.async_api import BrowserContext, Page, Request, Route, async_playwright
 
 from ostiary.cli.demo.browser import _FLAGS, PROGRAMS, _trust, find_program
 from ostiary.cli.demo.check import sign_in
@@ -84,7 +84,16 @@ async def test_twenty_tabs_opened_and_signed_in_at_once_each_end_at_their_own_pa
 
     assert await context.cookies() == []
 
+    # All ask for the sign-in page before any has it: none can have another's cookie.
+    everyone = asyncio.Barrier(len(tabs))
+
+    async def wait_for_all(route: Route) -> None:
+        await everyone.wait()
+        await route.continue_()
+
+    await context.route(f"{visitor.login_url}?*", wait_for_all)
     await asyncio.gather(*(tab.goto(url) for tab, url in together))
+    await context.unroute(f"{visitor.login_url}?*")
 
     assert {tab.url.partition("?")[0] for tab in tabs} == {visitor.login_url}
 
