@@ -16,7 +16,7 @@ from ostiary.http.challenge import parse_basic, parse_bearer
 from ostiary.http.cookies import parse_cookies
 from ostiary.http.head import find, find_all
 from ostiary.signin.arguments import NO_ARGUMENTS, Arguments, body_kind
-from ostiary.signin.party import TOKEN_ARGUMENT, TOKEN_METHODS, Party
+from ostiary.signin.party import TOKEN_ARGUMENT, TOKEN_METHODS, Party, header_of
 from ostiary.signin.values import Allowed, SigninRequest
 
 TOKEN_HEADERS = (b"access-token", b"x-access-token")
@@ -101,11 +101,6 @@ def _plain(value: bytes) -> str | None:
     if not text or not text.isascii() or " " in text or len(text) > _MAX_LENGTH:
         return None
     return text
-
-
-def header_of(name: str) -> bytes:
-    """The header of an argument's name: underscores become hyphens (Kong's rule)."""
-    return name.lower().replace("_", "-").encode("latin-1", "replace")
 
 
 def find_token(

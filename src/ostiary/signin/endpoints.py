@@ -27,9 +27,8 @@ from ostiary.oidc.rp.client_auth import (
 from ostiary.ports.client_keys import ClientKeysUnavailable
 from ostiary.ports.fetch import FetchFailed
 from ostiary.signin.arguments import NO_ARGUMENTS, Arguments
-from ostiary.signin.credentials import header_of
 from ostiary.signin.issuer import Provider, fetch_limits
-from ostiary.signin.party import Client, Party
+from ostiary.signin.party import Client, Party, header_of
 from ostiary.signin.values import SigninRequest, Toolbox
 
 Endpoint = Literal["token", "introspection", "revocation"]

@@ -237,9 +237,9 @@ def _names(config: OpenidConnectConfig, instance: str, scheme: str) -> CookieNam
     )
 
 
-def _header_name(name: str) -> bytes:
-    """A header's name as it is sent: underscores become hyphens, as in Kong."""
-    return name.lower().replace("_", "-").encode("ascii")
+def header_of(name: str) -> bytes:
+    """The header that a name in the configuration means: underscores become hyphens (Kong)."""
+    return name.lower().replace("_", "-").encode("latin-1", "replace")
 
 
 def _credential_headers(config: OpenidConnectConfig) -> list[bytes]:
@@ -251,7 +251,7 @@ def _credential_headers(config: OpenidConnectConfig) -> list[bytes]:
         config.refresh_token_param_name,
         config.id_token_param_name,
     )
-    found = [_header_name(name) for name in named if name and ":" not in name]
+    found = [header_of(name) for name in named if name and ":" not in name]
     return [name for name in found if name != b"authorization"]
 
 
@@ -263,7 +263,7 @@ def _token_headers(config: OpenidConnectConfig, side: str) -> tuple[TokenHeader,
             name, _, form = value.partition(":")
             found.append(
                 TokenHeader(
-                    name=_header_name(name),
+                    name=header_of(name),
                     source=source,
                     bearer=form.lower() == "bearer",
                 )
@@ -276,12 +276,11 @@ def _claim_headers(
 ) -> tuple[tuple[bytes, tuple[str, ...]], ...]:
     mapped = getattr(config, f"{side}_headers")
     if mapped:
-        return tuple((_header_name(m.header), m.path) for m in mapped)
+        return tuple((header_of(m.header), m.path) for m in mapped)
     claims = getattr(config, f"{side}_headers_claims") or ()
     names = getattr(config, f"{side}_headers_names") or ()
     return tuple(
-        (_header_name(name), (claim,))
-        for claim, name in zip(claims, names, strict=False)
+        (header_of(name), (claim,)) for claim, name in zip(claims, names, strict=False)
     )
 
 
@@ -301,7 +300,7 @@ def _remembers_tokens(config: OpenidConnectConfig) -> bool:
 def _vary(config: OpenidConnectConfig) -> bytes:
     """The fields that answers depend on: caches in front must not mix people up (T-X7)."""
     own = config.bearer_token_header_name
-    named = [_header_name(own)] if own and ":" not in own else []
+    named = [header_of(own)] if own and ":" not in own else []
     usual = [b"Cookie", b"Authorization", b"Access-Token", b"X-Access-Token"]
     return b", ".join([*usual, *named])
 
