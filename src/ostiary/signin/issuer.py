@@ -29,14 +29,12 @@ from ostiary.oidc.rp.metadata import (
     read_metadata,
 )
 from ostiary.ports.fetch import FetchFailed, FetchLimits
+from ostiary.signin.once import POLL_S, WAIT_S, Once, StillWaiting
 from ostiary.signin.party import Party
 from ostiary.signin.values import Toolbox
 
 T = TypeVar("T")
 FAILED_WINDOW_S = 5
-LEASE_S = 15
-WAIT_S = 12
-POLL_S = 0.05
 
 
 class ProviderUnavailable(Exception):
@@ -109,6 +107,7 @@ class Issuers:
 
     def __init__(self, tools: Toolbox) -> None:
         self._tools = tools
+        self._once = Once(tools)
         self._known: dict[str, Provider] = {}
         self._failed: dict[str, tuple[float, str]] = {}
 
@@ -196,18 +195,16 @@ class Issuers:
             # Another worker may have had more luck since.
             stored = await self._stored(party, key, newer_than=newer_than)
             return stored or self._stale(key, failed[1])
-        deadline = tools.clock.now() + WAIT_S
-        while tools.clock.now() < deadline:
-            if (
-                stored := await self._stored(party, key, newer_than=newer_than)
-            ) is not None:
-                return stored
-            if await tools.shared.add(f"issuer-lease:{key}", b"1", ttl_s=LEASE_S):
-                return await self._fetch_leased(party, key)
-            await asyncio.sleep(POLL_S)
-        return self._stale(key, "another worker is still waiting for the provider")
+        try:
+            return await self._once.do(
+                f"issuer-lease:{key}",
+                look=lambda: self._stored(party, key, newer_than=newer_than),
+                make=lambda: self._fetch_once(party, key),
+            )
+        except StillWaiting as error:
+            return self._stale(key, str(error))
 
-    async def _fetch_leased(self, party: Party, key: str) -> Provider:
+    async def _fetch_once(self, party: Party, key: str) -> Provider:
         tools = self._tools
         try:
             found, data = await self._fetch(party)
@@ -225,8 +222,6 @@ class Issuers:
                 ),
             )
             return self._stale(key, detail)
-        finally:
-            await tools.shared.delete(f"issuer-lease:{key}")
         self._failed.pop(key, None)
         return self._remember(key, found)
 

@@ -13,14 +13,13 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from ostiary.jose.errors import BrokenSeal
+from ostiary.ports.fetch import FetchFailed
 from ostiary.sessions.keys import Sealer
+from ostiary.signin.once import Once, StillWaiting
 from ostiary.signin.party import Party
 from ostiary.signin.values import Toolbox
 
 PURPOSE = b"ostiary kept"
-LEASE_S = 15
-WAIT_S = 12
-POLL_S = 0.05
 
 
 def clamp_ttl(party: Party, ends: float | None, now: float) -> float:
@@ -46,6 +45,7 @@ class Kept:
     ) -> None:
         self._tools = tools
         self._sealer = sealer
+        self._once = Once(tools)
         self._running: dict[str, asyncio.Future[Mapping[str, Any]]] = {}
 
     @staticmethod
@@ -70,6 +70,7 @@ class Kept:
         trouble is not asked by everybody in turn.
 
         Raises:
+            FetchFailed: Another worker has been asking for too long.
             SharedUnavailable: The node's shared state is away.
         """
         running = self._running.get(key)
@@ -93,24 +94,21 @@ class Kept:
         make: Callable[[], Awaitable[tuple[Mapping[str, Any], float]]],
     ) -> Mapping[str, Any]:
         """Make it here, unless another worker is doing so: a refresh token works once."""
-        shared, clock = self._tools.shared, self._tools.clock
-        lease, deadline = f"making:{key}", clock.now() + WAIT_S
-        while not (is_ours := await shared.add(lease, b"1", ttl_s=LEASE_S)):
-            if clock.now() >= deadline:
-                break
-            await asyncio.sleep(POLL_S)
-            if (found := await self.get(party, key)) is not None:
-                return found
-        try:
-            # Another worker may have made it between the look and the lease.
-            if (found := await self.get(party, key)) is not None:
-                return found
+
+        async def run() -> Mapping[str, Any]:
             value, ttl_s = await make()
             await self.put(party, key, value, ttl_s=ttl_s)
-        finally:
-            if is_ours:
-                await shared.delete(lease)
-        return value
+            return value
+
+        try:
+            return await self._once.do(
+                f"making:{key}",
+                look=lambda: self.get(party, key),
+                make=run,
+                wait_s=party.config.timeout / 1000 + 2,
+            )
+        except StillWaiting as error:
+            raise FetchFailed(str(error)) from error
 
     async def get(self, party: Party, key: str) -> Mapping[str, Any] | None:
         """

@@ -6,8 +6,6 @@ Spec: oidc-plugin §10; decisions D6, D13, D14; security tests T-J12, T-K10.
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,10 +13,7 @@ from dataclasses import dataclass, field, replace
 from ostiary.http.cookies import build_delete_cookie, parse_cookies
 from ostiary.http.head import Field, find_all
 from ostiary.jose.encoding import encode_base64url
-from ostiary.jose.errors import BrokenSeal, JoseError
-from ostiary.oidc.errors import OidcError, ProviderError, TokenRefused
 from ostiary.oidc.rp.tokens import TokenSet
-from ostiary.ports.fetch import FetchFailed
 from ostiary.sessions.cookie import chunk_names
 from ostiary.sessions.keys import Sealer
 from ostiary.sessions.session import (
@@ -26,24 +21,19 @@ from ostiary.sessions.session import (
     SessionInvalid,
     check_session,
     decide_renewal,
-    dump_session,
-    load_session,
     quiet_until,
     renew,
 )
 from ostiary.signin.backchannel import read_marks
 from ostiary.signin.claims import Identity
-from ostiary.signin.issuer import Issuers, ProviderUnavailable
+from ostiary.signin.issuer import Issuers
 from ostiary.signin.live import ENDED_CHANNEL, Live, LiveSession, digest
 from ostiary.signin.party import Party
+from ostiary.signin.refresh import Refresher
 from ostiary.signin.storage import Read, Storage, seconds_left
 from ostiary.signin.tokens import TokenClient, read_claims
 from ostiary.signin.values import Allowed, SigninRequest, Toolbox
 
-REFRESH_LEASE_S = 15
-REFRESHED_KEPT_S = 30
-WAIT_S = 12
-POLL_S = 0.05
 # For how long a session in a store is not looked up again.
 LOCAL_S = 5.0
 
@@ -74,10 +64,11 @@ class SessionKeeper:
     ) -> None:
         self._tools = tools
         self._live = live
-        self._issuers = issuers
-        self._tokens = tokens
         self._sealers: dict[bytes, Sealer] = {}
         self._storage = Storage(tools, self.sealer)
+        self._refresher = Refresher(
+            tools, issuers, tokens, sealer=self.sealer, end=self.end
+        )
 
     def sealer(self, party: Party, purpose: bytes = b"ostiary session") -> Sealer:
         """The sealer of a party: the node's ring, or its own `session_secret`."""
@@ -122,7 +113,7 @@ class SessionKeeper:
             kind = "keep"
         current = renew(session, kind, now)
         if refresh:
-            current = await self._refresh_if_due(party, current, now)
+            current = await self._refresher.refresh_if_due(party, current, now)
         return OpenedSession(
             session=current,
             identity=identity if current is session else self.identify(current),
@@ -194,106 +185,6 @@ class SessionKeeper:
             refresh_token=session.refresh_token,
             session_id=session.id,
         )
-
-    async def _refresh_if_due(
-        self, party: Party, session: Session, now: float
-    ) -> Session:
-        due = session.expires_at
-        if due is None:
-            return session
-        leeway = party.config.leeway
-        if session.refresh_token is None or not party.config.refresh_tokens:
-            if now >= due + leeway:
-                raise SessionInvalid(
-                    "the access token has expired and cannot be refreshed"
-                )
-            return session
-        if now < due - leeway:
-            return session
-        try:
-            return await self._refresh_once(party, session)
-        except ProviderUnavailable:
-            if now < due + leeway:
-                return session  # early by the leeway: the token still works
-            raise
-
-    async def _refresh_once(self, party: Party, session: Session) -> Session:
-        """Refresh on behalf of all: one worker asks, the others take what it got."""
-        shared = self._tools.shared
-        assert session.refresh_token is not None
-        mark = hashlib.sha256(
-            f"{session.id}\x00{session.refresh_token}".encode()
-        ).hexdigest()[:40]
-        sealer = self.sealer(party, b"ostiary refreshed")
-        deadline = self._tools.clock.now() + WAIT_S
-        while self._tools.clock.now() < deadline:
-            found = await shared.get(f"refreshed:{mark}")
-            if found == b"refused":
-                raise SessionInvalid("the refresh was refused")
-            if found is not None:
-                try:
-                    return load_session(sealer.open(found, binding=mark.encode()))
-                except BrokenSeal as error:
-                    raise SessionInvalid("invalid refreshed session") from error
-            if await shared.add(f"refreshing:{mark}", b"1", ttl_s=REFRESH_LEASE_S):
-                return await self._refresh_leased(party, session, mark, sealer)
-            await asyncio.sleep(POLL_S)
-        raise ProviderUnavailable("waited too long for another refresh of the session")
-
-    async def _refresh_leased(
-        self, party: Party, session: Session, mark: str, sealer: Sealer
-    ) -> Session:
-        shared, now = self._tools.shared, self._tools.clock.now()
-        client = party.client(session.client)
-        if client is None:
-            raise SessionInvalid("the session's client is not configured any more")
-        old = TokenSet(
-            access_token=session.access_token,
-            expires_at=session.expires_at,
-            id_token=session.id_token,
-            refresh_token=session.refresh_token,
-        )
-        try:
-            provider = await self._issuers.load(party)
-            granted = await self._tokens.refresh(party, provider, client, old)
-        except ProviderError as error:
-            if error.error != "invalid_grant":
-                # Too many requests, a wrong secret: no reason to sign anybody out.
-                await shared.delete(f"refreshing:{mark}")
-                raise ProviderUnavailable(
-                    f"the refresh failed: {error.detail}"
-                ) from error
-            self._tools.log("info", f"the refresh was refused: {error.detail}")
-            await shared.set(f"refreshed:{mark}", b"refused", ttl_s=REFRESHED_KEPT_S)
-            await self.end(party, session)
-            raise SessionInvalid("the refresh was refused") from error
-        except TokenRefused as error:
-            self._tools.log(
-                "error", f"the refreshed tokens were refused: {error.detail}"
-            )
-            await shared.delete(f"refreshing:{mark}")
-            raise SessionInvalid("the refreshed tokens were refused") from error
-        except (OidcError, JoseError, FetchFailed) as error:
-            await shared.delete(f"refreshing:{mark}")
-            detail = error.reason if isinstance(error, FetchFailed) else error.detail
-            raise ProviderUnavailable(f"the refresh failed: {detail}") from error
-        except BaseException:
-            await shared.delete(f"refreshing:{mark}")
-            raise
-        tokens = granted.tokens
-        fresh = replace(
-            session,
-            rolled_at=now,
-            touched_at=now,
-            access_token=tokens.access_token,
-            id_token=tokens.id_token,
-            refresh_token=tokens.refresh_token,
-            expires_at=tokens.expires_at,
-        )
-        nonce = self._tools.entropy.bytes(12)
-        sealed = sealer.seal(dump_session(fresh), binding=mark.encode(), nonce=nonce)
-        await shared.set(f"refreshed:{mark}", sealed, ttl_s=REFRESHED_KEPT_S)
-        return fresh
 
     def new_session(
         self,

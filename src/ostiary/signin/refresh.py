@@ -1,0 +1,163 @@
+"""
+Refreshing the tokens of a session: one worker asks the provider, all take what it got.
+
+A refresh token that is rotated works once. What came back is kept for a while under the session
+and the token that was used, sealed: for the other tabs, for other workers, and for the person
+whose browser went away before the answer.
+
+Spec: oidc-plugin §9.8 and §10; decision D6; OpenID Connect Core 1.0 §12; RFC 9700 §4.14.2.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from ostiary.jose.errors import BrokenSeal, JoseError
+from ostiary.oidc.errors import OidcError, ProviderError, TokenRefused
+from ostiary.oidc.rp.tokens import TokenSet
+from ostiary.ports.fetch import FetchFailed
+from ostiary.sessions.keys import Sealer
+from ostiary.sessions.session import (
+    Session,
+    SessionInvalid,
+    dump_session,
+    load_session,
+)
+from ostiary.signin.issuer import Issuers, ProviderUnavailable
+from ostiary.signin.once import Once, StillWaiting
+from ostiary.signin.party import Party
+from ostiary.signin.tokens import Granted, TokenClient
+from ostiary.signin.values import Toolbox
+
+KEPT_S = 300
+_PURPOSE = b"ostiary refreshed"
+_REFUSED = b"refused"
+
+
+class Refresher:
+    """Refreshes the sessions of every party of a worker. `end` ends one everywhere."""
+
+    def __init__(
+        self,
+        tools: Toolbox,
+        issuers: Issuers,
+        tokens: TokenClient,
+        *,
+        sealer: Callable[[Party, bytes], Sealer],
+        end: Callable[[Party, Session], Awaitable[None]],
+    ) -> None:
+        self._tools = tools
+        self._issuers = issuers
+        self._tokens = tokens
+        self._sealer = sealer
+        self._end = end
+        self._once = Once(tools)
+
+    async def refresh_if_due(
+        self, party: Party, session: Session, now: float
+    ) -> Session:
+        """
+        The session, with new tokens when the access token is over or nearly so.
+
+        Raises:
+            SessionInvalid: It is over and cannot be refreshed, or the provider refused for good.
+            ProviderUnavailable: A refresh is due and the provider cannot do it now.
+            SharedUnavailable: The node's shared state is away.
+        """
+        due = session.expires_at
+        if due is None:
+            return session
+        leeway = party.config.leeway
+        if session.refresh_token is None or not party.config.refresh_tokens:
+            if now >= due + leeway:
+                raise SessionInvalid(
+                    "the access token has expired and cannot be refreshed"
+                )
+            return session
+        if now < due - leeway:
+            return session
+        try:
+            return await self._refresh_once(party, session)
+        except ProviderUnavailable:
+            if now < due + leeway:
+                return session  # early by the leeway: the token still works
+            raise
+
+    async def _refresh_once(self, party: Party, session: Session) -> Session:
+        named = f"{session.id}\x00{session.refresh_token}".encode()
+        mark = hashlib.sha256(named).hexdigest()[:40]
+        try:
+            return await self._once.do(
+                f"refreshing:{mark}",
+                look=lambda: self._look(party, mark),
+                make=lambda: self._refresh(party, session, mark),
+                wait_s=party.config.timeout / 1000 + 2,
+            )
+        except StillWaiting as error:
+            raise ProviderUnavailable(str(error)) from error
+
+    async def _look(self, party: Party, mark: str) -> Session | None:
+        found = await self._tools.shared.get(f"refreshed:{mark}")
+        if found is None:
+            return None
+        if found == _REFUSED:
+            raise SessionInvalid("the refresh was refused")
+        try:
+            sealer = self._sealer(party, _PURPOSE)
+            return load_session(sealer.open(found, binding=mark.encode()))
+        except BrokenSeal as error:
+            raise SessionInvalid("invalid refreshed session") from error
+
+    async def _refresh(self, party: Party, session: Session, mark: str) -> Session:
+        shared, now = self._tools.shared, self._tools.clock.now()
+        try:
+            tokens = (await self._ask(party, session)).tokens
+        except ProviderError as error:
+            if error.error != "invalid_grant":
+                # Too many requests, a wrong secret: no reason to sign anybody out.
+                raise ProviderUnavailable(
+                    f"the refresh failed: {error.detail}"
+                ) from error
+            self._tools.log("info", f"the refresh was refused: {error.detail}")
+            await shared.set(f"refreshed:{mark}", _REFUSED, ttl_s=KEPT_S)
+            await self._end(party, session)
+            raise SessionInvalid("the refresh was refused") from error
+        except TokenRefused as error:
+            self._tools.log(
+                "error", f"the refreshed tokens were refused: {error.detail}"
+            )
+            raise SessionInvalid("the refreshed tokens were refused") from error
+        except (OidcError, JoseError, FetchFailed) as error:
+            detail = error.reason if isinstance(error, FetchFailed) else error.detail
+            raise ProviderUnavailable(f"the refresh failed: {detail}") from error
+        fresh = replace(
+            session,
+            rolled_at=now,
+            touched_at=now,
+            access_token=tokens.access_token,
+            id_token=tokens.id_token,
+            refresh_token=tokens.refresh_token,
+            expires_at=tokens.expires_at,
+        )
+        sealed = self._sealer(party, _PURPOSE).seal(
+            dump_session(fresh),
+            binding=mark.encode(),
+            nonce=self._tools.entropy.bytes(12),
+        )
+        await shared.set(f"refreshed:{mark}", sealed, ttl_s=KEPT_S)
+        return fresh
+
+    async def _ask(self, party: Party, session: Session) -> Granted:
+        client = party.client(session.client)
+        if client is None:
+            raise SessionInvalid("the session's client is not configured any more")
+        old = TokenSet(
+            access_token=session.access_token,
+            expires_at=session.expires_at,
+            id_token=session.id_token,
+            refresh_token=session.refresh_token,
+        )
+        provider = await self._issuers.load(party)
+        return await self._tokens.refresh(party, provider, client, old)
