@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from ostiary.http.head import Field, Fields
 from ostiary.jose.errors import JoseError
+from ostiary.oidc.claims import read_text
 from ostiary.oidc.errors import OidcError
 from ostiary.ports.consumers import Consumer, Consumers
 from ostiary.ports.fetch import FetchFailed
@@ -133,7 +134,10 @@ class Admission:
                 party,
                 provider,
                 token,
-                subject=identity.subject or None,
+                # Core §5.3.2 asks for the ID token's; some providers give the access token another.
+                subject=read_text(identity.id_claims, "sub")
+                or identity.subject
+                or None,
                 ends=ends,
                 asked=Asked(
                     request=request, arguments=Arguments(query=read_query(request))

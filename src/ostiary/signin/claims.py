@@ -109,7 +109,9 @@ def is_satisfied(required: Sequence[str], present: frozenset[str]) -> bool:
 
 def check_required(party: Party, identity: Identity) -> None:
     """
-    Scopes, audience, groups and roles that the configuration asks for, and claims it forbids.
+    Scopes, audience, groups, roles and domain that the configuration asks for, and claims it forbids.
+
+    A credential that does not say its domain (`hd`) has none of those asked for (decision 0025).
 
     Raises:
         Forbidden: One is missing, or a forbidden claim is there.
@@ -125,6 +127,8 @@ def check_required(party: Party, identity: Identity) -> None:
             required, read_values(identity.find_required(path or ()))
         ):
             raise Forbidden(f"required {what} were not found")
+    if config.domains and identity.find_required(("hd",)) not in config.domains:
+        raise Forbidden("required domains were not found")
     for name in config.claims_forbidden or ():
         if identity.find_required((name,)) is not None:
             raise Forbidden(f"forbidden claim {name} was found")

@@ -15,6 +15,7 @@ from typing import Any
 
 from ostiary.jose.errors import JoseError
 from ostiary.jose.jwt import MAX_TOKEN_LENGTH, is_compact_jws
+from ostiary.oidc.claims import Claims
 from ostiary.oidc.errors import MalformedReply, OidcError, ProviderError
 from ostiary.oidc.rp.claims_sources import ToldClaims
 from ostiary.oidc.rp.tokens import (
@@ -202,8 +203,10 @@ class Presentation:
             asked = Asked(request=request, arguments=arguments)
             told = await self._introspect(party, provider, client, found.value, asked)
         extra = find_id_token(request, party, arguments)
-        id_claims: Mapping[str, object] = {}
-        if extra is not None and client is not None:
+        id_claims: Claims = {}
+        if extra is not None:
+            if client is None:
+                raise Unauthorized("no client to verify the id token for")
             try:
                 id_verified = await self._tokens.verify_id(
                     party, provider, client, extra.value, access_token=found.value
@@ -211,7 +214,7 @@ class Presentation:
             except (OidcError, JoseError) as error:
                 detail = f"unable to verify id token ({error.detail})"
                 raise Unauthorized(detail, "invalid_token") from error
-            id_claims = id_verified.claims
+            id_claims = _claims_beside(verified.claims, id_verified.claims)
             found = replace(found, hidden=found.hidden | extra.hidden)
         return self._presented(
             party,
@@ -365,7 +368,7 @@ class Presentation:
         parts = [
             party.provider_key,
             repr((config.token_endpoint, config.token_endpoint_auth_method)),
-            repr((config.client_id, config.issuers_allowed, config.domains)),
+            repr((config.client_id, config.issuers_allowed)),
             client.client_id,
             client.client_secret or "",
             repr(pairs),
@@ -390,6 +393,22 @@ class Presentation:
             raise Unauthorized(error.detail, "invalid_token") from error
         except FetchFailed as error:
             raise ProviderUnavailable(error.reason) from error
+
+
+def _claims_beside(access: Claims, beside: Claims) -> Claims:
+    """
+    The claims of an ID token that came along with an access token.
+
+    Whom it was issued to says nothing of the access token, so `aud` does not count.
+
+    Raises:
+        Unauthorized: Nothing binds it to the access token: anybody's could be sent along.
+    """
+    # A matching at_hash binds them (providers may name one person differently in the two).
+    if "at_hash" not in beside and beside.get("sub") != access.get("sub"):
+        detail = "the id token is not of this access token: no at_hash, and another sub"
+        raise Unauthorized(detail, "invalid_token")
+    return {name: value for name, value in beside.items() if name != "aud"}
 
 
 def _scope(party: Party) -> str | None:

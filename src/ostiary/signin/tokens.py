@@ -62,7 +62,6 @@ def build_rules(
         leeway_s=config.leeway,
         max_age_s=config.max_age if verify_max_age else None,
         audiences_required=config.audience_required or (),
-        domains=config.domains or (),
         any_audience=bool(config.ostiary and config.ostiary.accept_any_audience),
     )
 

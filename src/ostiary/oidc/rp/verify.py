@@ -34,11 +34,7 @@ _HASHES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """
-    What a party believes. `issuers` holds every accepted `iss`; times in seconds.
-
-    `domains` are the accepted values of `hd`, Google's hosted domain; empty for any.
-    """
+    """What a party believes. `issuers` holds every accepted `iss`; times in seconds."""
 
     issuers: tuple[str, ...]
     client_ids: tuple[str, ...]
@@ -46,7 +42,6 @@ class Rules:
     algorithms: frozenset[str] = frozenset(ASYMMETRIC_ALGORITHMS)
     max_age_s: float | None = None
     audiences_required: tuple[str, ...] = ()
-    domains: tuple[str, ...] = ()
     any_audience: bool = False
 
 
@@ -178,7 +173,6 @@ def verify_id_token(
         claimed = read_text(claims, "nonce")
         if claimed is None or not hmac.compare_digest(claimed.encode(), nonce.encode()):
             raise _refuse("nonce", what, "is not the one we sent")
-    _check_domain(claims, rules, what, required=True)
     if rules.max_age_s is not None:
         signed_in = read_time(claims, "auth_time")
         if signed_in is None or now - signed_in > rules.max_age_s + rules.leeway_s:
@@ -192,13 +186,6 @@ def verify_id_token(
     return VerifiedToken(
         claims=claims, key_thumbprint=signed.key_thumbprint, expires_at=expires
     )
-
-
-def _check_domain(claims: Claims, rules: Rules, what: str, *, required: bool) -> None:
-    if not rules.domains or ("hd" not in claims and not required):
-        return
-    if read_text(claims, "hd") not in rules.domains:
-        raise _refuse("hd", what, "is none of the allowed domains")
 
 
 def _check_access_audience(claims: Claims, rules: Rules, what: str) -> None:
@@ -259,7 +246,6 @@ def verify_access_token(
         raise TokenRefused("invalid_token_use", "an id token was given as access token")
     check_issuer(claims, rules, what, required=False)
     _check_access_audience(claims, rules, what)
-    _check_domain(claims, rules, what, required=False)
     expires = check_times(claims, rules, now, what, required=False)
     return VerifiedToken(
         claims=claims, key_thumbprint=signed.key_thumbprint, expires_at=expires
