@@ -87,12 +87,12 @@ class World:
         self.stories: list[Mapping[str, Any]] = []
         self.signin = self.worker()
 
-    def worker(self) -> Signin:
-        """One more worker of the same node."""
+    def worker(self, shared: MemoryShared | None = None) -> Signin:
+        """One more worker of the same node, or the first of another with its own shared state."""
         return Signin(
             Toolbox(
                 fetch=self.provider,
-                shared=self.shared,
+                shared=shared or self.shared,
                 clock=self.clock,
                 entropy=self.entropy,
                 ring=self.ring,

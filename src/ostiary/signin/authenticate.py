@@ -24,13 +24,21 @@ from ostiary.sessions.cookie import SessionTooLarge
 from ostiary.sessions.session import Session, SessionInvalid
 from ostiary.signin import refusals
 from ostiary.signin.admission import Admission, consumer_fields
-from ostiary.signin.arguments import Arguments, body_kind, read_arguments, read_query
+from ostiary.signin.arguments import (
+    NO_ARGUMENTS,
+    Arguments,
+    body_kind,
+    read_arguments,
+    read_query,
+)
 from ostiary.signin.backchannel import ARGUMENT as LOGOUT_TOKEN
 from ostiary.signin.backchannel import BackChannel
 from ostiary.signin.callback import Callback
 from ostiary.signin.claims import Forbidden
 from ostiary.signin.credentials import (
+    NOTHING,
     choose_client,
+    find_token,
     hide,
     reads_body,
 )
@@ -199,12 +207,12 @@ class Signin:
             refused = refusals.unauthorized(
                 party, client, detail=error.detail, error=error.error, fields=spent
             )
-            return self._refuse(request, party, refused)
+            return self._refuse(request, party, refused, arguments)
         except Forbidden as error:
             refused = refusals.forbidden(
                 party, client, detail=error.what, error="insufficient_scope"
             )
-            return self._refuse(request, party, refused)
+            return self._refuse(request, party, refused, arguments)
         if not _starts_flows(party):
             refused = refusals.unauthorized(
                 party, client, detail="no credentials were found", fields=spent
@@ -214,7 +222,7 @@ class Signin:
                 # Beginning anew would go on for ever where the provider refuses at once.
                 return refusals.bad_callback(
                     "login_failed",
-                    "an error without a state came to the redirect URI",
+                    "an answer without a state came to the redirect URI",
                     login_url=request.origin + (request.route_prefix or "/"),
                 )
             return await self._login.begin(request, party, client=index, fields=spent)
@@ -228,19 +236,36 @@ class Signin:
             )
         if spent and isinstance(refused, Refused):
             refused = replace(refused, code="session_expired")
-        return self._refuse(request, party, refused)
+        return self._refuse(request, party, refused, arguments)
 
     def _is_lost_answer(self, request: SigninRequest, party: Party) -> bool:
-        """Tell whether a provider's error came without the state that would say for whom."""
-        names = {name for name, _ in read_query(request)}
-        return (
-            "error" in names
-            and "state" not in names
-            and self._login.is_callback_path(request, party)
-        )
+        """
+        Tell whether a provider's answer came without the state that would say for whom.
 
-    def _refuse(self, request: SigninRequest, party: Party, refused: Step) -> Step:
-        """The refusal, unless there is a consumer for whoever is nobody (oidc-plugin §7.7)."""
+        A `code` alone may be the application's own argument, unless a sign-in is under way.
+        """
+        names = {name for name, _ in read_query(request)}
+        if "state" in names or not names & {"error", "code"}:
+            return False
+        if "error" not in names:
+            cookies = parse_cookies(find_all(request.fields, b"cookie"))
+            flow = party.names(request.scheme).flow + "_"
+            if not any(name.startswith(flow) for name, _ in cookies):
+                return False
+        return self._login.is_callback_path(request, party)
+
+    def _refuse(
+        self,
+        request: SigninRequest,
+        party: Party,
+        refused: Step,
+        arguments: Arguments = NO_ARGUMENTS,
+    ) -> Step:
+        """
+        The refusal, unless there is a consumer for whoever is nobody (oidc-plugin §7.7).
+
+        What was presented and refused does not reach the upstream either.
+        """
         name = party.config.anonymous
         if not name:
             return refused
@@ -254,7 +279,7 @@ class Signin:
             )
         gone = refused.fields if isinstance(refused, Refused) else ()
         cookies = tuple(f for f in gone if f[0].lower() == b"set-cookie")
-        return Allowed(
+        answer = Allowed(
             method="anonymous",
             subject="",
             session=None,
@@ -265,6 +290,9 @@ class Signin:
             ),
             downstream_fields=(*cookies, (b"Vary", party.vary)),
         )
+        found = find_token(request, party, arguments)
+        hidden = NOTHING if found is None else found.hidden
+        return hide(answer, request, party, hidden, arguments)
 
     async def _admit(
         self,
@@ -391,6 +419,7 @@ class Signin:
         except Forbidden as error:
             fields: tuple[Field, ...] = ()
             if party.config.forbidden_destroy_session:
+                await self._sessions.end(party, opened.session)
                 fields = self._sessions.delete_cookies(party, request.scheme, None)
             elif opened.must_save:
                 fields = await self._sessions.save(request, party, opened)
@@ -403,7 +432,8 @@ class Signin:
                 fields=fields,
             )
             return self._refuse(request, party, refused)
-        return await self._sessions.allow(request, party, opened, admitted)
+        answer = await self._sessions.allow(request, party, opened, admitted)
+        return hide(answer, request, party, NOTHING)
 
     async def _find_order(
         self, request: SigninRequest, party: Party
@@ -427,21 +457,30 @@ class Signin:
         An authorization response that arrived where this party receives them.
 
         Raises:
-            CallbackRefused: There is one, and it is malformed.
+            CallbackRefused: There is one, and it is malformed or came in another way than asked.
         """
         if not self._may_be_callback(request, party):
             return None
-        if request.method != b"POST":
-            try:
-                return find_response(parse_form(request.target.query or ""))
-            except MalformedForm as error:
-                raise CallbackRefused(f"the response is {error}") from error
-        arguments = await read_arguments(request, body=True)
-        return find_response(arguments.body)
+        if request.method == b"POST":
+            arguments = await read_arguments(request, body=True)
+            return find_response(arguments.body)
+        try:
+            response = find_response(parse_form(request.target.query or ""))
+        except MalformedForm as error:
+            raise CallbackRefused(f"the response is {error}") from error
+        if response is not None and party.config.response_mode == "form_post":
+            # Beginning anew would go on for ever with a provider that does not know the mode.
+            raise CallbackRefused(
+                "the provider answered by query, asked for was response_mode form_post"
+            )
+        return response
 
     def _may_be_callback(self, request: SigninRequest, party: Party) -> bool:
-        if party.config.response_mode == "form_post":
-            arrived = request.method == b"POST" and body_kind(request) == "form"
+        if request.method == b"POST":
+            arrived = (
+                party.config.response_mode == "form_post"
+                and body_kind(request) == "form"
+            )
         else:
             query = request.target.query
             arrived = (

@@ -161,6 +161,10 @@ class Issuers:
         The limit is the node's: a flood of made-up key ids costs one fetch (decision D19), and a
         flood of bad signatures does not keep a rotation from being found.
         """
+        # To its end, though whoever asked may go away: the window has been used up.
+        return await self._once.finish(self._reload(party, why))
+
+    async def _reload(self, party: Party, why: JoseError) -> Provider:
         key = party.provider_key
         shared = self._tools.shared
         known = self._known.get(key)
@@ -168,8 +172,14 @@ class Issuers:
         if (newer := await self._stored(party, key, newer_than=since)) is not None:
             return newer
         window = party.config.rediscovery_lifetime
-        if not window or await shared.add(f"{why.code}:{key}", b"1", ttl_s=window):
+        if not window:
             return await self._refresh(party, key, newer_than=since)
+        if await shared.add(f"{why.code}:{key}", b"1", ttl_s=window):
+            found = await self._refresh(party, key, newer_than=since)
+            if found.fetched_at <= since:  # nothing new was to be had: soon again
+                soon = min(window, FAILED_WINDOW_S)
+                await shared.set(f"{why.code}:{key}", b"1", ttl_s=soon)
+            return found
         deadline = self._tools.clock.now() + WAIT_S
         while (
             await shared.get(f"issuer-lease:{key}")

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from ostiary.ports.shared import Shared, SharedUnavailable
@@ -57,18 +57,31 @@ class Once:
             SharedUnavailable: The node's shared state is away.
             Whatever `look` and `make` raise.
         """
+        return await self.finish(self._do(lease, look, make, wait_s))
+
+    async def _do(
+        self,
+        lease: str,
+        look: Callable[[], Awaitable[T | None]],
+        make: Callable[[], Awaitable[T]],
+        wait_s: float,
+    ) -> T:
         shared, clock = self._tools.shared, self._tools.clock
         deadline = clock.now() + wait_s
         while (found := await look()) is None:
             if await shared.add(lease, b"1", ttl_s=LEASE_S):
-                task = asyncio.ensure_future(self._work(lease, look, make))
-                self._tasks.add(task)
-                task.add_done_callback(self._forget)
-                return await asyncio.shield(task)
+                return await self._work(lease, look, make)
             if clock.now() >= deadline:
                 raise StillWaiting("another worker is still waiting for the provider")
             await asyncio.sleep(POLL_S)
         return found
+
+    async def finish(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do something to its end, though whoever asked for it may go away meanwhile."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._forget)
+        return await asyncio.shield(task)
 
     def _forget(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)

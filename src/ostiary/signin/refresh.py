@@ -10,6 +10,7 @@ Spec: oidc-plugin §9.8 and §10; decision D6; OpenID Connect Core 1.0 §12; RFC
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -25,19 +26,25 @@ from ostiary.sessions.session import (
     dump_session,
     load_session,
 )
-from ostiary.signin.issuer import Issuers, ProviderUnavailable
+from ostiary.signin.issuer import Issuers, Provider, ProviderUnavailable
 from ostiary.signin.once import Once, StillWaiting
 from ostiary.signin.party import Party
 from ostiary.signin.tokens import Granted, TokenClient
 from ostiary.signin.values import Toolbox
 
 KEPT_S = 300
+REREADS = 5
+REREAD_AFTER_S = 0.2
 _PURPOSE = b"ostiary refreshed"
 _REFUSED = b"refused"
 
 
 class Refresher:
-    """Refreshes the sessions of every party of a worker. `end` ends one everywhere."""
+    """
+    Refreshes the sessions of every party of a worker.
+
+    `reread` tells what a session's store has of it now, `end` ends one everywhere.
+    """
 
     def __init__(
         self,
@@ -46,12 +53,14 @@ class Refresher:
         tokens: TokenClient,
         *,
         sealer: Callable[[Party, bytes], Sealer],
+        reread: Callable[[Party, Session], Awaitable[Session | None]],
         end: Callable[[Party, Session], Awaitable[None]],
     ) -> None:
         self._tools = tools
         self._issuers = issuers
         self._tokens = tokens
         self._sealer = sealer
+        self._reread = reread
         self._end = end
         self._once = Once(tools)
 
@@ -88,11 +97,13 @@ class Refresher:
     async def _refresh_once(self, party: Party, session: Session) -> Session:
         named = f"{session.id}\x00{session.refresh_token}".encode()
         mark = hashlib.sha256(named).hexdigest()[:40]
+        # Before the lease: the others need not wait for what everybody can load.
+        provider = await self._issuers.load(party)
         try:
             return await self._once.do(
                 f"refreshing:{mark}",
                 look=lambda: self._look(party, mark),
-                make=lambda: self._refresh(party, session, mark),
+                make=lambda: self._refresh(party, provider, session, mark),
                 wait_s=party.config.timeout / 1000 + 2,
             )
         except StillWaiting as error:
@@ -110,16 +121,20 @@ class Refresher:
         except BrokenSeal as error:
             raise SessionInvalid("invalid refreshed session") from error
 
-    async def _refresh(self, party: Party, session: Session, mark: str) -> Session:
+    async def _refresh(
+        self, party: Party, provider: Provider, session: Session, mark: str
+    ) -> Session:
         shared, now = self._tools.shared, self._tools.clock.now()
         try:
-            tokens = (await self._ask(party, session)).tokens
+            tokens = (await self._ask(party, provider, session)).tokens
         except ProviderError as error:
             if error.error != "invalid_grant":
                 # Too many requests, a wrong secret: no reason to sign anybody out.
                 raise ProviderUnavailable(
                     f"the refresh failed: {error.detail}"
                 ) from error
+            if (found := await self._find_theirs(party, session)) is not None:
+                return found
             self._tools.log("info", f"the refresh was refused: {error.detail}")
             await shared.set(f"refreshed:{mark}", _REFUSED, ttl_s=KEPT_S)
             await self._end(party, session)
@@ -149,7 +164,16 @@ class Refresher:
         await shared.set(f"refreshed:{mark}", sealed, ttl_s=KEPT_S)
         return fresh
 
-    async def _ask(self, party: Party, session: Session) -> Granted:
+    async def _find_theirs(self, party: Party, session: Session) -> Session | None:
+        """What another node on the same store has got: it may have used the token first."""
+        for _ in range(REREADS):
+            stored = await self._reread(party, session)
+            if stored is None or stored.refresh_token != session.refresh_token:
+                return stored
+            await asyncio.sleep(REREAD_AFTER_S)  # it may be about to write it down
+        return None
+
+    async def _ask(self, party: Party, provider: Provider, session: Session) -> Granted:
         client = party.client(session.client)
         if client is None:
             raise SessionInvalid("the session's client is not configured any more")
@@ -159,5 +183,4 @@ class Refresher:
             id_token=session.id_token,
             refresh_token=session.refresh_token,
         )
-        provider = await self._issuers.load(party)
         return await self._tokens.refresh(party, provider, client, old)

@@ -67,7 +67,12 @@ class SessionKeeper:
         self._sealers: dict[bytes, Sealer] = {}
         self._storage = Storage(tools, self.sealer)
         self._refresher = Refresher(
-            tools, issuers, tokens, sealer=self.sealer, end=self.end
+            tools,
+            issuers,
+            tokens,
+            sealer=self.sealer,
+            reread=self._storage.reread,
+            end=self.end,
         )
 
     def sealer(self, party: Party, purpose: bytes = b"ostiary session") -> Sealer:

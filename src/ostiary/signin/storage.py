@@ -198,6 +198,23 @@ class Storage:
         ticket = build_ticket(session, sealer=sealer, binding=binding, nonce=nonce)
         return ((name, ticket),)
 
+    async def reread(self, party: Party, session: Session) -> Session | None:
+        """
+        What the store has now of a session; None where it lies in a cookie, or is gone.
+
+        Raises:
+            SessionInvalid: The record cannot be read.
+            SharedUnavailable: The store cannot be asked.
+        """
+        store = self._store(party)
+        if store is None:
+            return None
+        for names in (party.secure, party.plain):
+            sealed = await store.get(self._key(names.session, record_key(session.id)))
+            if sealed is not None:
+                return self._open(party, session.id, sealed)
+        return None
+
     async def forget(self, party: Party, session: Session) -> None:
         """
         Delete the record of a session that has ended, if it has one.

@@ -74,8 +74,9 @@ async def test_only_the_mode_that_was_asked_for_is_answered() -> None:
     query = world.provider.authorize(await browser.start(queried))
     by_post = await answer(browser, queried, query)
 
-    assert isinstance(by_get, SendAway)
-    assert by_get.why == "login"
+    assert isinstance(by_get, Refused)
+    assert by_get.status == 400
+    assert "asked for was response_mode form_post" in by_get.detail
     assert isinstance(by_post, Refused)
     assert by_post.status == 401
     assert world.provider.asked("/token") == []
