@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -146,10 +146,20 @@ class Node:
                 )
         return found
 
-    def logs(self) -> str:
-        """Everything that any process wrote anywhere."""
-        files = [*self.prefix.rglob("*.log"), *self.folder.glob("*.log")]
-        return "\n".join(p.read_text(errors="replace") for p in files)
+    def _log_files(self) -> list[Path]:
+        return [*self.prefix.rglob("*.log"), *self.folder.glob("*.log")]
+
+    def mark(self) -> dict[Path, int]:
+        """How far the logs are."""
+        return {path: path.stat().st_size for path in self._log_files()}
+
+    def logs(self, since: Mapping[Path, int] | None = None) -> str:
+        """Everything that any process wrote anywhere, after a mark if there is one."""
+        known = since or {}
+        return "\n".join(
+            path.read_bytes()[known.get(path, 0) :].decode(errors="replace")
+            for path in self._log_files()
+        )
 
 
 @asynccontextmanager
