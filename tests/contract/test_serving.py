@@ -14,6 +14,7 @@ from starlette.routing import Route
 from ostiary.node.serving import serve_sites
 
 DEADLINE_S = 4  # shorter than what a site that ends waits for its last requests
+NO_DELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 async def ask(port: int) -> bytes:
@@ -72,3 +73,27 @@ async def test_no_site_waits_for_the_last_request_of_another_before_it_ends() ->
 
     assert await asyncio.gather(*asked) == [b"a", b"b"]
     await serving
+
+
+async def test_no_answer_waits_for_the_clients_acknowledgement() -> None:
+    told: list[int] = []
+
+    class Watched(socket.socket):
+        """Made without a protocol, as the demo's are; tells what its connections do."""
+
+        def accept(self) -> tuple[socket.socket, object]:
+            accepted, peer = super().accept()
+            told.append(accepted.getsockopt(*NO_DELAY))
+            return accepted, peer
+
+    async def answer(_: Request) -> PlainTextResponse:
+        return PlainTextResponse("here")
+
+    sock = Watched()
+    sock.bind(("127.0.0.1", 0))
+    app = Starlette(routes=[Route("/", answer)])
+    async with serve_sites([(app, [("plain", sock)])]):
+        assert await ask(sock.getsockname()[1]) == b"here"
+
+    assert sock.proto == 0
+    assert told == [1]
