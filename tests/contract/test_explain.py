@@ -9,11 +9,10 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from pathlib import Path
 
-from ostiary.cli.demo import steps
+from tests.contract.page_node import PageNode
 from tests.support.flows import read_flow
-from tests.support.node import Node, running_node
+from tests.support.node import Node
 from tests.support.person import Person
 
 DEADLINE_S = 10
@@ -32,37 +31,38 @@ def explain(node: Node, request_id: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-async def test_the_id_on_the_page_leads_to_the_reason(tmp_path: Path) -> None:
-    async with running_node(tmp_path) as node:
-        await asyncio.to_thread(steps.perform, node.site, node.file, {}, lambda _: None)
-        # Another browser's answer: the cookie that belongs to it is not here.
-        page = f"{node.site.gateway}/cognito/anything"
-        first = await asyncio.to_thread(Person(node.trust.ca_file).get, page)
-        assert first.location is not None
-        found = re.search(r"[?&]state=([^&]+)", first.location)
-        assert found is not None
-        answer = f"{node.site.gateway}/cognito?code=c&state={found[1]}"
-        refused = await asyncio.to_thread(Person(node.trust.ca_file).get, answer)
-        shown = re.search(r"[0-9a-f]{32}", refused.text)
-        assert refused.status == 400
-        assert shown is not None
+async def test_the_id_on_the_page_leads_to_the_reason(page_node: PageNode) -> None:
+    node = page_node.node
+    # Another browser's answer: the cookie that belongs to it is not here.
+    page = f"{node.site.gateway}/cognito/anything"
+    first = await asyncio.to_thread(Person(node.trust.ca_file).get, page)
+    assert first.location is not None
+    found = re.search(r"[?&]state=([^&]+)", first.location)
+    assert found is not None
+    answer = f"{node.site.gateway}/cognito?code=c&state={found[1]}"
+    refused = await asyncio.to_thread(Person(node.trust.ca_file).get, answer)
+    shown = re.search(r"[0-9a-f]{32}", refused.text)
+    assert refused.status == 400
+    assert shown is not None
 
-        story = await asyncio.to_thread(read_flow, node.site.admin, shown[0])
-        printed = await asyncio.to_thread(explain, node, shown[0])
-        unknown = await asyncio.to_thread(explain, node, "0" * 32)
-        url = f"{node.site.admin}/openid-connect/flows"
-        latest = json.loads(await asyncio.to_thread(_read, url))
+    story = await asyncio.to_thread(read_flow, node.site.admin, shown[0])
+    printed, unknown = await asyncio.gather(
+        asyncio.to_thread(explain, node, shown[0]),
+        asyncio.to_thread(explain, node, "0" * 32),
+    )
+    url = f"{node.site.admin}/openid-connect/flows"
+    latest = json.loads(await asyncio.to_thread(_read, url))
 
-        assert (story["outcome"], story["status"]) == ("refused", 400)
-        assert "lost its cookie" in str(story["why"])
-        assert found[1] not in json.dumps(story)
-        assert printed.returncode == 0, printed.stderr
-        assert "refused with 400; code: callback_mismatch" in printed.stdout
-        assert "lost its cookie" in printed.stdout
-        assert unknown.returncode == 1
-        assert unknown.stderr.startswith("Error: no sign-in decision of request 0000")
-        assert shown[0] in {row["request_id"] for row in latest["data"]}
-        assert "events" not in latest["data"][0]
+    assert (story["outcome"], story["status"]) == ("refused", 400)
+    assert "lost its cookie" in str(story["why"])
+    assert found[1] not in json.dumps(story)
+    assert printed.returncode == 0, printed.stderr
+    assert "refused with 400; code: callback_mismatch" in printed.stdout
+    assert "lost its cookie" in printed.stdout
+    assert unknown.returncode == 1
+    assert unknown.stderr.startswith("Error: no sign-in decision of request 0000")
+    assert shown[0] in {row["request_id"] for row in latest["data"]}
+    assert "events" not in latest["data"][0]
 
 
 def _read(url: str) -> bytes:
@@ -84,16 +84,18 @@ def examine(node: Node, *options: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-async def test_the_doctor_finds_an_unregistered_redirect_uri(tmp_path: Path) -> None:
-    async with running_node(tmp_path) as node:
-        await asyncio.to_thread(steps.perform, node.site, node.file, {}, lambda _: None)
+async def test_the_doctor_finds_an_unregistered_redirect_uri(
+    page_node: PageNode,
+) -> None:
+    node = page_node.node
+    well, ill = await asyncio.gather(
+        asyncio.to_thread(examine, node, "--origin", node.site.gateway),
+        asyncio.to_thread(examine, node, "--origin", "https://else.example"),
+    )
 
-        well = await asyncio.to_thread(examine, node, "--origin", node.site.gateway)
-        ill = await asyncio.to_thread(examine, node, "--origin", "https://else.example")
-
-        assert well.returncode == 0, well.stdout + well.stderr
-        assert f"may use {node.site.gateway}/cognito" in well.stdout
-        assert "the token endpoint knows client" in well.stdout
-        assert ill.returncode == 1
-        assert "refuses a sign-in" in ill.stdout
-        assert "register https://else.example/cognito as redirect URI" in ill.stdout
+    assert well.returncode == 0, well.stdout + well.stderr
+    assert f"may use {node.site.gateway}/cognito" in well.stdout
+    assert "the token endpoint knows client" in well.stdout
+    assert ill.returncode == 1
+    assert "refuses a sign-in" in ill.stdout
+    assert "register https://else.example/cognito as redirect URI" in ill.stdout

@@ -19,6 +19,7 @@ import yaml
 from ostiary.cli.demo import steps
 from ostiary.node.supervisor import Supervisor
 from ostiary.settings import read_settings
+from tests.contract.page_node import PageNode
 from tests.support.node import Node, running_node
 from tests.support.person import PASSWORD, Person
 
@@ -51,134 +52,136 @@ def members(node: Node) -> str:
 
 
 async def test_a_sign_in_holds_on_every_worker_and_over_restarts(
-    tmp_path: Path,
+    page_node: PageNode,
 ) -> None:
-    async with running_node(tmp_path) as node:
-        await asyncio.to_thread(perform, node)
-        person = Person(node.trust.ca_file)
-        page = f"{node.site.gateway}/cognito/anything?x=1"
-        arrived = await asyncio.to_thread(person.sign_up, node, page, EMAIL)
+    node = page_node.node
+    person = Person(node.trust.ca_file)
+    page = f"{node.site.gateway}/cognito/anything?x=1"
+    mark = node.mark()
+    arrived = await asyncio.to_thread(
+        person.sign_up, node, page, "signed-in@example.com"
+    )
 
-        assert (arrived.status, arrived.url) == (200, page)
-        strangers = [Person(node.trust.ca_file) for _ in range(24)]
-        for stranger in strangers:
-            assert (await asyncio.to_thread(stranger.get, page)).status == 302
-        assert {"1", "2"} <= set(re.findall(r"\] \d+#(\d): \*\d+ ", node.logs()))
-        for _ in range(24):
-            assert (await asyncio.to_thread(person.get, page)).status == 200
+    assert (arrived.status, arrived.url) == (200, page)
+    strangers = [Person(node.trust.ca_file) for _ in range(24)]
+    for stranger in strangers:
+        assert (await asyncio.to_thread(stranger.get, page)).status == 302
+    assert {"1", "2"} <= set(re.findall(r"\] \d+#(\d): \*\d+ ", node.logs(mark)))
+    for _ in range(24):
+        assert (await asyncio.to_thread(person.get, page)).status == 200
 
-        await asyncio.to_thread(node.stop)
-        assert node.children() == {}
-        await asyncio.to_thread(node.start)
-        for _ in range(8):
-            assert (await asyncio.to_thread(person.get, page)).status == 200
+    await asyncio.to_thread(node.stop)
+    assert node.children() == {}
+    await asyncio.to_thread(node.start)
+    for _ in range(8):
+        assert (await asyncio.to_thread(person.get, page)).status == 200
 
 
-async def test_a_logout_holds_on_every_worker_and_over_restarts(tmp_path: Path) -> None:
-    async with running_node(tmp_path) as node:
-        await asyncio.to_thread(perform, node)
-        person = Person(node.trust.ca_file)
-        page = f"{members(node)}/anything"
-        arrived = await asyncio.to_thread(person.sign_up, node, page, EMAIL)
-        assert arrived.status == 200
-        kept = {host: dict(jar) for host, jar in person.jar.items()}
-        left = await asyncio.to_thread(person.get, f"{members(node)}?logout=true")
+async def test_a_logout_holds_on_every_worker_and_over_restarts(
+    page_node: PageNode,
+) -> None:
+    node = page_node.node
+    person = Person(node.trust.ca_file)
+    page = f"{members(node)}/anything"
+    arrived = await asyncio.to_thread(
+        person.sign_up, node, page, "signed-out@example.com"
+    )
+    assert arrived.status == 200
+    kept = {host: dict(jar) for host, jar in person.jar.items()}
+    left = await asyncio.to_thread(person.get, f"{members(node)}?logout=true")
 
-        assert left.status == 302
-        assert left.location is not None
-        assert left.location.startswith(f"{node.site.hosted_ui}/logout?client_id=")
-        person.jar = {"kong-ee.localhost": kept["kong-ee.localhost"]}
-        for _ in range(12):
-            assert (await asyncio.to_thread(person.get, page)).status == 302
-            person.jar = {"kong-ee.localhost": dict(kept["kong-ee.localhost"])}
-        await asyncio.to_thread(node.stop)
-        await asyncio.to_thread(node.start)
+    assert left.status == 302
+    assert left.location is not None
+    assert left.location.startswith(f"{node.site.hosted_ui}/logout?client_id=")
+    person.jar = {"kong-ee.localhost": kept["kong-ee.localhost"]}
+    for _ in range(12):
         assert (await asyncio.to_thread(person.get, page)).status == 302
+        person.jar = {"kong-ee.localhost": dict(kept["kong-ee.localhost"])}
+    await asyncio.to_thread(node.stop)
+    await asyncio.to_thread(node.start)
+    assert (await asyncio.to_thread(person.get, page)).status == 302
 
 
 async def test_the_example_for_real_aws_works_with_the_local_pool(
-    tmp_path: Path,
+    page_node: PageNode,
 ) -> None:
-    async with running_node(tmp_path) as node:
-        made = await asyncio.to_thread(perform, node)
-        data = yaml.safe_load(EXAMPLE.read_text())
-        service = data["services"][0]
-        service["url"] = node.site.upstream
-        config = service["routes"][0]["plugins"][0]["config"]
-        assert set(config) == {"issuer", "client_id"}
-        config["issuer"] = f"{made.issuer(node.site)}/.well-known/openid-configuration"
-        config["client_id"] = [made.client_id]
-        node.file.write_text(yaml.safe_dump(data))
-        await asyncio.to_thread(steps.apply_declarative, node.site, node.file)
-        person = Person(node.trust.ca_file)
-        page = f"{node.site.gateway}/cognito/anything"
-        arrived = await asyncio.to_thread(person.sign_up, node, page, EMAIL)
+    node, made = page_node.node, page_node.made
+    data = yaml.safe_load(EXAMPLE.read_text())
+    service = data["services"][0]
+    service["url"] = node.site.upstream
+    config = service["routes"][0]["plugins"][0]["config"]
+    assert set(config) == {"issuer", "client_id"}
+    config["issuer"] = f"{made.issuer(node.site)}/.well-known/openid-configuration"
+    config["client_id"] = [made.client_id]
+    node.file.write_text(yaml.safe_dump(data))
+    await asyncio.to_thread(steps.apply_declarative, node.site, node.file)
+    person = Person(node.trust.ca_file)
+    page = f"{node.site.gateway}/cognito/anything"
+    arrived = await asyncio.to_thread(person.sign_up, node, page, "aws@example.com")
 
-        assert arrived.status == 200
-        seen = await asyncio.to_thread(
-            lambda: person.get(page, accept="application/json")
-        )
-        assert str(seen.json()["authorization"]).startswith("Bearer ")
-        assert seen.json()["cookies"] == []
+    assert arrived.status == 200
+    seen = await asyncio.to_thread(lambda: person.get(page, accept="application/json"))
+    assert str(seen.json()["authorization"]).startswith("Bearer ")
+    assert seen.json()["cookies"] == []
+    await asyncio.to_thread(page_node.put_back)
 
 
-async def test_a_broken_file_is_named_and_changes_nothing(
-    tmp_path: Path,
-) -> None:
-    async with running_node(tmp_path) as node:
-        await asyncio.to_thread(perform, node)
-        good = node.file.read_text()
-        revision = node.status()["configuration_hash"]
-        assert node.process is not None
-        node.file.write_text(good.replace("/cognito", "no-slash"))
-        node.process.send_signal(signal.SIGHUP)
-        await eventually(lambda: node.status()["problem"] is not None)
+async def test_a_broken_file_is_named_and_changes_nothing(page_node: PageNode) -> None:
+    node = page_node.node
+    good = node.file.read_text()
+    revision = node.status()["configuration_hash"]
+    assert node.process is not None
+    node.file.write_text(good.replace("/cognito", "no-slash"))
+    node.process.send_signal(signal.SIGHUP)
+    await eventually(lambda: node.status()["problem"] is not None)
 
-        status = node.status()
-        assert "services[0].routes[0].paths" in str(status["problem"])
-        assert status["configuration_hash"] == revision
-        stranger = Person(node.trust.ca_file)
-        page = f"{node.site.gateway}/cognito/anything"
-        assert (await asyncio.to_thread(stranger.get, page)).status == 302
+    status = node.status()
+    assert "services[0].routes[0].paths" in str(status["problem"])
+    assert status["configuration_hash"] == revision
+    stranger = Person(node.trust.ca_file)
+    page = f"{node.site.gateway}/cognito/anything"
+    assert (await asyncio.to_thread(stranger.get, page)).status == 302
 
-        node.file.write_text(good)
-        node.process.send_signal(signal.SIGHUP)
-        await eventually(lambda: node.status()["problem"] is None)
+    node.file.write_text(good)
+    node.process.send_signal(signal.SIGHUP)
+    await eventually(lambda: node.status()["problem"] is None)
 
 
 async def test_a_killed_worker_comes_back_and_control_is_not_needed(
-    tmp_path: Path,
+    page_node: PageNode,
 ) -> None:
-    async with running_node(tmp_path) as node:
-        await asyncio.to_thread(perform, node)
-        page = f"{node.site.gateway}/cognito/anything"
-        first = node.children()
-        for pid, role in first.items():
-            if role in {"control", "worker"}:
-                os.kill(pid, signal.SIGKILL)
-        await eventually(
-            lambda: (
-                sorted(node.children().values()) == sorted(first.values())
-                and not set(node.children())
-                & {p for p, r in first.items() if r != "userpool"}
-            )
+    node = page_node.node
+    page = f"{node.site.gateway}/cognito/anything"
+    first = node.children()
+    for pid, role in first.items():
+        if role in {"control", "worker"}:
+            os.kill(pid, signal.SIGKILL)
+    await eventually(
+        lambda: (
+            sorted(node.children().values()) == sorted(first.values())
+            and not set(node.children())
+            & {p for p, r in first.items() if r != "userpool"}
         )
+    )
 
-        stranger = Person(node.trust.ca_file)
-        for _ in range(6):
-            assert (await asyncio.to_thread(stranger.get, page)).status == 302
-        await eventually(lambda: node.status()["problem"] is None)
+    stranger = Person(node.trust.ca_file)
+    for _ in range(6):
+        assert (await asyncio.to_thread(stranger.get, page)).status == 302
+    await eventually(lambda: node.status()["problem"] is None)
 
 
-async def test_nothing_is_left_when_the_supervisor_is_killed(tmp_path: Path) -> None:
-    async with running_node(tmp_path) as node:
-        assert node.process is not None
-        pids = list(node.children())
-        assert len(pids) == 4
-        node.process.kill()
-        await asyncio.to_thread(node.process.wait, 10)
+async def test_nothing_is_left_when_the_supervisor_is_killed(
+    page_node: PageNode,
+) -> None:
+    node = page_node.node
+    assert node.process is not None
+    pids = list(node.children())
+    assert len(pids) == 4
+    node.process.kill()
+    await asyncio.to_thread(node.process.wait, 10)
 
-        await eventually(lambda: not any(Path(f"/proc/{p}").exists() for p in pids))
+    await eventually(lambda: not any(Path(f"/proc/{p}").exists() for p in pids))
+    await asyncio.to_thread(node.start)
 
 
 @pytest.mark.spec("T-K14")
@@ -225,35 +228,38 @@ async def test_no_secret_of_a_whole_sign_in_is_in_any_log(tmp_path: Path) -> Non
         assert sorted(s for s in secrets if s in logs) == []
 
 
-async def test_an_occupied_port_is_one_sentence(tmp_path: Path) -> None:
-    async with running_node(tmp_path) as node:
-        printed = await asyncio.to_thread(
-            subprocess.run,
-            [
-                *(sys.executable, "-m", "ostiary", "start"),
-                *("--config", str(node.file), "--prefix", str(tmp_path / "other")),
-            ],
-            env=node.environ(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+async def test_an_occupied_port_is_one_sentence(
+    page_node: PageNode, tmp_path: Path
+) -> None:
+    node = page_node.node
+    printed = await asyncio.to_thread(
+        subprocess.run,
+        [
+            *(sys.executable, "-m", "ostiary", "start"),
+            *("--config", str(node.file), "--prefix", str(tmp_path / "other")),
+        ],
+        env=node.environ(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
-        assert printed.returncode == 1
-        lines = printed.stderr.strip().splitlines()
-        assert lines[-1].startswith("Error: cannot listen on 127.0.0.1:")
-        assert "Traceback" not in printed.stderr
+    assert printed.returncode == 1
+    lines = printed.stderr.strip().splitlines()
+    assert lines[-1].startswith("Error: cannot listen on 127.0.0.1:")
+    assert "Traceback" not in printed.stderr
 
 
 async def test_a_full_disk_is_said_in_words_and_the_configuration_stays(
-    tmp_path: Path,
+    page_node: PageNode,
 ) -> None:
-    async with running_node(tmp_path) as node:
-        await asyncio.to_thread(perform, node)
-        revision = node.status()["configuration_hash"]
-        control = next(p for p, role in node.children().items() if role == "control")
-        # No file of this process may grow any more: what a full disk looks like to it.
-        resource.prlimit(control, resource.RLIMIT_FSIZE, (0, 0))
+    node = page_node.node
+    revision = node.status()["configuration_hash"]
+    control = next(p for p, role in node.children().items() if role == "control")
+    # No file of this process may grow any more: what a full disk looks like to it.
+    usual = resource.prlimit(control, resource.RLIMIT_FSIZE)
+    resource.prlimit(control, resource.RLIMIT_FSIZE, (0, usual[1]))
+    try:
         node.file.write_text(node.file.read_text().replace("/members", "/others"))
 
         with pytest.raises(steps.StepFailed, match="cannot be kept"):
@@ -262,6 +268,14 @@ async def test_a_full_disk_is_said_in_words_and_the_configuration_stays(
         stranger = Person(node.trust.ca_file)
         page = f"{node.site.gateway}/members/anything"
         assert (await asyncio.to_thread(stranger.get, page)).status == 302
+    finally:
+        resource.prlimit(control, resource.RLIMIT_FSIZE, usual)
+
+    # With room again it takes configurations again.
+    await asyncio.to_thread(steps.apply_declarative, node.site, node.file)
+    assert node.status()["configuration_hash"] != revision
+    await asyncio.to_thread(page_node.put_back)
+    assert node.status()["configuration_hash"] == revision
 
 
 async def test_a_provider_that_is_away_is_a_page_that_says_so(tmp_path: Path) -> None:
@@ -286,26 +300,24 @@ async def test_a_provider_that_is_away_is_a_page_that_says_so(tmp_path: Path) ->
         await eventually(lambda: stranger.get(page).status == 302)
 
 
-async def test_a_second_node_in_the_same_folder_is_refused(tmp_path: Path) -> None:
-    async with running_node(tmp_path) as node:
-        assert node.process is not None
-        printed = await asyncio.to_thread(
-            subprocess.run,
-            [
-                *(sys.executable, "-m", "ostiary", "start"),
-                *("--config", str(node.file), "--prefix", str(node.prefix)),
-            ],
-            env={**node.environ(), "KONG_PROXY_LISTEN": "127.0.0.1:0"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+async def test_a_second_node_in_the_same_folder_is_refused(page_node: PageNode) -> None:
+    node = page_node.node
+    assert node.process is not None
+    printed = await asyncio.to_thread(
+        subprocess.run,
+        [
+            *(sys.executable, "-m", "ostiary", "start"),
+            *("--config", str(node.file), "--prefix", str(node.prefix)),
+        ],
+        env={**node.environ(), "KONG_PROXY_LISTEN": "127.0.0.1:0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
-        assert printed.returncode == 1
-        assert (
-            f"is in use by another process (pid {node.process.pid})" in printed.stderr
-        )
-        assert node.status()["problem"] is None
+    assert printed.returncode == 1
+    assert f"is in use by another process (pid {node.process.pid})" in printed.stderr
+    assert node.status()["problem"] is None
 
 
 async def test_a_worker_without_control_serves_the_last_good_configuration(

@@ -6,10 +6,11 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 
 import pytest
+import pytest_asyncio
 import yaml
 
 from tests.support.node import Node, running_node
@@ -18,6 +19,8 @@ from tests.support.short_load import ask_once, short_connections, small_upstream
 PER_SECOND = 2000
 REPETITIONS = 20
 DEADLINE_S = 30
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 def write_routes(node: Node, upstream: int, extra: int) -> None:
@@ -80,21 +83,34 @@ def workers(node: Node) -> set[int]:
     return {pid for pid, role in node.children().items() if role == "worker"}
 
 
-@pytest.mark.spec("architecture#4")
-async def test_new_configurations_cost_no_request(tmp_path: Path) -> None:
-    async with (
-        small_upstream() as upstream,
-        running_node(tmp_path, OSTIARY_DECLARATIVE_CONFIG_WATCH="on") as node,
-    ):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """What the tests here share: a node that watches its file, and what is behind it."""
+
+    node: Node
+    upstream: int
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def loaded(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Loaded]:
+    folder = tmp_path_factory.mktemp("loaded")
+    watch = {"OSTIARY_DECLARATIVE_CONFIG_WATCH": "on"}
+    async with small_upstream() as upstream, running_node(folder, **watch) as node:
         await reload_routes(node, upstream)
-        async with short_connections(node.ports.proxy, per_second=PER_SECOND) as tally:
-            for turn in range(1, 4):
-                old = await asyncio.to_thread(revision, node)
-                write_routes(node, upstream, turn * 50)
-                await until(serves_new(node, old))  # the watch has seen it
-                assert node.process is not None
-                node.process.send_signal(signal.SIGHUP)
-                await asyncio.sleep(0.2)
+        yield Loaded(node=node, upstream=upstream)
+
+
+@pytest.mark.spec("architecture#4")
+async def test_new_configurations_cost_no_request(loaded: Loaded) -> None:
+    node, upstream = loaded.node, loaded.upstream
+    async with short_connections(node.ports.proxy, per_second=PER_SECOND) as tally:
+        for turn in range(1, 4):
+            old = await asyncio.to_thread(revision, node)
+            write_routes(node, upstream, turn * 50)
+            await until(serves_new(node, old))  # the watch has seen it
+            assert node.process is not None
+            node.process.send_signal(signal.SIGHUP)
+            await asyncio.sleep(0.2)
 
     assert tally.sent > PER_SECOND / 2
     assert tally.failures == {}
@@ -103,19 +119,18 @@ async def test_new_configurations_cost_no_request(tmp_path: Path) -> None:
 
 @pytest.mark.spec("architecture#4")
 async def test_replacing_every_worker_again_and_again_costs_no_request(
-    tmp_path: Path,
+    loaded: Loaded,
 ) -> None:
-    async with small_upstream() as upstream, running_node(tmp_path) as node:
-        assert node.process is not None
-        await reload_routes(node, upstream)
-        seen = workers(node)
-        async with short_connections(node.ports.proxy, per_second=200) as tally:
-            for _ in range(REPETITIONS // 2):  # two workers each time
-                before = workers(node)
-                node.process.send_signal(signal.SIGUSR2)
-                await until(all_gone(node, before))
-                await until(lambda: len(workers(node)) == 2)
-                seen |= workers(node)
+    node = loaded.node
+    assert node.process is not None
+    seen = workers(node)
+    async with short_connections(node.ports.proxy, per_second=200) as tally:
+        for _ in range(REPETITIONS // 2):  # two workers each time
+            before = workers(node)
+            node.process.send_signal(signal.SIGUSR2)
+            await until(all_gone(node, before))
+            await until(lambda: len(workers(node)) == 2)
+            seen |= workers(node)
 
     assert len(seen) == 2 + REPETITIONS
     assert tally.failures == {}
@@ -123,18 +138,14 @@ async def test_replacing_every_worker_again_and_again_costs_no_request(
 
 @pytest.mark.spec("architecture#4")
 async def test_connections_made_after_a_worker_crashed_are_all_answered(
-    tmp_path: Path,
+    loaded: Loaded,
 ) -> None:
-    async with small_upstream() as upstream, running_node(tmp_path) as node:
-        assert node.process is not None
-        await reload_routes(node, upstream)
-        for _ in range(REPETITIONS):
-            before = workers(node)
-            os.kill(min(before), signal.SIGKILL)
-            await until(all_gone(node, {min(before)}))
-            # Some of these wait in the dead worker's queue until its successor takes them.
-            answers = await asyncio.gather(
-                *(ask_once(node.ports.proxy) for _ in range(16))
-            )
-            assert set(answers) == {"200"}
-            await until(lambda: len(workers(node)) == 2)
+    node = loaded.node
+    for _ in range(REPETITIONS):
+        before = workers(node)
+        os.kill(min(before), signal.SIGKILL)
+        await until(all_gone(node, {min(before)}))
+        # Some of these wait in the dead worker's queue until its successor takes them.
+        answers = await asyncio.gather(*(ask_once(node.ports.proxy) for _ in range(16)))
+        assert set(answers) == {"200"}
+        await until(lambda: len(workers(node)) == 2)

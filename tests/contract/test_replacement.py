@@ -14,6 +14,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
+import pytest_asyncio
 
 from ostiary.node import supervisor as module
 from ostiary.node.supervisor import Child, Supervisor
@@ -21,6 +22,7 @@ from tests.support.lean_node import LeanNode, eventually, lean_node
 
 REAL = sys.executable
 WITHIN_S = 30
+shared = pytest.mark.asyncio(loop_scope="module")
 
 
 def routes(node: LeanNode, name: str = "all") -> dict[str, Any]:
@@ -105,6 +107,19 @@ async def assert_in_order(node: LeanNode) -> None:
         assert (await node.proxy("/")).status == 200
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def roller(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LeanNode]:
+    async with serving_node(tmp_path_factory.mktemp("roller")) as node:
+        yield node
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def node(roller: LeanNode) -> AsyncIterator[LeanNode]:
+    """A node that others use too: it is in order again afterwards."""
+    yield roller
+    await assert_in_order(roller)
+
+
 async def test_a_replacement_that_dies_leaves_the_old_one_known(tmp_path: Path) -> None:
     async with serving_node(tmp_path) as node:
         old = pids(node.supervisor)
@@ -120,61 +135,61 @@ async def test_a_replacement_that_dies_leaves_the_old_one_known(tmp_path: Path) 
     assert not any(is_alive(pid) for pid in old)
 
 
+@shared
 async def test_an_old_worker_that_dies_is_followed_by_its_successor(
-    tmp_path: Path,
+    node: LeanNode, tmp_path: Path
 ) -> None:
-    async with serving_node(tmp_path) as node:
-        old = pids(node.supervisor)
-        before = running(node.supervisor)
-        async with held_successor(tmp_path, node) as gate:
-            (successor,) = running(node.supervisor) - before
-            os.kill(old[0], signal.SIGKILL)
-            await gone(node.supervisor, old[0])
-            gate.touch()
+    old = pids(node.supervisor)
+    before = running(node.supervisor)
+    async with held_successor(tmp_path, node) as gate:
+        (successor,) = running(node.supervisor) - before
+        os.kill(old[0], signal.SIGKILL)
+        await gone(node.supervisor, old[0])
+        gate.touch()
 
-        assert pids(node.supervisor)[0] == successor
-        assert pids(node.supervisor)[1] != old[1]
-        await assert_in_order(node)
+    assert pids(node.supervisor)[0] == successor
+    assert pids(node.supervisor)[1] != old[1]
+    await assert_in_order(node)
 
 
+@shared
 async def test_an_old_worker_that_dies_at_the_very_start_has_one_successor(
-    tmp_path: Path,
+    node: LeanNode, tmp_path: Path
 ) -> None:
     made = []
     create = asyncio.create_subprocess_exec
 
-    async with serving_node(tmp_path) as node:
-        old = pids(node.supervisor)
+    old = pids(node.supervisor)
 
-        async def slowly(*args: Any, **more: Any) -> asyncio.subprocess.Process:
-            process = await create(*args, **more)
-            made.append(process.pid)
-            if len(made) == 1:
-                os.kill(old[0], signal.SIGKILL)
-                await gone(node.supervisor, old[0])
-            return process
+    async def slowly(*args: Any, **more: Any) -> asyncio.subprocess.Process:
+        process = await create(*args, **more)
+        made.append(process.pid)
+        if len(made) == 1:
+            os.kill(old[0], signal.SIGKILL)
+            await gone(node.supervisor, old[0])
+        return process
 
-        with mock.patch.object(asyncio, "create_subprocess_exec", slowly):
-            await replace(node.supervisor)
+    with mock.patch.object(asyncio, "create_subprocess_exec", slowly):
+        await replace(node.supervisor)
 
-        assert pids(node.supervisor) == made
-        await assert_in_order(node)
+    assert pids(node.supervisor) == made
+    await assert_in_order(node)
 
 
+@shared
 async def test_what_the_old_worker_says_is_not_its_successors_word(
-    tmp_path: Path,
+    node: LeanNode, tmp_path: Path
 ) -> None:
-    async with serving_node(tmp_path) as node:
-        old = pids(node.supervisor)
-        async with held_successor(tmp_path, node) as gate:
-            await node.configure(routes(node, "other"))  # both old ones have told
+    old = pids(node.supervisor)
+    async with held_successor(tmp_path, node) as gate:
+        await node.configure(routes(node, "other"))  # both old ones have told
 
-            assert pids(node.supervisor) == old
-            assert running(node.supervisor) >= {*old}
-            for _ in range(4):
-                assert (await node.proxy("/")).status == 200
-            gate.touch()
-        assert not {*old} & running(node.supervisor)
+        assert pids(node.supervisor) == old
+        assert running(node.supervisor) >= {*old}
+        for _ in range(4):
+            assert (await node.proxy("/")).status == 200
+        gate.touch()
+    assert not {*old} & running(node.supervisor)
 
 
 async def test_stopping_ends_the_old_worker_and_its_successor(tmp_path: Path) -> None:
@@ -221,17 +236,17 @@ async def test_a_process_that_was_being_made_does_not_outlive_the_node(
         assert not any(is_alive(pid) for pid in made)
 
 
+@shared
 async def test_an_old_worker_that_hangs_is_killed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    node: LeanNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "END_WITHIN_S", 0.2)
-    async with serving_node(tmp_path) as node:
-        old = pids(node.supervisor)
-        os.kill(old[0], signal.SIGSTOP)
-        await replace(node.supervisor)
+    old = pids(node.supervisor)
+    os.kill(old[0], signal.SIGSTOP)
+    await replace(node.supervisor)
 
-        assert not any(is_alive(pid) for pid in old)
-        await assert_in_order(node)
+    assert not any(is_alive(pid) for pid in old)
+    await assert_in_order(node)
 
 
 async def test_signals_to_a_process_that_starts_do_no_harm(

@@ -7,10 +7,9 @@ import http.client
 import json
 import os
 import ssl
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from ostiary.cli.demo.sites import echo_app
 from ostiary.node.serving import serve_site
 from ostiary.node.supervisor import Supervisor
 from ostiary.settings import read_settings
-from tests.support.node import _listen
+from tests.support.node import _listen, bare_environ
 
 DEADLINE_S = 20
 
@@ -159,14 +158,12 @@ async def lean_node(
         },
     ).settings
     supervisor = Supervisor(loaded)
-    path = os.pathsep.join(p for p in sys.path if p)
-    with mock.patch.dict(os.environ, {"PYTHONPATH": path}):
+    with mock.patch.dict(os.environ, bare_environ(), clear=True):
         supervisor.prepare()
-        async with serve_site(echo_app(), _listen(ports.upstream)):
-            try:
-                await supervisor.start()
-                yield LeanNode(
-                    supervisor=supervisor, ports=ports, prefix=folder / "node"
-                )
-            finally:
-                await supervisor.stop()
+        echo = AsyncExitStack()
+        await echo.enter_async_context(serve_site(echo_app(), _listen(ports.upstream)))
+        try:
+            await supervisor.start()
+            yield LeanNode(supervisor=supervisor, ports=ports, prefix=folder / "node")
+        finally:
+            await asyncio.gather(supervisor.stop(), echo.aclose())

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,10 +20,25 @@ from ostiary.cli.demo import steps
 from ostiary.cli.demo.ports import Ports, choose_ports
 from ostiary.cli.demo.sites import Mailbox, echo_app, mailbox_app, serve_smtp
 from ostiary.cli.demo.trust import Trust, prepare_trust
-from ostiary.node.serving import serve_site
+from ostiary.node.serving import serve_sites
 
 READY_S = 40
 HOST = "kong-ee.localhost"
+
+
+def bare_environ() -> dict[str, str]:
+    """
+    Our environment for processes of a node: with our path, without settings of a node.
+
+    They keep what they compile, whatever is wished for tests: it is a fifth of their start.
+    """
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("KONG_", "OSTIARY_"))
+        and name != "PYTHONDONTWRITEBYTECODE"
+    }
+    return {**kept, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,12 +68,7 @@ class Node:
     def environ(self) -> dict[str, str]:
         ports, trust = self.ports, self.trust
         return {
-            **{
-                k: v
-                for k, v in os.environ.items()
-                if not k.startswith(("KONG_", "OSTIARY_"))
-            },
-            "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
+            **bare_environ(),
             "KONG_PROXY_LISTEN": f"127.0.0.1:{ports.proxy}, 127.0.0.1:{ports.proxy_tls} ssl",
             "KONG_ADMIN_LISTEN": f"127.0.0.1:{ports.admin}",
             "KONG_STATUS_LISTEN": f"127.0.0.1:{ports.status}",
@@ -136,10 +146,20 @@ class Node:
                 )
         return found
 
-    def logs(self) -> str:
-        """Everything that any process wrote anywhere."""
-        files = [*self.prefix.rglob("*.log"), *self.folder.glob("*.log")]
-        return "\n".join(p.read_text(errors="replace") for p in files)
+    def _log_files(self) -> list[Path]:
+        return [*self.prefix.rglob("*.log"), *self.folder.glob("*.log")]
+
+    def mark(self) -> dict[Path, int]:
+        """How far the logs are."""
+        return {path: path.stat().st_size for path in self._log_files()}
+
+    def logs(self, since: Mapping[Path, int] | None = None) -> str:
+        """Everything that any process wrote anywhere, after a mark if there is one."""
+        known = since or {}
+        return "\n".join(
+            path.read_bytes()[known.get(path, 0) :].decode(errors="replace")
+            for path in self._log_files()
+        )
 
 
 @asynccontextmanager
@@ -164,13 +184,14 @@ async def running_node(folder: Path, **extra: str) -> AsyncIterator[Node]:
         ),
     )
     steps.write_declarative(node.file, node.site, None)
+    sites = [
+        (echo_app(), _listen(ports.upstream)),
+        (mailbox_app(node.mailbox), _listen(ports.mailbox)),
+    ]
     async with AsyncExitStack() as stack:
         smtp = await serve_smtp(node.mailbox, port=ports.smtp)
         stack.callback(smtp.close)
-        await stack.enter_async_context(serve_site(echo_app(), _listen(ports.upstream)))
-        await stack.enter_async_context(
-            serve_site(mailbox_app(node.mailbox), _listen(ports.mailbox))
-        )
+        await stack.enter_async_context(serve_sites(sites))
         try:
             await asyncio.to_thread(node.start)
             yield node

@@ -52,8 +52,8 @@ class WireProvider(FakeProvider):
     """
     One provider of a site.
 
-    `slow` and `length` go by the end of the path: seconds before the answer begins, and bytes
-    that it is filled up to with spaces, which JSON does not mind. `squeezed` answers travel
+    `held` and `length` go by the end of the path: what the answer waits for, and bytes that it
+    is filled up to with spaces, which JSON does not mind. `squeezed` answers travel
     compressed. `asks` makes the authorization page wait for a click.
     """
 
@@ -61,7 +61,7 @@ class WireProvider(FakeProvider):
         self.wire_clock = _Clock()
         super().__init__(self.wire_clock)
         self.issuer = issuer
-        self.slow: dict[str, float] = {}
+        self.held: dict[str, asyncio.Event] = {}
         self.length: dict[str, int] = {}
         self.squeezed = False
         self.asks = False
@@ -81,7 +81,8 @@ class WireProvider(FakeProvider):
         path = request.url.path
         name = path.rpartition("/")[2]
         self.arrivals.append(name)
-        await asyncio.sleep(self.slow.get(name, 0))
+        if name in self.held:
+            await self.held[name].wait()
         if name == "authorize":
             return self._page(str(request.url), dict(request.query_params))
         if name == "end":

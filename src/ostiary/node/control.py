@@ -11,7 +11,6 @@ import asyncio
 import logging
 import signal
 import socket
-from contextlib import AsyncExitStack
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -62,7 +61,7 @@ from ostiary.node.role import (
     wait_for_end,
 )
 from ostiary.node.said import describe_safely
-from ostiary.node.serving import serve_site
+from ostiary.node.serving import serve_sites
 from ostiary.node.stories import CHANNEL as STORIES
 from ostiary.node.stories import Stories
 from ostiary.node.tls import build_tls
@@ -318,10 +317,11 @@ class Control:
         if settings.declarative_config_watch:
             watching = asyncio.create_task(self.watch_file(), name="watch")
             reloads.add(watching)
-        async with AsyncExitStack() as sites:
-            for site, served in (("admin", app), ("status", self.status_app(ends))):
-                sockets = self.orders.take_sockets(site)
-                await sites.enter_async_context(serve_site(served, sockets, tls=tls))
+        sites = [
+            (app, self.orders.take_sockets("admin")),
+            (self.status_app(ends), self.orders.take_sockets("status")),
+        ]
+        async with serve_sites(sites, tls=tls):
             # Who hears that we are ready may ask for a reload at once.
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
             await self.shared.publish(READY_CHANNEL, build_ready("control"))
