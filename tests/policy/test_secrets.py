@@ -16,6 +16,7 @@ EQUALITY = (ast.Eq, ast.NotEq, ast.In, ast.NotIn)
 # What looks like it and is no check of a secret, each with the reason.
 HARMLESS = {
     "current.access_token != session.access_token": "ours before and after a refresh",
+    "stored.refresh_token != session.refresh_token": "ours and another node's",
     "password != password.strip()": "a new password beside itself",
     "password != visit.form.get('confirmPassword', '')": "two fields of one form",
 }
