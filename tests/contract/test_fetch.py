@@ -73,6 +73,24 @@ async def refused(fetch: AiohttpFetch, url: str, *, beside: str) -> str:
         ("fd00::1", "private"),
         ("::ffff:169.254.169.254", "link-local"),
         ("::ffff:127.0.0.1", "private"),
+        ("100.64.0.1", "private"),
+        ("192.0.0.8", "private"),
+        ("198.18.0.1", "private"),
+        ("240.0.0.1", "private"),
+        ("255.255.255.255", "private"),
+        ("fec0::1", "private"),
+        ("::127.0.0.1", "private"),
+        ("2001:0:a9fe:a9fe::1", "private"),
+        ("64:ff9b:1::a9fe:a9fe", "private"),
+        ("64:ff9b::10.0.0.1", "private"),
+        ("64:ff9b::169.254.169.254", "link-local"),
+        ("2002:a9fe:a9fe::", "link-local"),
+        ("2002:7f00:1::", "private"),
+        ("100.100.100.200", "cloud"),
+        ("192.0.0.192", "cloud"),
+        ("168.63.129.16", "cloud"),
+        ("fd00:ec2::254", "cloud"),
+        ("64:ff9b::100.100.100.200", "cloud"),
     ],
 )
 async def test_metadata_of_a_public_issuer_leads_nowhere_inside(
@@ -90,9 +108,20 @@ async def test_metadata_of_a_public_issuer_leads_nowhere_inside(
 
 
 @pytest.mark.spec("T-J7")
-@pytest.mark.parametrize("address", ["169.254.169.254", "::ffff:169.254.169.254"])
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("169.254.169.254", "link-local"),
+        ("::ffff:169.254.169.254", "link-local"),
+        ("64:ff9b::169.254.169.254", "link-local"),
+        ("2002:a9fe:a9fe::", "link-local"),
+        ("100.100.100.200", "cloud"),
+        ("192.0.0.192", "cloud"),
+        ("fd00:ec2::254", "cloud"),
+    ],
+)
 async def test_an_inner_issuer_may_lead_inside_but_never_to_the_cloud_s_own_address(
-    address: str,
+    address: str, why: str
 ) -> None:
     async with fetching(
         inner_example="127.0.0.1", cloud_example=address, idp_example="10.0.0.5"
@@ -101,7 +130,29 @@ async def test_an_inner_issuer_may_lead_inside_but_never_to_the_cloud_s_own_addr
         cloud = await refused(fetch, "https://cloud.example/jwks", beside="idp.example")
 
     assert "no connection" in inner
-    assert "link-local" in cloud
+    assert why in cloud
+
+
+@pytest.mark.spec("D7")
+@pytest.mark.parametrize(
+    ("address", "issuer"),
+    [
+        ("93.184.216.34", "8.8.8.8"),
+        ("2606:2800:220:1::1", "8.8.8.8"),
+        ("64:ff9b::93.184.216.34", "8.8.8.8"),
+        ("::ffff:93.184.216.34", "64:ff9b::8.8.8.8"),
+        ("2002:5db8:d822::1", "8.8.8.8"),
+        ("10.0.0.9", "100.64.0.1"),
+        ("100.64.0.2", "10.0.0.5"),
+        ("fd00::1", "10.0.0.5"),
+        ("198.18.0.1", "64:ff9b::10.0.0.5"),
+    ],
+)
+async def test_metadata_leads_to_the_open_internet_or_as_far_inside_as_its_issuer(
+    address: str, issuer: str
+) -> None:
+    async with fetching(other_example=address, idp_example=issuer) as fetch:
+        await fetch._check_place("https://other.example/jwks", "idp.example")
 
 
 @pytest.mark.spec("T-J7")

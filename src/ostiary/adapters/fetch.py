@@ -26,13 +26,55 @@ _CONNECTIONS_PER_HOST = 48  # a slow provider leaves some for the others
 REMEMBERED_S = 10.0
 MAX_REMEMBERED = 1000
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_GLOBAL = ipaddress.IPv6Network(
+    "2000::/3"
+)  # all that is global unicast (RFC 4291 §2.4)
+_PROTOCOL = ipaddress.IPv4Network("192.0.0.0/24")  # global to Python before 3.11.9
+# Where clouds tell a machine its secrets, besides the link-local addresses.
+_CLOUD = frozenset(
+    ipaddress.ip_address(text)
+    for text in (
+        "100.100.100.200",  # Alibaba
+        "168.63.129.16",  # Azure; looks public
+        "192.0.0.192",  # Oracle
+        "fd00:42::42",  # Scaleway
+        "fd00:c1::a9fe:a9fe",  # Oracle
+        "fd00:ec2::254",  # AWS
+        "fd20:ce::254",  # Google
+    )
+)
 
 
 def _plain(text: str) -> Address:
-    """An address; one of IPv4 in the clothes of IPv6 is that of IPv4."""
+    """An address; one of IPv4 in the clothes of IPv6 is that of IPv4: mapped, NAT64, 6to4."""
     address = ipaddress.ip_address(text)
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return mapped or address
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or address
+
+
+def _describe_forbidden(address: Address) -> str | None:
+    """What an address is that no metadata may lead to, not even that of an inner issuer (D7)."""
+    if address in _CLOUD:
+        return "where a cloud keeps the secrets of its machines"
+    if address.is_link_local or address.is_multicast or address.is_unspecified:
+        return "a link-local address"
+    return None
+
+
+def _is_inner(address: Address) -> bool:
+    """
+    Tell whether an address is not one of the open Internet.
+
+    Not `is_private`: shared addresses (100.64.0.0/10), site-local ones and reserved ones are
+    somebody's inside too.
+    """
+    if isinstance(address, ipaddress.IPv6Address):
+        return address not in _GLOBAL or not address.is_global
+    return not address.is_global or address.is_reserved or address in _PROTOCOL
 
 
 class _Resolver(AbstractResolver):
@@ -155,13 +197,12 @@ class AiohttpFetch:
         if host == issuer_host:
             return
         addresses = await self._resolver.addresses(host, port)
-        if any(
-            a.is_link_local or a.is_multicast or a.is_unspecified for a in addresses
-        ):
-            raise FetchFailed(f"the metadata names {host}, a link-local address")
-        if any(a.is_private or a.is_loopback for a in addresses):
+        for address in addresses:
+            if (why := _describe_forbidden(address)) is not None:
+                raise FetchFailed(f"the metadata names {host}, {why}")
+        if any(_is_inner(address) for address in addresses):
             own = await self._resolver.addresses(issuer_host, port)
-            if not all(a.is_private or a.is_loopback for a in own):
+            if not all(_is_inner(address) for address in own):
                 raise FetchFailed(
                     f"the metadata names {host}, a private address, but the issuer is public"
                 )

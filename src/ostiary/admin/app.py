@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ostiary.admin.guard import build_guard
+from ostiary.admin.issuers import IssuerEndpoints, Providers
 from ostiary.admin.lines import Form, Write, build_line
 from ostiary.admin.state import (
     NodeView,
@@ -63,13 +64,15 @@ class AdminConfig:
     What `create_app` needs. `apply_text` checks a declarative text and makes it live.
 
     `status` are the endpoints that the status listener serves too; `flows` knows the stories of
-    sign-in decisions; `client_keys` sign for clients without a key of their own.
+    sign-in decisions; `client_keys` sign for clients without a key of their own; `providers` are
+    those that workers have fetched.
     """
 
     view: NodeView
     apply_text: Callable[[str], Awaitable[None]]
     status: StatusEndpoints
     client_keys: PublishedKeys
+    providers: Providers
     flows: Flows | None = None
     allowed_hosts: tuple[str, ...] = ()
     gui_url: str | None = None
@@ -296,7 +299,9 @@ def _middleware(config: AdminConfig) -> type[BaseHTTPMiddleware]:
 def create_app(config: AdminConfig) -> Starlette:
     """The Admin API over a node's view."""
     ends = _Endpoints(config)
+    issuers = IssuerEndpoints(config.providers)
     verbs: list[str] = ["GET", *_WRITES]
+    below = "/openid-connect/issuers/{key:path}"  # an issuer has slashes
 
     def route(path: str, endpoint: Any, methods: list[str]) -> Route:
         return Route(path, endpoint, methods=methods)
@@ -310,6 +315,10 @@ def create_app(config: AdminConfig) -> Starlette:
             route("/openid-connect/redirect-uris", ends.redirect_uris, ["GET"]),
             route("/openid-connect/jwks", ends.jwks, ["GET"]),
             route("/openid-connect/jwks", ends.turn_jwks, ["DELETE"]),
+            route("/openid-connect/issuers", issuers.list_issuers, ["GET"]),
+            route("/openid-connect/issuers", issuers.forget_issuers, ["DELETE"]),
+            route(below, issuers.one_issuer, ["GET"]),
+            route(below, issuers.forget_issuer, ["DELETE"]),
             route("/openid-connect/flows", ends.flows, ["GET"]),
             route("/openid-connect/flows/{request_id}", ends.one_flow, ["GET"]),
             route("/{kind}", ends.list_rows, verbs),

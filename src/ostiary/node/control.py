@@ -70,6 +70,8 @@ from ostiary.ports.fetch import FetchFailed, FetchLimits
 from ostiary.ports.shared import SharedUnavailable
 from ostiary.settings import Settings
 from ostiary.signin.authenticate import Signin
+from ostiary.signin.known import KnownIssuers
+from ostiary.signin.schema import OpenidConnectConfig
 from ostiary.signin.values import Toolbox
 
 _LOG = logging.getLogger("ostiary.control")
@@ -134,6 +136,7 @@ class Control:
             jwks=(PrivateKey.from_private_jwk(orders.assertion_key).public_jwk(),),
         )
         self.stories = Stories()
+        self.providers = KnownIssuers(self.shared)
         self.observer = Observer(self.shared, workers=orders.workers)
         self._lock = asyncio.Lock()
         self._checker = _build_checker(orders)
@@ -172,6 +175,9 @@ class Control:
         self.view.plugin_configs = {
             row: entity.model_dump(mode="json") for row, entity in checked.items()
         }
+        self.providers.show(
+            {k: v for k, v in checked.items() if isinstance(v, OpenidConnectConfig)}
+        )
         self.view.revision = build_revision(config)
         self.view.warnings = (
             *describe_open_admin(self.orders.settings),
@@ -303,6 +309,7 @@ class Control:
                 access_form=form,
                 status=ends,
                 client_keys=KeyFile(self.orders.prefix, self.orders.database_key),
+                providers=self.providers,
                 flows=self.stories,
             )
         )

@@ -35,6 +35,7 @@ from ostiary.signin.values import Toolbox
 
 T = TypeVar("T")
 FAILED_WINDOW_S = 5
+FORGOTTEN_CHANNEL = "issuer-forgotten"
 
 
 class ProviderUnavailable(Exception):
@@ -110,6 +111,12 @@ class Issuers:
         self._once = Once(tools)
         self._known: dict[str, Provider] = {}
         self._failed: dict[str, tuple[float, str]] = {}
+        tools.shared.subscribe(FORGOTTEN_CHANNEL, self._hear_forgotten)
+
+    def _hear_forgotten(self, message: bytes) -> None:
+        """Somebody wants a provider to be fetched again (oidc-plugin §12.7)."""
+        self._known.pop(message.decode(), None)
+        self._failed.pop(message.decode(), None)
 
     def peek(self, party: Party) -> Provider | None:
         """What is known now, without asking anybody."""

@@ -30,6 +30,8 @@ from ostiary.signin.party import Client, Party
 from ostiary.signin.tokens import build_rules
 from ostiary.signin.values import Toolbox
 
+_LASTING = frozenset({"token_inactive", "invalid_sub"})
+
 
 def _load(kept: Mapping[str, Any]) -> ToldClaims:
     """
@@ -51,9 +53,14 @@ def _load(kept: Mapping[str, Any]) -> ToldClaims:
 def _refusal(
     party: Party, error: TokenRefused, *, enabled: bool
 ) -> tuple[dict[str, Any], float]:
-    """That a token is not good, kept for `cache_ttl_neg`: whoever tries again is told the same."""
+    """
+    That a token is not good, kept for `cache_ttl_neg` where it will not become good by itself.
+
+    A clock that is ahead, a key or a setting that is being changed: those pass.
+    """
     ttl = party.config.cache_ttl_neg or 0.0
-    return {"refused": [error.code, error.detail]}, ttl if enabled else 0.0
+    lasts = enabled and error.code in _LASTING
+    return {"refused": [error.code, error.detail]}, ttl if lasts else 0.0
 
 
 class Sources:
@@ -174,11 +181,20 @@ class Sources:
                 told = await self._issuers.judge(
                     party,
                     provider,
-                    lambda keys: read_userinfo(reply, keys, rules, subject=subject),
+                    lambda keys: read_userinfo(
+                        reply,
+                        keys,
+                        rules,
+                        subject=subject,
+                        now=self._tools.clock.now(),
+                    ),
                 )
             except TokenRefused as error:
                 return _refusal(party, error, enabled=config.cache_user_info)
-            return self._to_keep(party, told, ends, enabled=config.cache_user_info)
+            known = [end for end in (ends, told.expires_at) if end is not None]
+            return self._to_keep(
+                party, told, min(known, default=None), enabled=config.cache_user_info
+            )
 
         return _load(await self._kept.get_or_make(party, key, ask))
 

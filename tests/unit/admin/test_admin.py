@@ -9,12 +9,15 @@ from urllib.parse import urlencode
 import pytest
 
 from ostiary.adapters.declarative import parse_yaml
+from ostiary.adapters.shared import MemoryShared
 from ostiary.admin.app import AdminConfig, create_app
 from ostiary.admin.guard import build_guard
 from ostiary.admin.state import NodeView
 from ostiary.admin.status import NodeNow, StatusEndpoints
 from ostiary.model.declarative import read_declarative
 from ostiary.ports.client_keys import ClientKeysUnavailable
+from ostiary.signin.known import KnownIssuers
+from tests.support.ports import FakeClock
 from tests.unit.demo.asgi import Reply, call
 
 FILE: dict[str, Any] = {
@@ -50,7 +53,7 @@ class Node:
                 status=StatusEndpoints(self.view, self.look, self.expose),
                 access_log=self.lines.append,
                 client_keys=self,
-                **more,
+                **{"providers": KnownIssuers(MemoryShared(FakeClock())), **more},
             )
         )
 

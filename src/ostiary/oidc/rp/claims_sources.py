@@ -76,8 +76,9 @@ def _read(
         raise MalformedReply(f"the {what} reply is over 256 KB")
     text = reply.body.strip().decode("ascii", "replace")
     kind = reply.fields.get("content-type", "").partition(";")[0].strip().lower()
+    # A JWT without its media type is taken too; an object with two dots in it is none.
     is_signed = kind.endswith("jwt") or (
-        kind != "application/json" and is_compact_jws(text)
+        kind != "application/json" and not text.startswith("{") and is_compact_jws(text)
     )
     if is_signed:
         return verify_signature(text, keys, rules).claims, text
@@ -134,18 +135,25 @@ def read_introspection(
 
 
 def read_userinfo(
-    reply: IncomingReply, keys: KeySet, rules: Rules, *, subject: str | None
+    reply: IncomingReply,
+    keys: KeySet,
+    rules: Rules,
+    *,
+    subject: str | None,
+    now: float,
 ) -> ToldClaims:
     """
     What the user-info endpoint said; `sub` must be the one we know (Core §5.3.2).
 
     Args:
         subject: The `sub` of the ID token; None when there was none.
+        now: Unix time in seconds at which the reply arrived.
 
     Raises:
         MalformedReply: The endpoint failed.
         JoseError: The signature of a signed reply.
-        TokenRefused: It is about somebody else, or signed for somebody else.
+        TokenRefused: It is about somebody else, signed for somebody else, or signed for another
+            time.
     """
     what = "user info"
     claims, jwt = _read(reply, "userinfo", keys, rules)
@@ -156,6 +164,12 @@ def read_userinfo(
             raise TokenRefused(
                 "invalid_aud", f"invalid aud claim was specified for {what}"
             )
+        # A JWT that has ended must not be processed (RFC 7519 §4.1.4, §4.1.5): else one from
+        # long ago could be played back. `iat` says only when it was made. In plain JSON, which
+        # comes straight from the provider, `exp` is a claim like others (Core §5.1 defines
+        # none): it ends how long the reply is kept, and refuses nobody.
+        signed = {name: claims[name] for name in ("exp", "nbf") if name in claims}
+        check_times(signed, rules, now, what, required=False)
     told = read_text(claims, "sub")
     if not told or (subject is not None and told != subject):
         raise TokenRefused("invalid_sub", f"invalid sub claim was specified for {what}")

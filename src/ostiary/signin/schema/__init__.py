@@ -17,7 +17,13 @@ from pydantic import Field, model_validator
 from ostiary.jose.errors import MalformedKey
 from ostiary.jose.keys import PrivateKey
 from ostiary.model.fields import Entity
+from ostiary.sessions.cookie import chunk_names
 from ostiary.signin.schema.classes import BUILT_METHODS, CLASSES
+from ostiary.signin.schema.clients import (
+    Clients,
+    describe_client_problems,
+    find_used_endpoints,
+)
 from ostiary.signin.schema.endpoints import EndpointsFields
 from ostiary.signin.schema.guard import GuardFields
 from ostiary.signin.schema.identity import IdentityFields
@@ -25,6 +31,7 @@ from ostiary.signin.schema.issuer import IssuerFields
 from ostiary.signin.schema.kinds import OstiaryRecord
 from ostiary.signin.schema.login import LoginFields
 from ostiary.signin.schema.methods import MethodsFields
+from ostiary.signin.schema.names import belongs_to_connection
 from ostiary.signin.schema.session import SessionFields
 
 __all__ = ["BUILT_METHODS", "CLASSES", "OpenidConnectConfig", "describe_warnings"]
@@ -51,6 +58,7 @@ _GONE = frozenset(
     }
 )
 _COMMA_FIELDS = frozenset({"scopes", "audience", "auth_methods", "domains"})
+_ASKED = ("token", "introspection", "revocation")
 _CLIENT_AUTH = (
     "client_secret_basic",
     "client_secret_post",
@@ -95,6 +103,8 @@ def _rename(data: Mapping[str, Any]) -> dict[str, Any]:
         }
         newer = found.get("redis") or {}
         found["redis"] = {**record, **newer} if isinstance(newer, Mapping) else newer
+    if "auth_methods" in found and found["auth_methods"] is None:
+        del found["auth_methods"]  # blank means all, not none (D10; Kong)
     for name in _COMMA_FIELDS & found.keys():
         if isinstance(found[name], str) and "," in found[name]:
             found[name] = [part.strip() for part in found[name].split(",")]
@@ -187,11 +197,57 @@ class OpenidConnectConfig(
                 PrivateKey.from_configured(jwk, alg)
             except MalformedKey as error:
                 raise ValueError(f"client_jwk: {error.detail}") from error
-        for method, alg in zip(
-            self.client_auth or (), self.client_alg or (), strict=False
-        ):
-            if method == "private_key_jwt" and alg.startswith("HS"):
-                raise ValueError(f"client_alg: {alg} cannot sign for private_key_jwt")
+        own = {name: getattr(self, f"{name}_endpoint_auth_method") for name in _ASKED}
+        problems = describe_client_problems(
+            Clients(
+                ids=self.client_id or (),
+                secrets=self.client_secret or (),
+                methods=self.client_auth or (),
+                algorithms=self.client_alg or (),
+                has_keys=bool(self.client_jwk),
+                own={name: method for name, method in own.items() if method},
+                used=find_used_endpoints(
+                    frozenset(self.auth_methods or ()), revokes=self.logout_revoke
+                ),
+            )
+        )
+        if text := "; ".join(problems):
+            raise ValueError(text)
+        return self
+
+    @model_validator(mode="after")
+    def _check_cookie_names(self) -> Self:
+        session, flow = self.session_cookie_name, self.authorization_cookie_name
+        if session == flow:
+            raise ValueError(
+                f"session_cookie_name: '{session}' is authorization_cookie_name too, "
+                "choose another name"
+            )
+        remember = self.session_remember_cookie_name
+        if not self.session_remember:
+            return self
+        if remember == flow:
+            raise ValueError(
+                f"session_remember_cookie_name: '{remember}' is authorization_cookie_name too, "
+                "choose another name"
+            )
+        # A long session has further cookies: session2 to session9.
+        if not set(chunk_names(session)).isdisjoint(chunk_names(remember)):
+            raise ValueError(
+                f"session_remember_cookie_name: '{remember}' is a name of the session's own "
+                f"cookies ('{session}'), choose another name"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_replayed(self) -> Self:
+        for name in self.token_headers_replay or ():
+            sent = f"{self.token_headers_prefix or ''}{name}"
+            if belongs_to_connection(sent):
+                raise ValueError(
+                    f"token_headers_replay: the header '{sent}' belongs to the connection, "
+                    "leave it out or set token_headers_prefix"
+                )
         return self
 
     @model_validator(mode="after")
@@ -244,7 +300,7 @@ def describe_warnings(config: OpenidConnectConfig) -> tuple[str, ...]:
         )
     if config.issuer.startswith("http://"):
         found.append("config.issuer is http: tokens and keys travel unprotected")
-    if "auth_methods" not in config.model_fields_set or config.auth_methods is None:
+    if "auth_methods" not in config.model_fields_set:
         found.append(
             "config.auth_methods is blank: bearer tokens in query arguments and bodies, the password "
             "grant, and any token that the userinfo endpoint takes are accepted, as in Kong"

@@ -13,8 +13,10 @@ from pydantic import Field
 from ostiary.model.fields import LIST, Entity, NonEmpty, one_of
 from ostiary.signin.schema.kinds import (
     SECRET,
+    Seconds,
     Url,
 )
+from ostiary.signin.schema.names import AnyHeader, HeaderPrefix
 
 
 class EndpointsFields(Entity):
@@ -81,7 +83,7 @@ class EndpointsFields(Entity):
             None, description="Names of arguments copied from the client request (e.g."
         )
     )
-    max_age: float | None = Field(
+    max_age: Seconds | None = Field(
         None, description="Upper bound in seconds on now - auth_time (leeway applies)."
     )
     domains: Annotated[tuple[NonEmpty, ...] | None, LIST] = Field(
@@ -112,20 +114,20 @@ class EndpointsFields(Entity):
         None,
         description="mTLS alias of the token endpoint; wins over discovery's mtls_endpoint_aliases.",
     )
-    token_headers_names: Annotated[tuple[NonEmpty, ...] | None, LIST] = Field(
+    token_headers_names: Annotated[tuple[AnyHeader, ...] | None, LIST] = Field(
         None, description="Fixed extra request headers, parallel to _values."
     )
     token_headers_values: Annotated[tuple[NonEmpty, ...] | None, LIST] = Field(
         None, description="Their values."
     )
-    token_headers_client: Annotated[tuple[NonEmpty, ...] | None, LIST] = Field(
+    token_headers_client: Annotated[tuple[AnyHeader, ...] | None, LIST] = Field(
         None, description="Header names copied from the client request."
     )
-    token_headers_replay: Annotated[tuple[NonEmpty, ...] | None, LIST] = Field(
+    token_headers_replay: Annotated[tuple[AnyHeader, ...] | None, LIST] = Field(
         None,
         description="Token endpoint response headers copied to the client response.",
     )
-    token_headers_prefix: NonEmpty | None = Field(
+    token_headers_prefix: HeaderPrefix | None = Field(
         None, description="Prefix put before the replayed header names."
     )
     token_headers_grants: Annotated[
@@ -194,14 +196,14 @@ class EndpointsFields(Entity):
         "application/json",
         description="Accept header; the two JWT types ask for a signed introspection response.",
     )
-    introspection_headers_names: Annotated[tuple[NonEmpty, ...] | None, LIST] = Field(
+    introspection_headers_names: Annotated[tuple[AnyHeader, ...] | None, LIST] = Field(
         None,
         description="Fixed extra headers, parallel to _values; may override Authorization.",
     )
     introspection_headers_values: Annotated[tuple[NonEmpty, ...] | None, LIST] = Field(
         None, description="Their values.", json_schema_extra=SECRET
     )
-    introspection_headers_client: Annotated[tuple[NonEmpty, ...] | None, LIST] = Field(
+    introspection_headers_client: Annotated[tuple[AnyHeader, ...] | None, LIST] = Field(
         None, description="Header names copied from the client request."
     )
     introspection_post_args_names: Annotated[tuple[NonEmpty, ...] | None, LIST] = Field(
@@ -214,7 +216,7 @@ class EndpointsFields(Entity):
         Field(None, description="Arguments copied from the client's request arguments.")
     )
     introspection_post_args_client_headers: Annotated[
-        tuple[NonEmpty, ...] | None, LIST
+        tuple[AnyHeader, ...] | None, LIST
     ] = Field(None, description="Client request headers copied into the form.")
     introspect_jwt_tokens: bool = Field(
         False,
@@ -229,13 +231,13 @@ class EndpointsFields(Entity):
             description="Accept header; application/jwt asks for a signed user-info JWT.",
         )
     )
-    userinfo_headers_names: Annotated[tuple[NonEmpty, ...] | None, LIST] = Field(
+    userinfo_headers_names: Annotated[tuple[AnyHeader, ...] | None, LIST] = Field(
         None, description="Fixed extra headers, parallel to _values."
     )
     userinfo_headers_values: Annotated[tuple[NonEmpty, ...] | None, LIST] = Field(
         None, description="Their values."
     )
-    userinfo_headers_client: Annotated[tuple[NonEmpty, ...] | None, LIST] = Field(
+    userinfo_headers_client: Annotated[tuple[AnyHeader, ...] | None, LIST] = Field(
         None, description="Header names copied from the client request."
     )
     userinfo_query_args_names: Annotated[tuple[NonEmpty, ...] | None, LIST] = Field(

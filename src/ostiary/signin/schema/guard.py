@@ -12,6 +12,7 @@ from pydantic import Field
 
 from ostiary.model.fields import Entity, NonEmpty, one_of
 from ostiary.model.gateway import NotYet
+from ostiary.signin.schema.kinds import Seconds
 
 
 class GuardFields(Entity):
@@ -52,7 +53,7 @@ class GuardFields(Entity):
     dpop_use_nonce: bool = Field(
         False, description="Challenge the client with a server nonce."
     )
-    dpop_proof_lifetime: float = Field(
+    dpop_proof_lifetime: Seconds = Field(
         300,
         description="Seconds a proof stays usable (from nonce creation if a nonce is used, else from iat).",
     )

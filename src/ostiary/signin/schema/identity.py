@@ -15,6 +15,7 @@ from ostiary.model.gateway import NotYet
 from ostiary.signin.schema.kinds import (
     ClaimHeader,
 )
+from ostiary.signin.schema.names import SetHeader, TokenHeaderName
 
 
 class IdentityFields(Entity):
@@ -60,37 +61,37 @@ class IdentityFields(Entity):
     upstream_headers_claims: Annotated[tuple[NonEmpty, ...] | None, LIST] = Field(
         None, description="Top-level claim names; parallel to _names."
     )
-    upstream_headers_names: Annotated[tuple[NonEmpty, ...] | None, LIST] = Field(
+    upstream_headers_names: Annotated[tuple[SetHeader, ...] | None, LIST] = Field(
         None, description="Header names for those claims."
     )
-    upstream_access_token_header: NonEmpty | None = Field(
+    upstream_access_token_header: TokenHeaderName | None = Field(
         "authorization:bearer", description="Header for the access token."
     )
-    upstream_access_token_jwk_header: NonEmpty | None = Field(
+    upstream_access_token_jwk_header: TokenHeaderName | None = Field(
         None, description="Header for the JWK that verified the access token."
     )
-    upstream_id_token_header: NonEmpty | None = Field(
+    upstream_id_token_header: TokenHeaderName | None = Field(
         None, description="Header for the ID token."
     )
-    upstream_id_token_jwk_header: NonEmpty | None = Field(
+    upstream_id_token_jwk_header: TokenHeaderName | None = Field(
         None, description="Header for the JWK that verified the ID token."
     )
-    upstream_refresh_token_header: NonEmpty | None = Field(
+    upstream_refresh_token_header: TokenHeaderName | None = Field(
         None, description="Header for the refresh token."
     )
-    upstream_user_info_header: NonEmpty | None = Field(
+    upstream_user_info_header: TokenHeaderName | None = Field(
         None, description="Header for the user-info JSON."
     )
-    upstream_user_info_jwt_header: NonEmpty | None = Field(
+    upstream_user_info_jwt_header: TokenHeaderName | None = Field(
         None, description="Header for the raw user-info JWT."
     )
-    upstream_introspection_header: NonEmpty | None = Field(
+    upstream_introspection_header: TokenHeaderName | None = Field(
         None, description="Header for the introspection JSON."
     )
-    upstream_introspection_jwt_header: NonEmpty | None = Field(
+    upstream_introspection_jwt_header: TokenHeaderName | None = Field(
         None, description="Header for the raw introspection JWT."
     )
-    upstream_session_id_header: NonEmpty | None = Field(
+    upstream_session_id_header: TokenHeaderName | None = Field(
         None, description="Header for the session id."
     )
     downstream_headers: Annotated[tuple[ClaimHeader, ...] | None, LIST] = Field(
@@ -99,36 +100,36 @@ class IdentityFields(Entity):
     downstream_headers_claims: Annotated[tuple[NonEmpty, ...] | None, LIST] = Field(
         None, description="Top-level claim names; parallel to _names."
     )
-    downstream_headers_names: Annotated[tuple[NonEmpty, ...] | None, LIST] = Field(
+    downstream_headers_names: Annotated[tuple[SetHeader, ...] | None, LIST] = Field(
         None, description="Header names for those claims."
     )
-    downstream_access_token_header: NonEmpty | None = Field(
+    downstream_access_token_header: TokenHeaderName | None = Field(
         None, description="Header for the access token."
     )
-    downstream_access_token_jwk_header: NonEmpty | None = Field(
+    downstream_access_token_jwk_header: TokenHeaderName | None = Field(
         None, description="Header for the JWK that verified the access token."
     )
-    downstream_id_token_header: NonEmpty | None = Field(
+    downstream_id_token_header: TokenHeaderName | None = Field(
         None, description="Header for the ID token."
     )
-    downstream_id_token_jwk_header: NonEmpty | None = Field(
+    downstream_id_token_jwk_header: TokenHeaderName | None = Field(
         None, description="Header for the JWK that verified the ID token."
     )
-    downstream_refresh_token_header: NonEmpty | None = Field(
+    downstream_refresh_token_header: TokenHeaderName | None = Field(
         None, description="Header for the refresh token."
     )
-    downstream_user_info_header: NonEmpty | None = Field(
+    downstream_user_info_header: TokenHeaderName | None = Field(
         None, description="Header for the user-info JSON."
     )
-    downstream_user_info_jwt_header: NonEmpty | None = Field(
+    downstream_user_info_jwt_header: TokenHeaderName | None = Field(
         None, description="Header for the raw user-info JWT."
     )
-    downstream_introspection_header: NonEmpty | None = Field(
+    downstream_introspection_header: TokenHeaderName | None = Field(
         None, description="Header for the introspection JSON."
     )
-    downstream_introspection_jwt_header: NonEmpty | None = Field(
+    downstream_introspection_jwt_header: TokenHeaderName | None = Field(
         None, description="Header for the raw introspection JWT."
     )
-    downstream_session_id_header: NonEmpty | None = Field(
+    downstream_session_id_header: TokenHeaderName | None = Field(
         None, description="Header for the session id."
     )

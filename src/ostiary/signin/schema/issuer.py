@@ -14,8 +14,11 @@ from ostiary.model.fields import LIST, SET, Entity, NonEmpty
 from ostiary.signin.schema.kinds import (
     SECRET,
     Issuer,
+    Milliseconds,
+    Seconds,
     Url,
 )
+from ostiary.signin.schema.names import AnyHeader
 
 
 class IssuerFields(Entity):
@@ -26,7 +29,7 @@ class IssuerFields(Entity):
         False,
         description="true = never fetch discovery from issuer; the value is only an identifier (expected iss, cache key).",
     )
-    discovery_headers_names: Annotated[tuple[NonEmpty, ...] | None, LIST] = Field(
+    discovery_headers_names: Annotated[tuple[AnyHeader, ...] | None, LIST] = Field(
         None,
         description="Names of extra request headers sent on discovery/JWKS fetches.",
     )
@@ -41,7 +44,7 @@ class IssuerFields(Entity):
         None,
         description="Replaces the discovered jwks_uri (note: the key is not called jwks_uri).",
     )
-    rediscovery_lifetime: float = Field(
+    rediscovery_lifetime: Seconds = Field(
         30,
         description="Minimum seconds between two discovery/JWKS refetch attempts for the same issuer.",
     )
@@ -54,7 +57,7 @@ class IssuerFields(Entity):
     )
     http_version: float = Field(1.1, description="1.1 or 1.0.")
     keepalive: bool = Field(True, description="Keep connections alive.")
-    timeout: float = Field(
+    timeout: Milliseconds = Field(
         10000, description="Network timeout in milliseconds (connect, send, read)."
     )
     ssl_verify: bool = Field(

@@ -21,9 +21,11 @@ from ostiary.model.fields import (
     HeaderName,
     NonEmpty,
     Port,
+    between,
     one_of,
 )
 from ostiary.model.gateway import NotYet
+from ostiary.signin.schema.names import SetHeader
 
 METHODS: Final = (
     "password",
@@ -73,6 +75,22 @@ def _check_cookie_domain(value: str) -> str:
     return value
 
 
+def _check_not_negative(value: float) -> float:
+    if value < 0:
+        raise ValueError("value should be 0 or more")
+    return value
+
+
+def _check_positive(value: float) -> float:
+    if value <= 0:
+        raise ValueError("value should be more than 0")
+    return value
+
+
+NotNegative = AfterValidator(_check_not_negative)
+Seconds = Annotated[float, NotNegative]
+Milliseconds = Annotated[float, AfterValidator(_check_positive)]
+RedisTime = Annotated[int, between(0, 2147483646)]
 Url = Annotated[str, AfterValidator(_check_url)]
 Issuer = Annotated[str, AfterValidator(_check_url)]
 CookieName = Annotated[NonEmpty, AfterValidator(_check_cookie_name)]
@@ -84,7 +102,7 @@ Method = Annotated[str, one_of(*METHODS)]
 class ClaimHeader(Entity):
     """A header made of a claim: its name, and the path to the claim."""
 
-    header: NonEmpty
+    header: SetHeader
     path: Annotated[tuple[NonEmpty, ...], LIST, Field(min_length=1)]
 
 
@@ -104,9 +122,9 @@ class RedisRecord(Entity):
 
     host: str | None = "127.0.0.1"
     port: Port | None = 6379
-    connect_timeout: int = 2000
-    send_timeout: int = 2000
-    read_timeout: int = 2000
+    connect_timeout: RedisTime = 2000
+    send_timeout: RedisTime = 2000
+    read_timeout: RedisTime = 2000
     username: str | None = None
     password: str | None = Field(None, json_schema_extra=SECRET, repr=False)
     sentinel_username: str | None = None
@@ -116,9 +134,9 @@ class RedisRecord(Entity):
     sentinel_nodes: tuple[dict[str, Any], ...] | None = None
     cluster_nodes: tuple[dict[str, Any], ...] | None = None
     cluster_max_redirections: int = 5
-    database: int = 0
-    keepalive_pool_size: int = 256
-    keepalive_backlog: int | None = None
+    database: Annotated[int, NotNegative] = 0
+    keepalive_pool_size: Annotated[int, between(1, 2147483646)] = 256
+    keepalive_backlog: RedisTime | None = None
     ssl: bool = False
     ssl_verify: bool = True
     server_name: str | None = None

@@ -13,6 +13,7 @@ from pydantic import Field
 from ostiary.model.fields import LIST, Entity, NonEmpty, one_of
 from ostiary.signin.schema.kinds import (
     Method,
+    Seconds,
     Url,
 )
 
@@ -128,7 +129,7 @@ class LoginFields(Entity):
         False,
         description="Accept HS256/384/512 signatures made with client_secret (secret must be a string longer than one character).",
     )
-    leeway: float = Field(
+    leeway: Seconds = Field(
         0,
         description="Seconds of tolerance on auth_time, exp, iat, nbf; also shifts the refresh moment.",
     )

@@ -18,6 +18,7 @@ from ostiary.signin.schema.kinds import (
     Method,
     Url,
 )
+from ostiary.signin.schema.names import TokenLookUp
 
 
 class MethodsFields(Entity):
@@ -36,7 +37,7 @@ class MethodsFields(Entity):
         None,
         description="Cookie holding the bearer token (only with param type cookie).",
     )
-    bearer_token_header_name: NonEmpty | None = Field(
+    bearer_token_header_name: TokenLookUp | None = Field(
         None,
         description="If set (min length 1) only this header is inspected for the bearer token.",
     )

@@ -18,6 +18,7 @@ from ostiary.signin.schema.kinds import (
     CookiePath,
     Method,
     RedisRecord,
+    Seconds,
 )
 
 
@@ -27,7 +28,7 @@ class SessionFields(Entity):
     authorization_cookie_name: CookieName = Field(
         "authorization", description="Cookie name."
     )
-    authorization_rolling_timeout: float = Field(
+    authorization_rolling_timeout: Seconds = Field(
         600, description="Seconds a started flow stays valid."
     )
     authorization_cookie_path: CookiePath = Field("/", description="Path.")
@@ -64,25 +65,25 @@ class SessionFields(Entity):
     ] = Field("Lax", description="SameSite.")
     session_cookie_http_only: bool = Field(True, description="HttpOnly.")
     session_cookie_secure: bool | None = Field(None, description="Secure.")
-    session_idling_timeout: float = Field(
+    session_idling_timeout: Seconds = Field(
         900, description="Seconds of inactivity after which the session is invalid."
     )
-    session_rolling_timeout: float = Field(
+    session_rolling_timeout: Seconds = Field(
         3600, description="Seconds a session may be used before it must be renewed."
     )
-    session_absolute_timeout: float = Field(
+    session_absolute_timeout: Seconds = Field(
         86400, description="Seconds until re-authentication whatever happens."
     )
     session_remember: bool = Field(
         False, description='Persistent ("remember me") sessions.'
     )
-    session_remember_cookie_name: NonEmpty = Field(
+    session_remember_cookie_name: CookieName = Field(
         "remember", description="Cookie of the persistent session."
     )
-    session_remember_rolling_timeout: float = Field(
+    session_remember_rolling_timeout: Seconds = Field(
         604800, description="Validity of the persistent session (7 days)."
     )
-    session_remember_absolute_timeout: float = Field(
+    session_remember_absolute_timeout: Seconds = Field(
         2592000, description="Absolute limit of the persistent session (30 days)."
     )
     session_bind: Annotated[
@@ -157,16 +158,16 @@ class SessionFields(Entity):
         default_factory=RedisRecord,
         description="Record with the Redis settings of the session store.",
     )
-    cache_ttl: float = Field(
+    cache_ttl: Seconds = Field(
         3600,
         description="Default TTL (s) when the cached object does not tell its own expiry.",
     )
-    cache_ttl_max: float | None = Field(
+    cache_ttl_max: Seconds | None = Field(
         None, description="Upper bound enforced on every TTL."
     )
-    cache_ttl_min: float | None = Field(None, description="Lower bound enforced.")
-    cache_ttl_neg: float | None = Field(None, description="TTL of negative results.")
-    cache_ttl_resurrect: float | None = Field(
+    cache_ttl_min: Seconds | None = Field(None, description="Lower bound enforced.")
+    cache_ttl_neg: Seconds | None = Field(None, description="TTL of negative results.")
+    cache_ttl_resurrect: Seconds | None = Field(
         None, description="How long stale values may be revived when the refresh fails."
     )
     cache_tokens: bool = Field(True, description="Cache token endpoint results.")
