@@ -111,9 +111,13 @@ class SessionKeeper:
         kind = decide_renewal(session, party.timeouts, now)
         if "session" in (party.config.disable_session or ()):
             kind = "keep"
-        current = renew(session, kind, now)
+        current = renewed = renew(session, kind, now)
         if refresh:
             current = await self._refresher.refresh_if_due(party, current, now)
+        if current is not renewed or self._live.ends_heard != ends_heard:
+            # That took its time: whoever logged out meanwhile has logged out.
+            ends_heard = self._live.ends_heard
+            await self._check_ends(session, marks)
         return OpenedSession(
             session=current,
             identity=identity if current is session else self.identify(current),
@@ -295,7 +299,15 @@ class SessionKeeper:
         opened: OpenedSession,
         admitted: Allowed,
     ) -> Allowed:
-        """Let a session's request through; remember it when nothing has to be written."""
+        """
+        Let a session's request through; remember it when nothing has to be written.
+
+        Raises:
+            SessionInvalid: It was ended while its owner was being judged.
+            SessionTooLarge, SharedUnavailable: As `save`.
+        """
+        if opened.ends_heard != self._live.ends_heard:
+            await self._check_ends(opened.session, opened.marks)
         fields = admitted.downstream_fields
         if opened.must_save:
             fields += await self.save(request, party, opened)
