@@ -83,14 +83,19 @@ def check_session(session: Session, timeouts: Timeouts, now: float) -> None:
         raise SessionInvalid("invalid session creation time")
 
 
+def touch_after_s(timeouts: Timeouts) -> float:
+    """After how long a used session's cookie is written again: well before it would end."""
+    return min(TOUCH_AFTER_S, timeouts.idling_s / 2)
+
+
 def decide_renewal(session: Session, timeouts: Timeouts, now: float) -> Renewal:
-    """Whether the cookie must be written again: after 60 s of use, or 75 % of the rolling time."""
+    """Whether the cookie must be written again: after a minute, or 75 % of the rolling time."""
     if (
         timeouts.rolling_s
         and now - session.rolled_at > timeouts.rolling_s * RENEW_AFTER
     ):
         return "renew"
-    if timeouts.idling_s and now - session.touched_at > TOUCH_AFTER_S:
+    if timeouts.idling_s and now - session.touched_at > touch_after_s(timeouts):
         return "touch"
     return "keep"
 
@@ -104,7 +109,7 @@ def quiet_until(session: Session, timeouts: Timeouts) -> float:
             (timeouts.rolling_s, session.rolled_at),
             (timeouts.rolling_s * RENEW_AFTER, session.rolled_at),
             (timeouts.idling_s, session.touched_at),
-            (timeouts.idling_s and TOUCH_AFTER_S, session.touched_at),
+            (touch_after_s(timeouts), session.touched_at),
         )
         if limit
     ]
