@@ -6,6 +6,7 @@ Spec: oidc-plugin §10; decisions D6, D13, D14; security tests T-J12, T-K10.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -54,6 +55,30 @@ class OpenedSession:
     has_new_tokens: bool = False
     remembered: Session | None = None
     ends_heard: int = -1
+
+
+def hash_client(client_id: str) -> str:
+    """What a session holds of its client's name."""
+    return encode_base64url(hashlib.sha256(client_id.encode()).digest()[:12])
+
+
+def find_client(party: Party, session: Session) -> Session:
+    """
+    The session at its client's present place: the order of `client_id` may have changed (D13).
+
+    Raises:
+        SessionInvalid: That client is not configured any more.
+    """
+    hashes = [hash_client(client.client_id) for client in party.clients]
+    at, known = session.client, session.client_hash
+    here = hashes[at] if 0 <= at < len(hashes) else None
+    if not hashes or (here is not None and here == known):
+        return session
+    if known is None and here is not None:  # it is older than the hash
+        return replace(session, client_hash=here)
+    if known not in hashes:
+        raise SessionInvalid("the session's client is not configured any more")
+    return replace(session, client=hashes.index(known))
 
 
 class SessionKeeper:
@@ -105,6 +130,7 @@ class SessionKeeper:
                 raise
             found, remembered = await self._remember(request, party, cookies, error)
             session = found.session
+        session = find_client(party, session)
         identity = self.identify(session)
         marks = self.marks(party, session)
         await self._check_ends(session, marks)
@@ -269,6 +295,7 @@ class SessionKeeper:
             SessionTooLarge: It does not fit into nine cookies.
             SharedUnavailable: Its store cannot be written.
         """
+        session = find_client(party, session)
         fields = await self._storage.write(request, party, session, present)
         if party.remember_timeouts is None:
             return fields
