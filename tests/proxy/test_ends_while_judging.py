@@ -83,7 +83,7 @@ class Court:
             await asyncio.sleep(0)
 
 
-@pytest.mark.spec("T-W1")
+@pytest.mark.spec("T-X10")
 @pytest.mark.parametrize("tunnel", [False, True])
 @pytest.mark.parametrize("mark", MARKS)
 async def test_a_stream_judged_while_its_session_ends_does_not_stay(
@@ -121,7 +121,7 @@ async def test_the_end_of_another_session_leaves_it_open(
     assert stage.outcomes.empty()
 
 
-@pytest.mark.spec("T-W1")
+@pytest.mark.spec("T-X10")
 async def test_a_session_begun_after_the_persons_order_is_not_meant(
     stage: Stage,
 ) -> None:

@@ -54,7 +54,7 @@ def log_out(world: World, browser: Browser, *, elsewhere: bool) -> Act:
     return act
 
 
-@pytest.mark.spec("T-W1")
+@pytest.mark.spec("D14")
 @pytest.mark.parametrize("elsewhere", [False, True])
 async def test_who_logs_out_during_a_refresh_is_out(
     monkeypatch: pytest.MonkeyPatch, *, elsewhere: bool
@@ -91,7 +91,7 @@ async def test_who_logs_out_during_the_last_question_is_out(
     assert (step.status, step.detail) == (401, "session was ended")
 
 
-@pytest.mark.spec("T-W1")
+@pytest.mark.spec("D14")
 async def test_an_order_during_a_refresh_ends_the_persons_session_and_nobody_elses(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
