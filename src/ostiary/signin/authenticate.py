@@ -79,7 +79,7 @@ class Signin:
         )
         self._login = Login(tools, self.issuers, self._sessions)
         self._callback = Callback(
-            tools, self.issuers, tokens, self._sessions, self._admission
+            tools, self.issuers, tokens, self._sessions, self._admission, self._refuse
         )
         self._logout = Logout(tools, self.issuers, tokens, self._sessions)
         self._backchannel = BackChannel(tools, self._live, self.issuers)
