@@ -369,11 +369,7 @@ class Signin:
             ), ()
         except SessionInvalid as error:
             self._tools.log("info", f"session was not found ({error.reason})")
-            kept = not party.config.unauthorized_destroy_session
-            if kept or error.reason == "missing session cookie":
-                return None, ()
-            present = {name for name, _ in cookies}
-            return None, self._sessions.delete_cookies(party, request.scheme, present)
+            return None, self._sessions.give_up(request, party, cookies, error.reason)
 
     async def _answer_session(
         self, request: SigninRequest, party: Party, opened: OpenedSession

@@ -34,10 +34,11 @@ from ostiary.signin.flow import (
     derive_secrets,
     find_secret,
     open_state,
+    seen_attributes,
     seen_name,
 )
 from ostiary.signin.issuer import Issuers
-from ostiary.signin.login import SECRETS, STATE, seen_attributes
+from ostiary.signin.login import SECRETS, STATE
 from ostiary.signin.party import Party
 from ostiary.signin.session import OpenedSession, SessionKeeper
 from ostiary.signin.tokens import Granted, TokenClient

@@ -27,6 +27,7 @@ from ostiary.sessions.session import (
 )
 from ostiary.signin.backchannel import read_marks
 from ostiary.signin.claims import Identity
+from ostiary.signin.flow import note_cause
 from ostiary.signin.issuer import Issuers
 from ostiary.signin.live import ENDED_CHANNEL, Live, LiveSession, digest
 from ostiary.signin.party import Party
@@ -318,6 +319,22 @@ class SessionKeeper:
             (b"Set-Cookie", build_delete_cookie(n, names.session_attributes))
             for n in wanted
         )
+
+    def give_up(
+        self,
+        request: SigninRequest,
+        party: Party,
+        cookies: Sequence[tuple[str, str]],
+        reason: str,
+    ) -> tuple[Field, ...]:
+        """Set-Cookie for a session that was refused: its removal; why, if it had just begun."""
+        if reason == "missing session cookie":
+            return ()
+        noted = note_cause(party.names(request.scheme), cookies, reason)
+        if not party.config.unauthorized_destroy_session:
+            return noted
+        present = {name for name, _ in cookies}
+        return (*self.delete_cookies(party, request.scheme, present), *noted)
 
     async def allow(
         self,
