@@ -200,6 +200,22 @@ async def test_using_it_keeps_it_and_the_sign_ins_time_stays(life: Life) -> None
     assert not is_in(await browser.visit(party))
 
 
+@pytest.mark.spec("oidc-plugin#10.6")
+@pytest.mark.parametrize("idling", [10, 59, 60, 61])
+async def test_a_short_idling_time_ends_no_session_that_is_used(
+    life: Life, idling: int
+) -> None:
+    party = life.party(session_idling_timeout=idling, session_rolling_timeout=0)
+    browser = await life.signed_in(party)
+
+    for _ in range(8):  # asked three times in each idling time
+        life.world.clock.move(idling / 3)
+        assert is_in(await browser.visit(party))
+    life.world.clock.move(idling + 1)  # times are kept in whole seconds
+
+    assert not is_in(await browser.visit(party))
+
+
 async def test_a_session_that_may_not_be_renewed_is_not(life: Life) -> None:
     party = life.party(**SMALL, disable_session=["session"])
     browser = await life.signed_in(party)

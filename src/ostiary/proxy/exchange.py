@@ -91,6 +91,8 @@ class Exchange:
 
     def start(self) -> None:
         """Find a connection and send the request."""
+        if self._plane.last_end >= self._begun:
+            self._session_over = self._has_ended()  # while it was being judged
         self._attempt(fresh=False)
 
     def tick(self, now: float) -> float:
@@ -119,12 +121,20 @@ class Exchange:
             self._finish(status or self._status or 499, client_gone=gone)
 
     def end_sessions(self, ended: set[str]) -> None:
-        if ended.isdisjoint(self._forward.bound_to):
+        if ended.isdisjoint(self._forward.bound_to) or not self._has_ended():
             return
         if self._stage == _RECEIVING:
             self._client.abort()
         else:
             self._session_over = True
+
+    def _has_ended(self) -> bool:
+        """
+        Tell whether a session of this request ended after the request had come.
+
+        A person's name is a mark too: one who signed in anew after the end is not meant.
+        """
+        return self._plane.has_ended(self._forward.bound_to, self._begun)
 
     def fail(self, status: int, reason: str) -> None:
         """

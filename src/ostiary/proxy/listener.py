@@ -138,7 +138,7 @@ class Proxy:
 
     def session_ended(self, session_id: str) -> None:
         """Close the tunnels and streams bound to a session that has ended, at the next tick."""
-        self._plane.ended.add(session_id)
+        self._plane.hear_end(session_id)
 
     async def _listen(self, listen: Listen) -> None:
         plane = self._plane

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from email.utils import formatdate
+from math import inf
 from typing import Protocol
 
 from ostiary.gateway.decision import Decider
@@ -15,6 +16,10 @@ from ostiary.proxy.tls import SniMemory
 from ostiary.proxy.wheel import Wheel
 
 log = logging.getLogger("ostiary.proxy")
+
+# A request is rarely judged for longer; more ends than this in that time are a flood.
+ENDS_KEPT_S = 60.0
+MAX_ENDS = 10_000
 
 
 class Open(Protocol):
@@ -54,6 +59,9 @@ class Plane:
         self.empty = asyncio.Event()
         self.empty.set()
         self.ended: set[str] = set()
+        self.last_end = -inf
+        self._ends: dict[str, float] = {}
+        self._forgotten = -inf
         self._wall_clock = wall_clock
         self.date = b""
         self.update_date()
@@ -70,6 +78,32 @@ class Plane:
         self.connections.discard(connection)
         if not self.connections:
             self.empty.set()
+
+    def hear_end(self, mark: str) -> None:
+        """
+        Remember that a session has ended: what is open ends at the next tick.
+
+        What is still being judged is open only later, so the last minute is kept.
+        """
+        self.ended.add(mark)
+        ends, now = self._ends, self.now()
+        ends.pop(mark, None)  # the dictionary is in the order of time
+        ends[mark] = self.last_end = now
+        while True:
+            first = next(iter(ends))
+            if len(ends) <= MAX_ENDS and now - ends[first] <= ENDS_KEPT_S:
+                return
+            self._forgotten = ends.pop(first)
+
+    def has_ended(self, marks: tuple[str, ...], since: float) -> bool:
+        """
+        Tell whether one of these sessions has ended at this time or later.
+
+        Whoever asks for a time of which ends are forgotten is told that one may have.
+        """
+        if since <= self._forgotten:
+            return bool(marks)
+        return any(self._ends.get(mark, -inf) >= since for mark in marks)
 
     def end_sessions(self) -> None:
         """

@@ -17,6 +17,8 @@ from typing import Any, Literal
 
 TOUCH_AFTER_S = 60
 RENEW_AFTER = 0.75
+# How many values a session has in each version of the format.
+_VERSIONS = {1: 11, 2: 12, 3: 13}
 
 
 class SessionInvalid(Exception):
@@ -44,8 +46,9 @@ class Session:
     One signed-in browser.
 
     `id` names it for logging out and binding; `expires_at` is the access token's end.
-    `method` is the one that created it, `client` the index of the client that did. `sid` is the
-    provider's name for its own session, as its ID token told.
+    `method` is the one that created it, `client` the index of the client that did and
+    `client_hash` its name, hashed: indexes move. `sid` is the provider's name for its own session,
+    as its ID token told.
     """
 
     id: str
@@ -60,6 +63,7 @@ class Session:
     refresh_token: str | None = field(repr=False, default=None)
     expires_at: float | None = None
     sid: str | None = None
+    client_hash: str | None = None
 
 
 Renewal = Literal["keep", "touch", "renew"]
@@ -83,14 +87,19 @@ def check_session(session: Session, timeouts: Timeouts, now: float) -> None:
         raise SessionInvalid("invalid session creation time")
 
 
+def touch_after_s(timeouts: Timeouts) -> float:
+    """After how long a used session's cookie is written again: well before it would end."""
+    return min(TOUCH_AFTER_S, timeouts.idling_s / 2)
+
+
 def decide_renewal(session: Session, timeouts: Timeouts, now: float) -> Renewal:
-    """Whether the cookie must be written again: after 60 s of use, or 75 % of the rolling time."""
+    """Whether the cookie must be written again: after a minute, or 75 % of the rolling time."""
     if (
         timeouts.rolling_s
         and now - session.rolled_at > timeouts.rolling_s * RENEW_AFTER
     ):
         return "renew"
-    if timeouts.idling_s and now - session.touched_at > TOUCH_AFTER_S:
+    if timeouts.idling_s and now - session.touched_at > touch_after_s(timeouts):
         return "touch"
     return "keep"
 
@@ -104,7 +113,7 @@ def quiet_until(session: Session, timeouts: Timeouts) -> float:
             (timeouts.rolling_s, session.rolled_at),
             (timeouts.rolling_s * RENEW_AFTER, session.rolled_at),
             (timeouts.idling_s, session.touched_at),
-            (timeouts.idling_s and TOUCH_AFTER_S, session.touched_at),
+            (touch_after_s(timeouts), session.touched_at),
         )
         if limit
     ]
@@ -119,10 +128,10 @@ def renew(session: Session, kind: Renewal, now: float) -> Session:
 
 
 def dump_session(session: Session) -> bytes:
-    """The session as compact JSON, version 2."""
+    """The session as compact JSON, version 3."""
     return json.dumps(
         [
-            2,
+            3,
             session.id,
             # To the millisecond: an order to log out counts for sessions older than itself.
             round(session.created_at, 3),
@@ -136,6 +145,7 @@ def dump_session(session: Session) -> bytes:
             session.id_token,
             session.refresh_token,
             session.sid,
+            session.client_hash,
         ],
         separators=(",", ":"),
     ).encode()
@@ -143,7 +153,7 @@ def dump_session(session: Session) -> bytes:
 
 def load_session(data: bytes) -> Session:
     """
-    Read back what `dump_session` wrote, now or before there was `sid`.
+    Read back what `dump_session` wrote, now or before there were `sid` and `client_hash`.
 
     Raises:
         SessionInvalid: Another version's format (after an upgrade or a rollback), or broken.
@@ -154,11 +164,11 @@ def load_session(data: bytes) -> Session:
         names: tuple[str, ...] = (
             "id", "created_at", "rolled_at", "touched_at", "subject", "method", "client",
             "expires_at", "access_token", "id_token", "refresh_token", "sid",
+            "client_hash",
         )  # fmt: skip
-        if version == 1:
-            names = names[:-1]
-        elif version != 2:
+        if version not in _VERSIONS:
             raise SessionInvalid("invalid session payload")
+        names = names[: _VERSIONS[version]]
         values_by_name: Mapping[str, Any] = dict(zip(names, values, strict=True))
     except (ValueError, TypeError) as error:
         raise SessionInvalid("invalid session payload") from error
@@ -172,7 +182,12 @@ def _is_sound(session: Session) -> bool:
     """Tell whether every value has its type: who sealed it may have been another version."""
     numbers = (session.created_at, session.rolled_at, session.touched_at)
     texts = (session.id, session.subject, session.method, session.access_token)
-    optional = (session.id_token, session.refresh_token, session.sid)
+    optional = (
+        session.id_token,
+        session.refresh_token,
+        session.sid,
+        session.client_hash,
+    )
     return (
         all(_is_number(value) for value in numbers)
         and all(isinstance(value, str) for value in texts)

@@ -87,7 +87,7 @@ class Signin:
         )
         self._login = Login(tools, self.issuers, self._sessions)
         self._callback = Callback(
-            tools, self.issuers, tokens, self._sessions, self._admission
+            tools, self.issuers, tokens, self._sessions, self._admission, self._refuse
         )
         self._logout = Logout(tools, self.issuers, tokens, self._sessions)
         self._backchannel = BackChannel(tools, self._live, self.issuers)
@@ -397,11 +397,7 @@ class Signin:
             ), ()
         except SessionInvalid as error:
             self._tools.log("info", f"session was not found ({error.reason})")
-            kept = not party.config.unauthorized_destroy_session
-            if kept or error.reason == "missing session cookie":
-                return None, ()
-            present = {name for name, _ in cookies}
-            return None, self._sessions.delete_cookies(party, request.scheme, present)
+            return None, self._sessions.give_up(request, party, cookies, error.reason)
 
     async def _answer_session(
         self, request: SigninRequest, party: Party, opened: OpenedSession

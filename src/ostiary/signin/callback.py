@@ -9,6 +9,7 @@ Spec: OpenID Connect Core 1.0 §3.1.2.5-3.1.3; RFC 9207; oidc-plugin §9.4-9.6; 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from ostiary.http.cookies import build_delete_cookie, build_set_cookie, parse_cookies
@@ -20,6 +21,7 @@ from ostiary.oidc.rp.authorization import AuthorizationResponse, check_response
 from ostiary.sessions.cookie import SessionTooLarge
 from ostiary.signin import refusals
 from ostiary.signin.admission import Admission
+from ostiary.signin.arguments import read_arguments
 from ostiary.signin.claims import Forbidden
 from ostiary.signin.endpoints import Asked
 from ostiary.signin.entry import SignedIn, run_login_action
@@ -32,10 +34,11 @@ from ostiary.signin.flow import (
     derive_secrets,
     find_secret,
     open_state,
+    seen_attributes,
     seen_name,
 )
 from ostiary.signin.issuer import Issuers
-from ostiary.signin.login import SECRETS, STATE, seen_attributes
+from ostiary.signin.login import SECRETS, STATE
 from ostiary.signin.party import Party
 from ostiary.signin.session import OpenedSession, SessionKeeper
 from ostiary.signin.tokens import Granted, TokenClient
@@ -101,7 +104,7 @@ def _check_scheme(request: SigninRequest, flow: Flow) -> None:
 
 
 class Callback:
-    """Finishes sign-ins."""
+    """Finishes sign-ins. `refuse` makes a refusal what it is where there is an anonymous consumer."""
 
     def __init__(
         self,
@@ -110,9 +113,11 @@ class Callback:
         tokens: TokenClient,
         sessions: SessionKeeper,
         admission: Admission,
+        refuse: Callable[[SigninRequest, Party, Step], Step],
     ) -> None:
         self._tools = tools
         self._admission = admission
+        self._or_anonymous = refuse
         self._issuers = issuers
         self._tokens = tokens
         self._sessions = sessions
@@ -258,13 +263,15 @@ class Callback:
                     fields=(*back.fields, *await self._session_fields(back, fresh)),
                 )
         except Forbidden as error:
-            return refusals.forbidden(
+            refused = refusals.forbidden(
                 party,
                 client,
                 detail=error.what,
                 error="insufficient_scope",
                 fields=back.fields,
             )
+            step = self._or_anonymous(back.request, party, refused)
+            return await self._strip(back, step) if isinstance(step, Allowed) else step
         except SessionTooLarge as error:
             return refusals.unexpected(
                 party,
@@ -286,7 +293,10 @@ class Callback:
         action = run_login_action(who, now=self._tools.clock.now())
         if action is not None:
             return action
-        return _go_to_target(back) if starts else self._pass_on(back, allowed)
+        if starts:
+            return _go_to_target(back)
+        fields = (*allowed.downstream_fields, *back.fields)
+        return await self._strip(back, replace(allowed, downstream_fields=fields))
 
     async def _session_fields(
         self, back: Return, fresh: OpenedSession
@@ -307,14 +317,19 @@ class Callback:
             ),
         )
 
-    def _pass_on(self, back: Return, allowed: Allowed) -> Allowed:
-        """Without sessions, the callback itself goes upstream, its answer's arguments stripped."""
+    @staticmethod
+    async def _strip(back: Return, allowed: Allowed) -> Allowed:
+        """The callback itself goes upstream, but nothing of the provider's answer does (D4)."""
+        new_body = None
+        if back.request.method == b"POST":  # it was there that the answer came
+            arguments = await read_arguments(back.request, body=True)
+            new_body = arguments.body_without(_RESPONSE_ARGUMENTS)
         return replace(
             allowed,
             downstream_fields=(
                 *allowed.downstream_fields,
-                *back.fields,
                 (b"Referrer-Policy", b"no-referrer"),
             ),
             strip_query=_RESPONSE_ARGUMENTS,
+            new_body=new_body,
         )

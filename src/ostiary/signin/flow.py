@@ -13,10 +13,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
-from ostiary.http.cookies import build_delete_cookie, build_set_cookie
+from ostiary.http.cookies import (
+    CookieAttributes,
+    build_delete_cookie,
+    build_set_cookie,
+)
 from ostiary.http.head import Field
 from ostiary.jose.encoding import decode_base64url, encode_base64url
 from ostiary.jose.errors import JoseError
@@ -29,6 +33,19 @@ MAX_STATE_LENGTH = 1024
 SECRET_BYTES = 32
 LOOP_AFTER = 3
 LOOP_WINDOW_S = 20
+# Why sessions are refused, in words that a cookie may say; `refused` for every other reason.
+CAUSES = {
+    "the access token has expired and cannot be refreshed": "token_over",
+    "the refresh was refused": "refresh_refused",
+    "the refreshed tokens were refused": "refresh_refused",
+    "session idling timeout exceeded": "timed_out",
+    "session rolling timeout exceeded": "timed_out",
+    "session absolute timeout exceeded": "timed_out",
+    "session was not found in the store": "not_stored",
+    "session was ended": "ended",
+    "invalid session message authentication code": "unreadable",
+}
+OTHER_CAUSE = "refused"
 
 
 class FlowInvalid(Exception):
@@ -188,3 +205,45 @@ def count_recent(names: CookieNames, cookies: Iterable[tuple[str, str]]) -> int:
 def seen_name(names: CookieNames) -> str:
     """The cookie that counts sign-ins finished without a session: the loop detector's memory."""
     return f"{names.flow}-seen"
+
+
+def cause_name(names: CookieNames) -> str:
+    """The cookie that tells why the session of a sign-in just finished was refused."""
+    return f"{names.flow}-why"
+
+
+def seen_attributes(names: CookieNames) -> CookieAttributes:
+    """How the loop detector's cookies are set: as the flow's, for 20 seconds."""
+    return replace(names.flow_attributes, max_age_s=LOOP_WINDOW_S)
+
+
+def note_cause(
+    names: CookieNames, cookies: Sequence[tuple[str, str]], reason: str
+) -> tuple[Field, ...]:
+    """Set-Cookie that tells why a session was refused, if a sign-in was finished just now."""
+    if not count_recent(names, cookies):
+        return ()
+    word = CAUSES.get(reason, OTHER_CAUSE)
+    cookie = build_set_cookie(cause_name(names), word, seen_attributes(names))
+    return ((b"Set-Cookie", cookie),)
+
+
+def find_cause(names: CookieNames, cookies: Sequence[tuple[str, str]]) -> str | None:
+    """
+    Why the sessions of the last sign-ins were refused, as a word.
+
+    None where the browser brought no session back: then there was none to refuse.
+    """
+    if all(name != names.session for name, _ in cookies):
+        return None
+    told = {value for name, value in cookies if name == cause_name(names)}
+    known = told & {*CAUSES.values(), OTHER_CAUSE}
+    return known.pop() if len(known) == 1 else None
+
+
+def forget_recent(names: CookieNames) -> tuple[Field, ...]:
+    """Set-Cookie that makes the loop detector begin anew."""
+    return tuple(
+        (b"Set-Cookie", build_delete_cookie(name, seen_attributes(names)))
+        for name in (seen_name(names), cause_name(names))
+    )

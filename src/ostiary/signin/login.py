@@ -6,9 +6,7 @@ Spec: OpenID Connect Core 1.0 §3.1.2; RFC 9700 §2.1; oidc-plugin §9.1-9.3; de
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from ostiary.http.cookies import CookieAttributes, build_delete_cookie, parse_cookies
+from ostiary.http.cookies import parse_cookies
 from ostiary.http.forms import MalformedForm, Pairs, parse_form
 from ostiary.http.head import Field, find_all
 from ostiary.jose.encoding import encode_base64url
@@ -22,13 +20,14 @@ from ostiary.signin.flow import (
     build_flow_id,
     count_recent,
     derive_secrets,
+    find_cause,
+    forget_recent,
     hash_secret,
     seal_state,
-    seen_name,
     start_cookies,
 )
 from ostiary.signin.issuer import Issuers
-from ostiary.signin.party import Client, CookieNames, Party
+from ostiary.signin.party import Client, Party
 from ostiary.signin.session import SessionKeeper
 from ostiary.signin.values import SendAway, SigninRequest, Step, Toolbox
 
@@ -48,11 +47,6 @@ def derive_redirect_uri(request: SigninRequest, party: Party) -> str:
     if request.route_prefix is None or from_request:
         return request.origin + request.target.raw_path
     return request.origin + request.route_prefix.rstrip("/")
-
-
-def seen_attributes(names: CookieNames) -> CookieAttributes:
-    """How the loop detector's cookie is set: as the flow's, for 20 seconds."""
-    return replace(names.flow_attributes, max_age_s=LOOP_WINDOW_S)
 
 
 def _from_client(request: SigninRequest, allowed: tuple[str, ...] | None) -> Pairs:
@@ -104,12 +98,11 @@ class Login:
         names = party.names(request.scheme)
         cookies = parse_cookies(find_all(request.fields, b"cookie"))
         if count_recent(names, cookies) >= LOOP_AFTER:
-            gone = build_delete_cookie(seen_name(names), seen_attributes(names))
-            return refusals.bad_callback(
-                "loop_detected",
-                f"{LOOP_AFTER} sign-ins within {LOOP_WINDOW_S} s left no session cookie",
+            return refusals.loop(
+                find_cause(names, cookies),
+                f"{LOOP_AFTER} sign-ins within {LOOP_WINDOW_S} s",
                 login_url=request.origin + request.target.raw_path,
-                fields=((b"Set-Cookie", gone),),
+                fields=forget_recent(names),
             )
         provider = await self._issuers.load(party)
         endpoint = (

@@ -6,15 +6,13 @@ Spec: oidc-plugin §11; OpenID Connect RP-Initiated Logout 1.0; decisions D15, D
 
 from __future__ import annotations
 
-from ostiary.http.cookies import build_delete_cookie
 from ostiary.http.forms import MalformedForm, first, parse_form
 from ostiary.http.head import find
 from ostiary.oidc.rp.logout import LogoutRequest, build_logout_url, complete_logout_uri
 from ostiary.signin import refusals
 from ostiary.signin.arguments import Arguments, body_kind
-from ostiary.signin.flow import seen_name
+from ostiary.signin.flow import forget_recent
 from ostiary.signin.issuer import Issuers, ProviderUnavailable
-from ostiary.signin.login import seen_attributes
 from ostiary.signin.party import Party
 from ostiary.signin.session import OpenedSession, SessionKeeper
 from ostiary.signin.tokens import TokenClient
@@ -106,10 +104,7 @@ class Logout:
         names = party.names(request.scheme)
         fields = (
             *self._sessions.delete_cookies(party, request.scheme, None),
-            (
-                b"Set-Cookie",
-                build_delete_cookie(seen_name(names), seen_attributes(names)),
-            ),
+            *forget_recent(names),
             refusals.NO_STORE,
         )
         if opened is not None:

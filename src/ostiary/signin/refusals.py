@@ -8,6 +8,17 @@ from ostiary.signin.values import Refused, SendAway
 
 NO_STORE = (b"Cache-Control", b"no-store")
 
+# What made people sign in again and again, by the word for it.
+LOOPS = {
+    "token_over": "The identity provider hands out access tokens that have ended already",
+    "refresh_refused": "The identity provider does not renew the access that it just gave",
+    "timed_out": "Every new session has run out of time at once",
+    "not_stored": "No new session is found where sessions are stored",
+    "ended": "Every new session is ended at once",
+    "unreadable": "No new session can be read: it was made with another key",
+    "refused": "Every new session is refused at once",
+}
+
 
 def unauthorized(
     party: Party,
@@ -124,7 +135,6 @@ def bad_callback(
     messages = {
         "callback_mismatch": "This sign-in does not belong to this browser, or was finished before",
         "login_expired": "The sign-in took too long",
-        "loop_detected": "This browser does not keep the session cookie",
         "login_failed": "The sign-in could not be completed",
     }
     return Refused(
@@ -132,6 +142,22 @@ def bad_callback(
         code=code,
         message=messages.get(code, messages["login_failed"]),
         detail=detail,
+        login_url=login_url,
+        fields=(*fields, NO_STORE),
+    )
+
+
+def loop(
+    cause: str | None, detail: str, *, login_url: str | None, fields: Fields
+) -> Refused:
+    """400: signing in leads to signing in. Without a cause the browser kept no session."""
+    told = LOOPS.get(cause or "")
+    message = told or "This browser does not keep the session cookie"
+    return Refused(
+        status=400,
+        code=f"loop_{cause}" if told else "loop_detected",
+        message=message,
+        detail=f"{detail}: {told}" if told else f"{detail} left no session cookie",
         login_url=login_url,
         fields=(*fields, NO_STORE),
     )

@@ -6,6 +6,7 @@ Spec: oidc-plugin §10; decisions D6, D13, D14; security tests T-J12, T-K10.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,7 @@ from ostiary.sessions.session import (
 )
 from ostiary.signin.backchannel import read_marks
 from ostiary.signin.claims import Identity
+from ostiary.signin.flow import note_cause
 from ostiary.signin.issuer import Issuers
 from ostiary.signin.live import ENDED_CHANNEL, Live, LiveSession, digest
 from ostiary.signin.party import Party
@@ -54,6 +56,30 @@ class OpenedSession:
     has_new_tokens: bool = False
     remembered: Session | None = None
     ends_heard: int = -1
+
+
+def hash_client(client_id: str) -> str:
+    """What a session holds of its client's name."""
+    return encode_base64url(hashlib.sha256(client_id.encode()).digest()[:12])
+
+
+def find_client(party: Party, session: Session) -> Session:
+    """
+    The session at its client's present place: the order of `client_id` may have changed (D13).
+
+    Raises:
+        SessionInvalid: That client is not configured any more.
+    """
+    hashes = [hash_client(client.client_id) for client in party.clients]
+    at, known = session.client, session.client_hash
+    here = hashes[at] if 0 <= at < len(hashes) else None
+    if not hashes or (here is not None and here == known):
+        return session
+    if known is None and here is not None:  # it is older than the hash
+        return replace(session, client_hash=here)
+    if known not in hashes:
+        raise SessionInvalid("the session's client is not configured any more")
+    return replace(session, client=hashes.index(known))
 
 
 class SessionKeeper:
@@ -110,15 +136,20 @@ class SessionKeeper:
                 raise
             found, remembered = await self._remember(request, party, cookies, error)
             session = found.session
+        session = find_client(party, session)
         identity = self.identify(session)
         marks = self.marks(party, session)
         await self._check_ends(session, marks)
         kind = decide_renewal(session, party.timeouts, now)
         if "session" in (party.config.disable_session or ()):
             kind = "keep"
-        current = renew(session, kind, now)
+        current = renewed = renew(session, kind, now)
         if refresh:
             current = await self._refresher.refresh_if_due(party, current, now)
+        if current is not renewed or self._live.ends_heard != ends_heard:
+            # That took its time: whoever logged out meanwhile has logged out.
+            ends_heard = self._live.ends_heard
+            await self._check_ends(session, marks)
         return OpenedSession(
             session=current,
             identity=identity if current is session else self.identify(current),
@@ -270,6 +301,7 @@ class SessionKeeper:
             SessionTooLarge: It does not fit into nine cookies.
             SharedUnavailable: Its store cannot be written.
         """
+        session = find_client(party, session)
         fields = await self._storage.write(request, party, session, present)
         if party.remember_timeouts is None:
             return fields
@@ -293,6 +325,22 @@ class SessionKeeper:
             for n in wanted
         )
 
+    def give_up(
+        self,
+        request: SigninRequest,
+        party: Party,
+        cookies: Sequence[tuple[str, str]],
+        reason: str,
+    ) -> tuple[Field, ...]:
+        """Set-Cookie for a session that was refused: its removal; why, if it had just begun."""
+        if reason == "missing session cookie":
+            return ()
+        noted = note_cause(party.names(request.scheme), cookies, reason)
+        if not party.config.unauthorized_destroy_session:
+            return noted
+        present = {name for name, _ in cookies}
+        return (*self.delete_cookies(party, request.scheme, present), *noted)
+
     async def allow(
         self,
         request: SigninRequest,
@@ -300,7 +348,15 @@ class SessionKeeper:
         opened: OpenedSession,
         admitted: Allowed,
     ) -> Allowed:
-        """Let a session's request through; remember it when nothing has to be written."""
+        """
+        Let a session's request through; remember it when nothing has to be written.
+
+        Raises:
+            SessionInvalid: It was ended while its owner was being judged.
+            SessionTooLarge, SharedUnavailable: As `save`.
+        """
+        if opened.ends_heard != self._live.ends_heard:
+            await self._check_ends(opened.session, opened.marks)
         fields = admitted.downstream_fields
         if opened.must_save:
             fields += await self.save(request, party, opened)

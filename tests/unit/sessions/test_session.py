@@ -14,6 +14,7 @@ from ostiary.sessions.session import (
     decide_renewal,
     dump_session,
     load_session,
+    quiet_until,
     renew,
 )
 
@@ -73,6 +74,11 @@ def test_a_session_of_the_future_is_refused(ahead: int, *, works: bool) -> None:
         (60, Timeouts(), "keep"),
         (61, Timeouts(), "touch"),
         (61, Timeouts(idling_s=0), "keep"),
+        (60, Timeouts(idling_s=120), "keep"),
+        (51, Timeouts(idling_s=100), "touch"),
+        (50, Timeouts(idling_s=100), "keep"),
+        (31, Timeouts(idling_s=60), "touch"),
+        (30, Timeouts(idling_s=60), "keep"),
         (2700, Timeouts(), "touch"),
         (2701, Timeouts(), "renew"),
         (2701, Timeouts(rolling_s=0), "touch"),
@@ -83,6 +89,15 @@ def test_when_the_cookie_is_written_again(
     after: int, timeouts: Timeouts, expected: str
 ) -> None:
     assert decide_renewal(SESSION, timeouts, START + after) == expected
+
+
+@pytest.mark.parametrize(("idling", "quiet"), [(0, 750), (900, 60), (100, 50), (10, 5)])
+def test_a_session_in_use_is_looked_at_again_before_it_would_end(
+    idling: int, quiet: int
+) -> None:
+    timeouts = Timeouts(idling_s=idling, rolling_s=1000)
+
+    assert quiet_until(SESSION, timeouts) == START + quiet
 
 
 def test_renewing_moves_the_clocks_but_not_the_sign_in() -> None:

@@ -126,12 +126,21 @@ def test_a_session_of_another_shape_is_none(row: str) -> None:
         load_session(f"[1,{row[1:]}".encode())
 
 
-def test_a_session_of_the_version_before_is_one_and_of_the_next_is_none() -> None:
+def test_sessions_of_the_versions_before_are_some_and_of_the_next_is_none() -> None:
     row = '"id",1,1,1,"s","m",0,1,"a",null,null'
 
     assert load_session(f"[1,{row}]".encode()).sid is None
-    with pytest.raises(SessionInvalid):
-        load_session(f"[3,{row},null]".encode())
+    assert load_session(f'[2,{row},"sid"]'.encode()).sid == "sid"
+    assert load_session(f'[3,{row},null,"hash"]'.encode()).client_hash == "hash"
+    for wrong in (
+        "[2,{},null,null]",
+        "[3,{},null]",
+        "[3,{},null,7]",
+        "[[],{}]",
+        "[4,{},null,null]",
+    ):
+        with pytest.raises(SessionInvalid):
+            load_session(wrong.format(row).encode())
 
 
 @pytest.mark.spec("T-K8")

@@ -4,7 +4,31 @@ from __future__ import annotations
 
 from typing import Final
 
+_WHO: Final = "Whoever runs this service needs to look at this."
+_LOOPS = {
+    "token_over": (
+        "the access that the identity provider gave had already ended. "
+        "Its tokens may live too short, or its clock may differ from ours."
+    ),
+    "refresh_refused": "the identity provider did not renew the access that it had just given.",
+    "timed_out": "each session had run out of time at once.",
+    "not_stored": "none of the sessions was found in the store where sessions are kept.",
+    "ended": "each session was ended at once: by a sign-out somewhere else, or by the provider.",
+    "unreadable": (
+        "the session could not be read again. Several servers may share this "
+        "address without sharing their keys."
+    ),
+    "refused": "each session was refused at once.",
+}
+
 PAGES: Final[dict[str, tuple[str, str]]] = {
+    **{
+        f"loop_{cause}": (
+            "The sign-in does not last",
+            f"The sign-in succeeded several times, but {text} {_WHO}",
+        )
+        for cause, text in _LOOPS.items()
+    },
     "unauthorized": (
         "Please sign in",
         "This page is for signed-in people only, and this request carried no valid sign-in.",
