@@ -5,24 +5,47 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ostiary.cli.demo.trust import prepare_trust
 from ostiary.http.exchange import IncomingReply
-from tests.contract.test_resilience import Setting, setting
-from tests.support.lean_node import Got
+from tests.support.lean_node import Got, LeanNode, lean_node
+from tests.support.node import HOST
 from tests.support.provider import CLIENT_ID
+from tests.support.tls_provider import ProviderSite
 
 DEADLINE_S = 15
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """A node, and the site of a provider."""
+
+    node: LeanNode
+    site: ProviderSite
+
+
+@asynccontextmanager
+async def running(folder: Path) -> AsyncIterator[World]:
+    trust = prepare_trust(folder / "trust", host=HOST, domain_prefix="idp")
+    site = ProviderSite(cert=trust.pool_cert, key=trust.pool_key)
+    ca_file = str(trust.ca_file)
+    async with (
+        lean_node(folder, lua_ssl_trusted_certificate=ca_file) as node,
+        site.serve(),
+    ):
+        yield World(node=node, site=site)
+
+
 class Jar:
     """One browser's cookies."""
 
-    def __init__(self, world: Setting) -> None:
+    def __init__(self, world: World) -> None:
         self.world = world
         self.cookies: dict[str, str] = {}
         self._writers: list[asyncio.StreamWriter] = []
@@ -91,7 +114,7 @@ async def streams() -> AsyncIterator[int]:
         server.close()
 
 
-async def configure(world: Setting, port: int) -> None:
+async def configure(world: World, port: int) -> None:
     guard = {
         "issuer": world.site.provider("p").issuer,
         "client_id": [CLIENT_ID],
@@ -112,9 +135,8 @@ async def test_a_stream_lives_no_longer_than_its_session(
 ) -> None:
     async with (
         asyncio.timeout(4 * DEADLINE_S),
-        setting(tmp_path) as world,
+        running(tmp_path) as world,
         streams() as port,
-        world.site.serve(),
     ):
         await configure(world, port)
         provider = world.site.provider("p")
