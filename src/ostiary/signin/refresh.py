@@ -33,6 +33,7 @@ from ostiary.signin.tokens import Granted, TokenClient
 from ostiary.signin.values import Toolbox
 
 KEPT_S = 300
+HOPS = 3
 REREADS = 5
 REREAD_AFTER_S = 0.2
 _PURPOSE = b"ostiary refreshed"
@@ -87,12 +88,20 @@ class Refresher:
             return session
         if now < due - leeway:
             return session
+        found = session
         try:
-            return await self._refresh_once(party, session)
+            for _ in range(HOPS):
+                found = await self._refresh_once(party, found)
+                ends = found.expires_at
+                if ends is None or now < ends + leeway or found.refresh_token is None:
+                    break  # what was kept of an earlier refresh may be over by now
         except ProviderUnavailable:
             if now < due + leeway:
                 return session  # early by the leeway: the token still works
             raise
+        if found.expires_at is not None and now >= found.expires_at + leeway:
+            raise SessionInvalid("the access token has expired and cannot be refreshed")
+        return found
 
     async def _refresh_once(self, party: Party, session: Session) -> Session:
         named = f"{session.id}\x00{session.refresh_token}".encode()

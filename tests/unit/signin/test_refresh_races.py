@@ -207,6 +207,26 @@ async def test_a_token_that_the_provider_took_back_ends_a_stored_session(
     assert isinstance(await browser.ask(party, PAGE), SendAway)
 
 
+@pytest.mark.spec("D6")
+async def test_a_kept_refresh_whose_token_is_over_is_refreshed_again() -> None:
+    world, provider = held_world()
+    party = build_party(**LASTING)
+    provider.lifetime = 60
+    browser = await signed_in(world, party)
+    old = _copy(browser)
+    world.clock.move(61)
+    allowed(await browser.ask(party, PAGE))
+    assert provider.refreshes == 1
+
+    for seconds, refreshes in ((30, 1), (60, 2)):  # while the first answer is kept
+        world.clock.move(seconds)
+        step = allowed(await _copy(old).ask(party, PAGE))
+        assert step.session is not None
+        assert step.session.expires_at is not None
+        assert step.session.expires_at > world.clock.now()
+        assert provider.refreshes == refreshes
+
+
 def _copy(browser: Browser) -> Browser:
     twin = Browser(browser.world)
     twin.cookies = dict(browser.cookies)
