@@ -81,7 +81,9 @@ async def refused(fetch: AiohttpFetch, url: str, *, beside: str) -> str:
         ("fec0::1", "private"),
         ("::127.0.0.1", "private"),
         ("2001:0:a9fe:a9fe::1", "private"),
-        ("64:ff9b:1::a9fe:a9fe", "private"),
+        ("64:ff9b:1::a9fe:a9fe", "local NAT64"),
+        ("64:ff9b:1::8.8.8.8", "local NAT64"),
+        ("64:ff9b:1:a9fe:a9:fe00:808:808", "local NAT64"),  # embedded after /48
         ("64:ff9b::10.0.0.1", "private"),
         ("64:ff9b::169.254.169.254", "link-local"),
         ("2002:a9fe:a9fe::", "link-local"),
@@ -115,6 +117,10 @@ async def test_metadata_of_a_public_issuer_leads_nowhere_inside(
         ("::ffff:169.254.169.254", "link-local"),
         ("64:ff9b::169.254.169.254", "link-local"),
         ("2002:a9fe:a9fe::", "link-local"),
+        ("64:ff9b:1::169.254.169.254", "local NAT64"),
+        ("64:ff9b:1::100.100.100.200", "local NAT64"),
+        ("64:ff9b:1:a9fe:a9:fe00::", "local NAT64"),
+        ("64:ff9b:1:1:a9:fea9:fe00:0", "local NAT64"),
         ("100.100.100.200", "cloud"),
         ("192.0.0.192", "cloud"),
         ("fd00:ec2::254", "cloud"),
@@ -153,6 +159,19 @@ async def test_metadata_leads_to_the_open_internet_or_as_far_inside_as_its_issue
 ) -> None:
     async with fetching(other_example=address, idp_example=issuer) as fetch:
         await fetch._check_place("https://other.example/jwks", "idp.example")
+
+
+@pytest.mark.spec("T-J7")
+@pytest.mark.parametrize("issuer", ["64:ff9b:1::8.8.8.8", "64:ff9b:1::10.0.0.5"])
+async def test_an_issuer_behind_a_local_nat64_leads_nowhere_inside(issuer: str) -> None:
+    async with fetching(
+        inner_example="10.0.0.9", open_example="93.184.216.34", idp_example=issuer
+    ) as fetch:
+        inner = await refused(fetch, "https://inner.example/jwks", beside="idp.example")
+        await fetch._check_place("https://open.example/jwks", "idp.example")
+        await fetch._check_place("https://idp.example/jwks", "idp.example")
+
+    assert "private" in inner
 
 
 @pytest.mark.spec("T-J7")

@@ -27,6 +27,8 @@ REMEMBERED_S = 10.0
 MAX_REMEMBERED = 1000
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# Where in it the address of IPv4 is, only its operator knows (RFC 8215, RFC 6052 §2.2).
+_LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")
 _GLOBAL = ipaddress.IPv6Network(
     "2000::/3"
 )  # all that is global unicast (RFC 4291 §2.4)
@@ -60,6 +62,8 @@ def _describe_forbidden(address: Address) -> str | None:
     """What an address is that no metadata may lead to, not even that of an inner issuer (D7)."""
     if address in _CLOUD:
         return "where a cloud keeps the secrets of its machines"
+    if address in _LOCAL_NAT64:
+        return "an address behind a local NAT64, which may be any"
     if address.is_link_local or address.is_multicast or address.is_unspecified:
         return "a link-local address"
     return None
@@ -202,7 +206,8 @@ class AiohttpFetch:
                 raise FetchFailed(f"the metadata names {host}, {why}")
         if any(_is_inner(address) for address in addresses):
             own = await self._resolver.addresses(issuer_host, port)
-            if not all(_is_inner(address) for address in own):
+            # Who is behind a local NAT64 may be anybody: not an inner issuer.
+            if not all(_is_inner(a) and a not in _LOCAL_NAT64 for a in own):
                 raise FetchFailed(
                     f"the metadata names {host}, a private address, but the issuer is public"
                 )

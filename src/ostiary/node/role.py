@@ -36,6 +36,8 @@ CONFIG_CHANNEL = "node:config"
 READY_CHANNEL = "node:ready"
 # How long an ending worker lets requests finish.
 DRAIN_S = 10.0
+# And then what was asked of providers for people who have gone.
+FINISH_S = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,6 +39,7 @@ from ostiary.node.role import (
     CONFIG_CHANNEL,
     CONFIG_KEY,
     DRAIN_S,
+    FINISH_S,
     READY_CHANNEL,
     Orders,
     build_ready,
@@ -233,6 +234,7 @@ class Worker:
         follower.cancel()
         self.teller.stop()
         await proxy.stop(DRAIN_S)
+        await services.signin.close(FINISH_S)
         await reporter.stop()
         await fetch.close()
         await self.stores.close()

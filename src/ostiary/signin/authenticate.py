@@ -44,13 +44,14 @@ from ostiary.signin.credentials import (
 )
 from ostiary.signin.endpoints import Endpoints
 from ostiary.signin.entry import SignedIn, run_login_action
-from ostiary.signin.flow import FlowInvalid
+from ostiary.signin.flow import LOOP_AFTER, FlowInvalid
 from ostiary.signin.issuer import Issuers, ProviderUnavailable
 from ostiary.signin.kept import Kept
 from ostiary.signin.live import ENDED_CHANNEL, Live, LiveToken, digest
 from ostiary.signin.login import Login
 from ostiary.signin.logout import Logout, is_logout, may_be_posted_logout
 from ostiary.signin.memory import Memory
+from ostiary.signin.once import Once
 from ostiary.signin.party import Party
 from ostiary.signin.presented import Presentation, Presented, Unauthorized
 from ostiary.signin.session import OpenedSession, SessionKeeper
@@ -74,12 +75,15 @@ class Signin:
         self._tools = tools
         self._tracer = Tracer(tools.clock, tools.keep_trace)
         self._live = Live()
-        self.issuers = Issuers(tools)
+        self._once = Once(tools)
+        self.issuers = Issuers(tools, self._once)
         self._memory = Memory(self._live, self.issuers)
         endpoints = Endpoints(tools)
         tokens = TokenClient(tools, self.issuers, endpoints)
-        self._sessions = SessionKeeper(tools, self._live, self.issuers, tokens)
-        kept = Kept(tools, self._sessions.sealer)
+        self._sessions = SessionKeeper(
+            tools, self._once, self._live, self.issuers, tokens
+        )
+        kept = Kept(tools, self._once, self._sessions.sealer)
         sources = Sources(tools, self.issuers, endpoints, kept)
         self._admission = Admission(tools, self.issuers, sources)
         self._presentation = Presentation(
@@ -92,6 +96,10 @@ class Signin:
         self._logout = Logout(tools, self.issuers, tokens, self._sessions)
         self._backchannel = BackChannel(tools, self._live, self.issuers)
         tools.shared.subscribe(ENDED_CHANNEL, self._hear_end)
+
+    async def close(self, within_s: float) -> None:
+        """Finish what is under way for people who may have gone; call it before the ports close."""
+        await self._once.close(within_s)
 
     def _hear_end(self, message: bytes) -> None:
         self._live.forget_session(message.decode())
@@ -181,7 +189,7 @@ class Signin:
                 "callback_mismatch", error.detail, login_url=None
             )
         opened, spent = await self._open(request, party)
-        if response is not None and "authorization_code" in party.methods:
+        if response is not None:
             return await self._callback.finish(request, party, response, opened)
         if opened is not None:
             return await self._answer_session(request, party, opened)
@@ -242,7 +250,7 @@ class Signin:
         """
         Tell whether a provider's answer came without the state that would say for whom.
 
-        A `code` alone may be the application's own argument, unless a sign-in is under way.
+        A `code` alone may be the application's own argument, until it has come again and again.
         """
         names = {name for name, _ in read_query(request)}
         if "state" in names or not names & {"error", "code"}:
@@ -250,7 +258,8 @@ class Signin:
         if "error" not in names:
             cookies = parse_cookies(find_all(request.fields, b"cookie"))
             flow = party.names(request.scheme).flow + "_"
-            if not any(name.startswith(flow) for name, _ in cookies):
+            begun = sum(name.startswith(flow) for name, _ in cookies)
+            if begun < LOOP_AFTER:
                 return False
         return self._login.is_callback_path(request, party)
 
@@ -460,16 +469,22 @@ class Signin:
         if request.method == b"POST":
             arguments = await read_arguments(request, body=True)
             return find_response(arguments.body)
+        by_post = party.config.response_mode == "form_post"
         try:
-            response = find_response(parse_form(request.target.query or ""))
+            pairs = parse_form(request.target.query or "")
         except MalformedForm as error:
+            if by_post:
+                return None
             raise CallbackRefused(f"the response is {error}") from error
-        if response is not None and party.config.response_mode == "form_post":
+        if not by_post:
+            return find_response(pairs)
+        # Any other state is an argument of the application's own.
+        if any(k == "state" and self._callback.is_ours(v, party) for k, v in pairs):
             # Beginning anew would go on for ever with a provider that does not know the mode.
             raise CallbackRefused(
                 "the provider answered by query, asked for was response_mode form_post"
             )
-        return response
+        return None
 
     def _may_be_callback(self, request: SigninRequest, party: Party) -> bool:
         if request.method == b"POST":
@@ -482,7 +497,11 @@ class Signin:
             arrived = (
                 query is not None and "state=" in query and request.method == b"GET"
             )
-        return arrived and self._login.is_callback_path(request, party)
+        return (
+            arrived
+            and "authorization_code" in party.methods
+            and self._login.is_callback_path(request, party)
+        )
 
 
 def _starts_flows(party: Party) -> bool:

@@ -122,6 +122,18 @@ class Callback:
         self._tokens = tokens
         self._sessions = sessions
 
+    def is_ours(self, state: str, party: Party) -> bool:
+        """Tell whether a state is of a sign-in of this party, whoever's and whenever."""
+        try:
+            self._open_state(state, party)
+        except FlowInvalid:
+            return False
+        return True
+
+    def _open_state(self, state: str, party: Party) -> tuple[Flow, bytes]:
+        sealer = self._sessions.sealer(party, STATE)
+        return open_state(state, sealer, binding=party.instance.encode())
+
     async def finish(
         self,
         request: SigninRequest,
@@ -136,11 +148,7 @@ class Callback:
             ProviderUnavailable, SharedUnavailable, FetchFailed: Nothing can be said now.
         """
         try:
-            flow, key_id = open_state(
-                response.state,
-                self._sessions.sealer(party, STATE),
-                binding=party.instance.encode(),
-            )
+            flow, key_id = self._open_state(response.state, party)
         except FlowInvalid as error:
             return self._refuse(request, error, target=None)
         names = party.names(request.scheme)

@@ -106,9 +106,9 @@ def _join(sets: Sequence[KeySet]) -> KeySet:
 class Issuers:
     """The providers that one worker knows."""
 
-    def __init__(self, tools: Toolbox) -> None:
+    def __init__(self, tools: Toolbox, once: Once) -> None:
         self._tools = tools
-        self._once = Once(tools)
+        self._once = once
         self._known: dict[str, Provider] = {}
         self._failed: dict[str, tuple[float, str]] = {}
         tools.shared.subscribe(FORGOTTEN_CHANNEL, self._hear_forgotten)
@@ -168,33 +168,49 @@ class Issuers:
         The limit is the node's: a flood of made-up key ids costs one fetch (decision D19), and a
         flood of bad signatures does not keep a rotation from being found.
         """
-        # To its end, though whoever asked may go away: the window has been used up.
-        return await self._once.finish(self._reload(party, why))
-
-    async def _reload(self, party: Party, why: JoseError) -> Provider:
         key = party.provider_key
-        shared = self._tools.shared
         known = self._known.get(key)
         since = known.fetched_at if known else 0.0
         if (newer := await self._stored(party, key, newer_than=since)) is not None:
             return newer
-        window = party.config.rediscovery_lifetime
-        if not window:
-            return await self._refresh(party, key, newer_than=since)
-        if await shared.add(f"{why.code}:{key}", b"1", ttl_s=window):
-            found = await self._refresh(party, key, newer_than=since)
-            if found.fetched_at <= since:  # nothing new was to be had: soon again
-                soon = min(window, FAILED_WINDOW_S)
-                await shared.set(f"{why.code}:{key}", b"1", ttl_s=soon)
+        # To its end, though whoever asked may go away: the window has been used up.
+        found = await self._once.together(
+            f"refetch:{why.code}:{key}",
+            lambda: self._refetch(party, key, why, newer_than=since),
+        )
+        if found is not None:
             return found
-        deadline = self._tools.clock.now() + WAIT_S
-        while (
-            await shared.get(f"issuer-lease:{key}")
-            and self._tools.clock.now() < deadline
-        ):
-            await asyncio.sleep(POLL_S)
+        await self._once.together(
+            f"wait:{key}", lambda: self._wait_for(f"issuer-lease:{key}")
+        )
         newer = await self._stored(party, key, newer_than=since)
         return newer or known or await self._refresh(party, key, newer_than=since)
+
+    async def _refetch(
+        self, party: Party, key: str, why: JoseError, *, newer_than: float
+    ) -> Provider | None:
+        """The provider, fetched again; None where that was done just now for the same reason."""
+        shared, mark = self._tools.shared, f"{why.code}:{key}"
+        window = party.config.rediscovery_lifetime
+        if window and not await shared.add(mark, b"1", ttl_s=window):
+            return None
+        found: Provider | None = None
+        try:
+            found = await self._refresh(
+                party, key, newer_than=newer_than, name=f"newer:{newer_than}:{key}"
+            )
+        finally:
+            # Nothing new, or broken off: soon again.
+            if window and (found is None or found.fetched_at <= newer_than):
+                soon = min(window, FAILED_WINDOW_S)
+                await shared.set(mark, b"1", ttl_s=soon)
+        return found
+
+    async def _wait_for(self, lease: str) -> None:
+        shared, clock = self._tools.shared, self._tools.clock
+        deadline = clock.now() + WAIT_S
+        while await shared.get(lease) and clock.now() < deadline:
+            await asyncio.sleep(POLL_S)
 
     async def _stored(
         self, party: Party, key: str, *, newer_than: float
@@ -205,7 +221,9 @@ class Issuers:
             return None
         return self._remember(key, _load(stored, party))
 
-    async def _refresh(self, party: Party, key: str, *, newer_than: float) -> Provider:
+    async def _refresh(
+        self, party: Party, key: str, *, newer_than: float, name: str | None = None
+    ) -> Provider:
         tools = self._tools
         failed = self._failed.get(key)
         if failed is not None and tools.clock.now() < failed[0] + FAILED_WINDOW_S:
@@ -217,6 +235,7 @@ class Issuers:
                 f"issuer-lease:{key}",
                 look=lambda: self._stored(party, key, newer_than=newer_than),
                 make=lambda: self._fetch_once(party, key),
+                name=name,
             )
         except StillWaiting as error:
             return self._stale(key, str(error))

@@ -6,16 +6,16 @@ Spec: oidc-plugin §13 (caches); security test T-J10.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from ostiary.jose.errors import BrokenSeal
-from ostiary.ports.fetch import FetchFailed
+from ostiary.ports.shared import SharedUnavailable
 from ostiary.sessions.keys import Sealer
-from ostiary.signin.once import Once, StillWaiting
+from ostiary.signin.issuer import ProviderUnavailable
+from ostiary.signin.once import Once, StillWaiting, patience_s
 from ostiary.signin.party import Party
 from ostiary.signin.values import Toolbox
 
@@ -41,12 +41,14 @@ class Kept:
     """The kept results of one node."""
 
     def __init__(
-        self, tools: Toolbox, sealer: Callable[[Party, bytes], Sealer]
+        self,
+        tools: Toolbox,
+        once: Once,
+        sealer: Callable[[Party, bytes], Sealer],
     ) -> None:
         self._tools = tools
+        self._once = once
         self._sealer = sealer
-        self._once = Once(tools)
-        self._running: dict[str, asyncio.Future[Mapping[str, Any]]] = {}
 
     @staticmethod
     def key(base: bytes, kind: str, parts: Iterable[str]) -> str:
@@ -66,38 +68,24 @@ class Kept:
         """
         A kept result, or one made now and kept for as long as `make` says (seconds).
 
-        Whoever asks while one is being made waits for it, and fails with it: a provider that is in
-        trouble is not asked by everybody in turn.
+        Only one worker makes it: a refresh token works once. Whoever asks meanwhile waits for it, and
+        in the same worker fails with it: a provider in trouble is not asked by everybody in turn.
 
         Raises:
-            FetchFailed: Another worker has been asking for too long.
+            ProviderUnavailable: Another worker has been asking for too long.
             SharedUnavailable: The node's shared state is away.
         """
-        running = self._running.get(key)
-        if running is not None:
-            return await asyncio.shield(running)
         found = await self.get(party, key)
         if found is not None:
             return found
-        running = self._running.get(key)
-        if running is not None:
-            return await asyncio.shield(running)
-        task = self._running[key] = asyncio.ensure_future(self._make(party, key, make))
-        # Before anybody who waits is woken: else they would find it again.
-        task.add_done_callback(lambda _: self._running.pop(key, None))
-        return await asyncio.shield(task)
-
-    async def _make(
-        self,
-        party: Party,
-        key: str,
-        make: Callable[[], Awaitable[tuple[Mapping[str, Any], float]]],
-    ) -> Mapping[str, Any]:
-        """Make it here, unless another worker is doing so: a refresh token works once."""
 
         async def run() -> Mapping[str, Any]:
             value, ttl_s = await make()
-            await self.put(party, key, value, ttl_s=ttl_s)
+            try:
+                await self.put(party, key, value, ttl_s=ttl_s)
+            except SharedUnavailable as error:
+                # Whoever asked has it all the same: a refresh token that was sent is used up.
+                self._tools.log("error", f"a result was not kept: {error}")
             return value
 
         try:
@@ -105,10 +93,10 @@ class Kept:
                 f"making:{key}",
                 look=lambda: self.get(party, key),
                 make=run,
-                wait_s=party.config.timeout / 1000 + 2,
+                wait_s=patience_s(party),
             )
         except StillWaiting as error:
-            raise FetchFailed(str(error)) from error
+            raise ProviderUnavailable(str(error)) from error
 
     async def get(self, party: Party, key: str) -> Mapping[str, Any] | None:
         """

@@ -19,6 +19,7 @@ from ostiary.jose.errors import BrokenSeal, JoseError
 from ostiary.oidc.errors import OidcError, ProviderError, TokenRefused
 from ostiary.oidc.rp.tokens import TokenSet
 from ostiary.ports.fetch import FetchFailed
+from ostiary.ports.shared import SharedUnavailable
 from ostiary.sessions.keys import Sealer
 from ostiary.sessions.session import (
     Session,
@@ -27,7 +28,7 @@ from ostiary.sessions.session import (
     load_session,
 )
 from ostiary.signin.issuer import Issuers, Provider, ProviderUnavailable
-from ostiary.signin.once import Once, StillWaiting
+from ostiary.signin.once import Once, StillWaiting, patience_s
 from ostiary.signin.party import Party
 from ostiary.signin.tokens import Granted, TokenClient
 from ostiary.signin.values import Toolbox
@@ -50,6 +51,7 @@ class Refresher:
     def __init__(
         self,
         tools: Toolbox,
+        once: Once,
         issuers: Issuers,
         tokens: TokenClient,
         *,
@@ -63,7 +65,7 @@ class Refresher:
         self._sealer = sealer
         self._reread = reread
         self._end = end
-        self._once = Once(tools)
+        self._once = once
 
     async def refresh_if_due(
         self, party: Party, session: Session, now: float
@@ -113,7 +115,7 @@ class Refresher:
                 f"refreshing:{mark}",
                 look=lambda: self._look(party, mark),
                 make=lambda: self._refresh(party, provider, session, mark),
-                wait_s=party.config.timeout / 1000 + 2,
+                wait_s=patience_s(party),
             )
         except StillWaiting as error:
             raise ProviderUnavailable(str(error)) from error
@@ -142,8 +144,8 @@ class Refresher:
                 raise ProviderUnavailable(
                     f"the refresh failed: {error.detail}"
                 ) from error
-            if (found := await self._find_theirs(party, session)) is not None:
-                return found
+            if (theirs := await self._find_theirs(party, session)) is not None:
+                return await self._keep(party, theirs, mark)
             self._tools.log("info", f"the refresh was refused: {error.detail}")
             await shared.set(f"refreshed:{mark}", _REFUSED, ttl_s=KEPT_S)
             await self._end(party, session)
@@ -165,12 +167,23 @@ class Refresher:
             refresh_token=tokens.refresh_token,
             expires_at=tokens.expires_at,
         )
+        return await self._keep(party, fresh, mark)
+
+    async def _keep(self, party: Party, fresh: Session, mark: str) -> Session:
+        """
+        The refreshed session, left where `_look` finds it.
+
+        Whoever asked has it even if it cannot be left there: the token that was sent is used up.
+        """
         sealed = self._sealer(party, _PURPOSE).seal(
             dump_session(fresh),
             binding=mark.encode(),
             nonce=self._tools.entropy.bytes(12),
         )
-        await shared.set(f"refreshed:{mark}", sealed, ttl_s=KEPT_S)
+        try:
+            await self._tools.shared.set(f"refreshed:{mark}", sealed, ttl_s=KEPT_S)
+        except SharedUnavailable as error:
+            self._tools.log("error", f"a refreshed session was not kept: {error}")
         return fresh
 
     async def _find_theirs(self, party: Party, session: Session) -> Session | None:

@@ -30,6 +30,7 @@ from ostiary.signin.claims import Identity
 from ostiary.signin.flow import note_cause
 from ostiary.signin.issuer import Issuers
 from ostiary.signin.live import ENDED_CHANNEL, Live, LiveSession, digest
+from ostiary.signin.once import Once
 from ostiary.signin.party import Party
 from ostiary.signin.refresh import Refresher
 from ostiary.signin.storage import Read, Storage, seconds_left
@@ -86,7 +87,12 @@ class SessionKeeper:
     """What one worker does with sessions."""
 
     def __init__(
-        self, tools: Toolbox, live: Live, issuers: Issuers, tokens: TokenClient
+        self,
+        tools: Toolbox,
+        once: Once,
+        live: Live,
+        issuers: Issuers,
+        tokens: TokenClient,
     ) -> None:
         self._tools = tools
         self._live = live
@@ -94,6 +100,7 @@ class SessionKeeper:
         self._storage = Storage(tools, self.sealer)
         self._refresher = Refresher(
             tools,
+            once,
             issuers,
             tokens,
             sealer=self.sealer,

@@ -83,6 +83,7 @@ class Sources:
         Raises:
             OidcError, JoseError: It may not, or the reply cannot be believed.
             FetchFailed: There was no reply.
+            ProviderUnavailable: Another worker has been asking for too long.
             SharedUnavailable: The node's shared state is away.
         """
         config = party.config
@@ -147,6 +148,7 @@ class Sources:
         Raises:
             OidcError, JoseError: The token is refused, or the reply cannot be believed.
             FetchFailed: There was no reply.
+            ProviderUnavailable: Another worker has been asking for too long.
             SharedUnavailable: The node's shared state is away.
         """
         config = party.config

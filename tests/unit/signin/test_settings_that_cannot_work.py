@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pydantic import ValidationError
 
 from ostiary.jose.keys import PrivateKey
 from ostiary.model.words import read_problems
-from ostiary.signin.party import compile_party
+from ostiary.signin.party import HeaderSource, compile_party
 from ostiary.signin.schema import OpenidConnectConfig, describe_warnings
 from ostiary.signin.schema.kinds import METHODS
 
@@ -54,18 +54,7 @@ def test_auth_methods_that_are_named_are_those_and_no_others() -> None:
 TOKEN_HEADERS = [
     f"{side}_{source}_header"
     for side in ("upstream", "downstream")
-    for source in (
-        "access_token",
-        "access_token_jwk",
-        "id_token",
-        "id_token_jwk",
-        "refresh_token",
-        "user_info",
-        "user_info_jwt",
-        "introspection",
-        "introspection_jwt",
-        "session_id",
-    )
+    for source in get_args(HeaderSource)
 ]
 LISTS = [
     "upstream_headers_names",
@@ -247,7 +236,83 @@ def test_names_that_do_not_meet_are_fine(fields: dict[str, Any]) -> None:
 def test_a_client_that_cannot_say_who_it_is_is_refused(
     fields: dict[str, Any], expected: str
 ) -> None:
-    assert expected in refused(**{"client_id": ["c"], **fields})
+    used = ["authorization_code", "introspection", "session"]
+
+    assert expected in refused(**{"client_id": ["c"], "auth_methods": used, **fields})
+
+
+@pytest.mark.spec("D10")
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"client_auth": ["client_secret_basic"]},
+         "config.client_auth: client_secret_basic of client c needs an entry in client_secret"),
+        ({"client_id": ["a", "b"], "client_secret": ["x"],
+          "client_auth": ["client_secret_post", "client_secret_post"]}, "of client b needs"),
+        ({"token_endpoint_auth_method": "client_secret_post"},
+         "config.token_endpoint_auth_method: client_secret_post needs client_secret"),
+        ({"introspection_endpoint_auth_method": "client_secret_jwt"},
+         "config.introspection_endpoint_auth_method: client_secret_jwt needs client_secret"),
+        ({"token_endpoint_auth_method": "private_key_jwt", "client_alg": ["HS256"]},
+         "config.client_alg: HS256 cannot sign for private_key_jwt"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("blank", [{}, {"auth_methods": None}])
+def test_what_a_client_cannot_do_is_a_warning_while_its_methods_are_blank(
+    blank: dict[str, Any], fields: dict[str, Any], expected: str
+) -> None:
+    config = load(**{"client_id": ["c"], **fields, **blank})
+
+    assert compile_party(config, "row")
+    assert sum(expected in text for text in describe_warnings(config)) == 1
+
+
+def test_a_client_that_can_all_of_it_is_not_warned_about() -> None:
+    config = load(
+        client_id=["c"], client_secret=[SECRET], client_auth=["client_secret_jwt"]
+    )
+
+    assert not any("client_auth" in text for text in describe_warnings(config))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"client_auth": ["client_secret_jwt"], "client_alg": ["RS256"]},
+        {"client_auth": ["private_key_jwt"], "client_alg": ["HS256"]},
+    ],
+)
+def test_an_algorithm_that_contradicts_its_own_method_is_refused_in_any_case(
+    fields: dict[str, Any],
+) -> None:
+    secret = {"client_id": ["c"], "client_secret": [SECRET]}
+
+    assert "cannot sign" in refused(**secret, **fields)
+    assert "cannot sign" in refused(**secret, **fields, auth_methods=["bearer"])
+
+
+INTROSPECTS: dict[str, Any] = {
+    "auth_methods": ["introspection"],
+    "client_auth": ["client_secret_basic"],
+}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"introspection_headers_names": ["X-Key"], "introspection_headers_values": ["k"]},
+        {"introspection_headers_names": ["Authorization"]},  # no value: it is not sent
+        {"introspection_headers_names": ["X-Key", "Authorization"],
+         "introspection_headers_values": ["k"]},
+        {"token_headers_names": ["Authorization"], "token_headers_values": ["Basic x"]},
+    ],
+)  # fmt: skip
+def test_only_a_fixed_authorization_takes_the_place_of_a_secret(
+    headers: dict[str, Any],
+) -> None:
+    assert "needs an entry in client_secret" in refused(
+        client_id=["c"], **INTROSPECTS, **headers
+    )
 
 
 @pytest.mark.spec("oidc-plugin#3.3")
@@ -275,6 +340,16 @@ def test_a_client_that_cannot_say_who_it_is_is_refused(
         {"client_auth": ["client_secret_basic"], "token_endpoint_auth_method": "none",
          "auth_methods": ["authorization_code", "session"]},
         {"client_id": None, "token_endpoint_auth_method": "client_secret_post"},
+        {"client_auth": ["client_secret_post"], "logout_revoke": True, "auth_methods": ["bearer"]},
+        {"introspection_endpoint_auth_method": "private_key_jwt", "client_alg": ["HS512"],
+         "auth_methods": ["authorization_code", "session"]},
+        # more algorithms than clients
+        {"client_auth": ["client_secret_jwt", "private_key_jwt"], "client_secret": [SECRET],
+         "client_alg": ["HS256", "HS256"], "auth_methods": ["authorization_code"]},
+        {"client_auth": ["private_key_jwt"], "client_alg": ["ES256", "HS256"]},
+        # the operator's own credentials
+        {**INTROSPECTS, "introspection_headers_names": ["X-Key", "authorization"],
+         "introspection_headers_values": ["k", "Bearer abc"]},
     ],
 )  # fmt: skip
 def test_a_client_that_can_or_need_not_is_accepted(fields: dict[str, Any]) -> None:

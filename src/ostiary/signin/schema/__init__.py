@@ -197,23 +197,41 @@ class OpenidConnectConfig(
                 PrivateKey.from_configured(jwk, alg)
             except MalformedKey as error:
                 raise ValueError(f"client_jwk: {error.detail}") from error
-        own = {name: getattr(self, f"{name}_endpoint_auth_method") for name in _ASKED}
-        problems = describe_client_problems(
-            Clients(
-                ids=self.client_id or (),
-                secrets=self.client_secret or (),
-                methods=self.client_auth or (),
-                algorithms=self.client_alg or (),
-                has_keys=bool(self.client_jwk),
-                own={name: method for name, method in own.items() if method},
-                used=find_used_endpoints(
-                    frozenset(self.auth_methods or ()), revokes=self.logout_revoke
-                ),
-            )
-        )
-        if text := "; ".join(problems):
+        # Blank methods are all of them, whether anybody uses them or not: that is warned about.
+        is_named = "auth_methods" in self.model_fields_set
+        used = self._find_used_endpoints() if is_named else frozenset[str]()
+        if text := "; ".join(describe_client_problems(self._gather_clients(used))):
             raise ValueError(text)
         return self
+
+    def _gather_clients(self, used: frozenset[str]) -> Clients:
+        own = {name: getattr(self, f"{name}_endpoint_auth_method") for name in _ASKED}
+        return Clients(
+            ids=self.client_id or (),
+            secrets=self.client_secret or (),
+            methods=self.client_auth or (),
+            algorithms=self.client_alg or (),
+            has_keys=bool(self.client_jwk),
+            own={name: method for name, method in own.items() if method},
+            used=used,
+        )
+
+    def _find_used_endpoints(self) -> frozenset[str]:
+        """The endpoints that are asked as one of the clients, and with its own credentials."""
+        methods = frozenset(self.auth_methods or ())
+        revokes = self.logout_revoke and "session" in methods
+        used = find_used_endpoints(methods, revokes=revokes)
+        names, values = (
+            self.introspection_headers_names or (),
+            self.introspection_headers_values or (),
+        )
+        fixed = {name.lower() for name, _ in zip(names, values, strict=False)}
+        return used - {"introspection"} if "authorization" in fixed else used
+
+    def describe_unable_clients(self) -> tuple[str, ...]:
+        """What the clients could not do if every method of `auth_methods` were used."""
+        clients = self._gather_clients(self._find_used_endpoints())
+        return tuple(describe_client_problems(clients))
 
     @model_validator(mode="after")
     def _check_cookie_names(self) -> Self:
@@ -305,6 +323,7 @@ def describe_warnings(config: OpenidConnectConfig) -> tuple[str, ...]:
             "config.auth_methods is blank: bearer tokens in query arguments and bodies, the password "
             "grant, and any token that the userinfo endpoint takes are accepted, as in Kong"
         )
+        found += [f"config.{text}" for text in config.describe_unable_clients()]
     if not config.client_id:
         found.append(
             "config.client_id is not set: no bearer token and no login can match"

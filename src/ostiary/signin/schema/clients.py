@@ -81,13 +81,14 @@ def _describe_missing_secrets(clients: Clients) -> Iterator[str]:
 
 
 def _describe_algorithms(clients: Clients) -> Iterator[str]:
-    places = max(len(clients.ids), len(clients.methods), len(clients.algorithms))
+    places = len(clients.ids) or max(len(clients.methods), len(clients.algorithms))
+    own = [clients.own[name] for name in clients.own.keys() & clients.used]
     for index in range(places):
         alg = _pick(clients.algorithms, index)
         if alg is None:
             continue
         usual = _pick(clients.methods, index)
-        for method in (usual, *clients.own.values()):
+        for method in (usual, *own):
             if method == "client_secret_jwt" and not alg.startswith("HS"):
                 yield (
                     f"client_alg: {alg} cannot sign for client_secret_jwt; "
