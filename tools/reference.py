@@ -1,4 +1,4 @@
-"""Write docs/reference from the code: settings, plugin fields, commands."""
+"""Write docs/reference from the code: settings, plugin fields, commands, pool operations."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from ostiary.plugins import BUNDLED
 from ostiary.settings import OURS_ONLY, Settings
 from ostiary.signin.schema import BUILT_METHODS, CLASSES, OpenidConnectConfig
 from ostiary.signin.schema.kinds import METHODS, OstiaryRecord
+from ostiary.userpool.api.left_out import LEFT_OUT
+from ostiary.userpool.api.operations import OPERATIONS
+from ostiary.userpool.api.service import load_service
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
 MADE = "<!-- Made by `make docs`; do not edit. -->\n\n"
@@ -119,11 +122,40 @@ def plugins_page() -> str:
     return f"{MADE}# Plugins\n\nIn the order they run.\n\n| priority | plugin |\n|---|---|\n{rows}\n"
 
 
+def _today(operation: str) -> tuple[str, str]:
+    if operation in OPERATIONS:
+        return "served", ""
+    if operation in LEFT_OUT:
+        return "left out", LEFT_OUT[operation]
+    return "not yet", ""
+
+
+def operations_page() -> str:
+    """Every operation of the user pool API, and what it does here."""
+    names = sorted(load_service().operations)
+    rows = [(name, *_today(name)) for name in names]
+    counts = {
+        k: sum(row[1] == k for row in rows) for k in ("served", "left out", "not yet")
+    }
+    table = "\n".join(
+        f"| `{name}` | {state} | {_cell(reason)} |" for name, state, reason in rows
+    )
+    return (
+        f"{MADE}# Operations of the user pool API\n\nAll {len(names)} operations of "
+        f"`cognito-idp` are known; {counts['served']} are served. {counts['left out']} are left "
+        "out on purpose and answer OperationNotEnabledException (NotAuthorizedException where the "
+        f"service does not know that error), and {counts['not yet']} are not available yet "
+        "(UnknownOperationException).\n\n| operation | today | why |\n|---|---|---|\n"
+        f"{table}\n"
+    )
+
+
 PAGES = {
     "settings.md": settings_page,
     "openid-connect.md": plugin_page,
     "commands.md": cli_page,
     "plugins.md": plugins_page,
+    "userpool-operations.md": operations_page,
 }
 
 

@@ -2,7 +2,8 @@
 Settings of a node: a kong.conf-style file and the environment, frozen. Pure.
 
 Every setting has Kong's name where Kong has it. `KONG_<NAME>` and `OSTIARY_<NAME>` both set
-it, the latter wins; ours that Kong does not have answer to `OSTIARY_<NAME>` only.
+it, the latter wins; ours that Kong does not have answer to `OSTIARY_<NAME>` only. The
+file is longer than others: every setting is in one table, beside how its text is read.
 
 Spec: Kong's configuration loading (gateway §5.1); decision D24.
 """
@@ -16,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
 
 from ostiary.http.url import is_http_url
 from ostiary.model.fields import Entity
@@ -207,21 +208,46 @@ def _read_log(value: object) -> object:
     return " ".join((path, *form))
 
 
+def _read_database(value: object) -> object:
+    scheme = r"(sqlite(\+aiosqlite)?|postgres|postgresql(\+asyncpg)?)://"
+    if isinstance(value, str) and not re.match(scheme, value):
+        # Without the value: it may be a password that lost its URL.
+        raise ValueError("must begin with postgresql:// or sqlite:///")
+    return value
+
+
+def _read_triggers(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    found = []
+    for item in filter(None, (part.strip() for part in value.split(","))):
+        name, equals, target = (part.strip() for part in item.partition("="))
+        is_callable = re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", target)
+        if not (equals and name and (is_callable or is_http_url(target))):
+            raise ValueError(f"'{item}' is not NAME=URL or NAME=module:function")
+        found.append((name, target))
+    return tuple(found)
+
+
 Tokens = Annotated[tuple[str, ...], BeforeValidator(_read_tokens)]
 UpstreamTokens = Annotated[tuple[str, ...], BeforeValidator(_read_upstream_tokens)]
 FieldName = Annotated[str, BeforeValidator(_read_field_name)]
 Log = Annotated[str, BeforeValidator(_read_log)]
+DatabaseUrl = Annotated[str, BeforeValidator(_read_database)]
 Seconds = Annotated[float, BeforeValidator(_read_seconds), Field(gt=0, le=86400 * 365)]
 Protocols = Annotated[tuple[str, ...], BeforeValidator(_read_protocols)]
 Switch = Annotated[bool, BeforeValidator(_read_bool)]
 Listen = Annotated[tuple[ListenAddress, ...], BeforeValidator(_read_listen)]
 Networks = Annotated[tuple[str, ...], BeforeValidator(_read_networks)]
 PortMaps = Annotated[tuple[tuple[int, int], ...], BeforeValidator(_read_port_maps)]
+Triggers = Annotated[tuple[tuple[str, str], ...], BeforeValidator(_read_triggers)]
 Workers = Annotated[int, BeforeValidator(_read_workers), Field(ge=0, le=256)]
 
 
 class Settings(Entity):
     """Every setting, with its default and what it means."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)  # some are secrets
 
     prefix: str = Field(
         "ostiary-data",
@@ -414,8 +440,12 @@ class Settings(Entity):
     userpool_region: str = Field(
         "ap-southeast-1", description="Region of pools whose caller names none."
     )
-    userpool_database: str | None = Field(
-        None, description="SQLAlchemy URL; a file in the prefix when unset."
+    userpool_database: DatabaseUrl | None = Field(
+        None,
+        repr=False,
+        description="`sqlite:////FILE` or `postgresql://USER:PASSWORD@HOST/NAME` in libpq's form; "
+        "a file in the prefix when unset. A server elsewhere must prove itself unless `sslmode` is "
+        "said (`?sslmode=verify-full&sslrootcert=FILE`); `passfile=FILE` hides the password.",
     )
     userpool_ssl_cert: str | None = Field(
         None, description="Certificate file of the user pool; `ssl_cert` when unset."
@@ -425,6 +455,20 @@ class Settings(Entity):
     )
     userpool_strict: Switch = Field(
         default=False, description="Copy Cognito where the lenient default is kinder."
+    )
+    userpool_triggers: Triggers = Field(
+        (),
+        description="What runs for triggers: `NAME=URL` or `NAME=module:function`, comma-separated; "
+        "NAME is the last part of the ARN in a pool's `LambdaConfig`. A URL is posted the event.",
+    )
+    userpool_testing: Switch = Field(
+        default=False,
+        description="Endpoints for tests: read mail, move the clock, break things, start over. "
+        "Mail is kept instead of sent. Only where the user pool listens on loopback alone.",
+    )
+    userpool_sms_domain: str = Field(
+        "sms.localhost",
+        description="Short messages are mailed to `<number>@<this>`, as gateways to SMS take them.",
     )
     smtp_host: str = Field(
         "localhost", description="Where the user pool hands its mail to."
@@ -528,6 +572,13 @@ def _from_environ(
     return found
 
 
+def _is_loopback(address: ListenAddress) -> bool:
+    try:
+        return ipaddress.ip_address(address.host.strip("[]")).is_loopback
+    except ValueError:
+        return address.host == "localhost"
+
+
 def _check_together(settings: Settings) -> list[str]:
     """What is wrong with values that are well-formed one by one."""
     problems = []
@@ -536,6 +587,13 @@ def _check_together(settings: Settings) -> list[str]:
             f"in 'database': {settings.database} is not supported yet; "
             "set database = off and declarative_config = FILE"
         )
+    if settings.userpool_testing:
+        open_hosts = [a.host for a in settings.userpool_listen if not _is_loopback(a)]
+        if open_hosts:
+            problems.append(
+                f"userpool_testing lets anybody read codes: userpool_listen must be loopback, not "
+                f"{open_hosts[0]}"
+            )
     if (settings.ssl_cert is None) != (settings.ssl_cert_key is None):
         problems.append("ssl_cert and ssl_cert_key must be set together")
     if settings.client_ssl and not (

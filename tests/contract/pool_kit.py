@@ -20,8 +20,9 @@ from starlette.types import Message as AsgiMessage
 
 from ostiary.adapters.sql import open_store
 from ostiary.ports.mail import MailUnavailable, Message
+from ostiary.ports.triggers import TriggerHost
 from ostiary.userpool.app import create_app
-from ostiary.userpool.config import UserPoolConfig
+from ostiary.userpool.config import NoTriggers, UserPoolConfig
 
 DATABASE_KEY = sha256(b"a database key for tests").digest()
 START = 1_800_000_000.0
@@ -67,7 +68,7 @@ class FakeMailer:
         self.sent.append(message)
 
     def last_code(self) -> str:
-        found = re.search(r"\d{6}", self.sent[-1].text)
+        found = re.search(r"\d{6,8}", self.sent[-1].text)
         assert found is not None
         return found.group()
 
@@ -218,9 +219,16 @@ class PoolSite:
 
 
 @asynccontextmanager
-async def open_site(folder: Path, *, strict: bool = False) -> AsyncIterator[PoolSite]:
+async def open_site(
+    folder: Path,
+    *,
+    strict: bool = False,
+    database_url: str = "",
+    triggers: TriggerHost | None = None,
+) -> AsyncIterator[PoolSite]:
     clock, mailer = FakeClock(), FakeMailer()
-    async with open_store(f"sqlite:///{folder / 'pool.db'}") as store:
+    url = database_url or f"sqlite:///{folder / 'pool.db'}"
+    async with open_store(url) as store:
         config = UserPoolConfig(
             store=store,
             clock=clock,
@@ -231,6 +239,7 @@ async def open_site(folder: Path, *, strict: bool = False) -> AsyncIterator[Pool
             domain_suffix="auth.localhost",
             domain_port=9443,
             strict=strict,
+            triggers=triggers or NoTriggers(),
         )
         opened = PoolSite(create_app(config), clock, mailer, config)
         yield opened

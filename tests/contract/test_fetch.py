@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
-from aiohttp.abc import ResolveResult
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 from ostiary.adapters.fetch import AiohttpFetch
 from ostiary.http.exchange import OutgoingRequest
@@ -93,6 +93,9 @@ async def refused(fetch: AiohttpFetch, url: str, *, beside: str) -> str:
         ("168.63.129.16", "cloud"),
         ("fd00:ec2::254", "cloud"),
         ("64:ff9b::100.100.100.200", "cloud"),
+        ("fd00:ec2::254%1", "cloud"),
+        ("fd20:ce::254%251", "cloud"),
+        ("fe80::1%1", "link-local"),
     ],
 )
 async def test_metadata_of_a_public_issuer_leads_nowhere_inside(
@@ -172,6 +175,75 @@ async def test_an_issuer_behind_a_local_nat64_leads_nowhere_inside(issuer: str) 
         await fetch._check_place("https://idp.example/jwks", "idp.example")
 
     assert "private" in inner
+
+
+class Names(AbstractResolver):
+    """A system's resolver that answers every time with the next address, the last one again."""
+
+    def __init__(self, *answers: str) -> None:
+        self.answers = [*answers]
+        self.asked: list[tuple[str, int]] = []
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        self.asked.append((host, port))
+        address = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        kind = socket.AF_INET6 if ":" in address else socket.AF_INET
+        if family not in {socket.AF_UNSPEC, kind}:
+            raise socket.gaierror(socket.EAI_NODATA, "no address of this family")
+        return [
+            ResolveResult(
+                hostname=host, host=address, port=port, family=kind, proto=0, flags=0
+            )
+        ]
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+@pytest.mark.spec("T-J7")
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_name_that_leads_elsewhere_once_it_was_checked_leads_nowhere(
+    monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    monkeypatch.setattr("ostiary.adapters.fetch.REMEMBERED_S", 0)
+    async with fetching(idp_example="93.184.216.34") as fetch:
+        fetch._resolver._recent["idp.example", 80] = fetch._resolver._recent[
+            "idp.example", 443
+        ]
+        names = fetch._resolver._system = Names("93.184.216.35", "127.0.0.1")
+        reason = await refused(
+            fetch, f"{scheme}://turns.example/jwks", beside="idp.example"
+        )
+
+    assert "a private address" in reason
+    assert names.asked == [("turns.example", 80 if scheme == "http" else 443)] * 2
+
+
+@pytest.mark.spec("D7")
+async def test_what_is_asked_next_is_not_judged_by_what_was_asked_before() -> None:
+    async with fetching(idp_example="93.184.216.34") as fetch:
+        fetch._resolver._system = Names("127.0.0.1")
+        url = "https://inner.example/jwks"
+        found = await refused(fetch, url, beside="idp.example")
+        with pytest.raises(FetchFailed) as chosen:  # an URL of the operator's
+            await fetch.send(get(url), FetchLimits(timeout_s=5))
+
+    assert "a private address" in found
+    assert "no connection" in chosen.value.reason
+
+
+@pytest.mark.spec("D7")
+async def test_a_host_may_have_addresses_of_ipv6_alone() -> None:
+    async with fetching(idp_example="93.184.216.34") as fetch:
+        fetch._resolver._system = Names("2606:4700::1111", "fd00::1")
+        await fetch._check_place("https://six.example/jwks", "idp.example")
+        reason = await refused(
+            fetch, "https://inner.example/jwks", beside="idp.example"
+        )
+
+    assert "a private address" in reason
 
 
 @pytest.mark.spec("T-J7")

@@ -11,10 +11,10 @@ import pytest
 
 from ostiary.model.pool import PasswordRecord, Pool
 from ostiary.ports.pool_store import PoolStore
-from ostiary.userpool import accounts, messages, passwords
-from ostiary.userpool.accounts import AccountError
+from ostiary.userpool import messages, passwords, signing_in
 from ostiary.userpool.app import create_app
 from ostiary.userpool.lockout import FREE_FAILURES
+from ostiary.userpool.refusal import AccountError
 from ostiary.userpool.services import Services, build_services
 from ostiary.userpool.turns import Turns
 from tests.contract.hosted_kit import SIGN_IN, demo, site
@@ -153,7 +153,7 @@ async def _load(site: PoolSite, demo: Demo) -> tuple[Services, Pool]:
 
 async def _sign_in(services: Services, pool: Pool, password: str) -> str:
     try:
-        await accounts.sign_in(
+        await signing_in.sign_in(
             services,
             pool,
             name="ada@example.org",

@@ -25,7 +25,9 @@ class Inbox:
         self.envelopes: list[tuple[str | None, list[str]]] = []
         self.answer = "250 OK"
 
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Envelope) -> str:  # noqa: N802 - the library calls it
+    async def handle_DATA(  # noqa: N802 - the library calls it so
+        self, _server: Any, _session: Any, envelope: Envelope
+    ) -> str:
         assert isinstance(envelope.content, bytes)
         self.mails.append(envelope.content)
         self.envelopes.append((envelope.mail_from, envelope.rcpt_tos))

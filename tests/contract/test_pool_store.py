@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
+import traceback
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,14 +11,16 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine
+from sqlalchemy import Connection, text
 
 from ostiary.adapters.sql import open_store
+from ostiary.adapters.sql.engine import Database
 from ostiary.adapters.sql.tables import METADATA
 from ostiary.model.pool import (
     Attempts,
     AuthorizationCode,
     CodeKind,
+    CustomDomain,
     Grant,
     HostedSession,
     MailedCode,
@@ -28,6 +30,7 @@ from ostiary.model.pool import (
     PoolDomain,
     RefreshToken,
     SealedKey,
+    SealedSecret,
     User,
     UserStatus,
 )
@@ -51,7 +54,7 @@ CLIENT = PoolClient(
     settings=ClientSettings(CallbackURLs=("https://a/cb",)),
     created_at=1,
     modified_at=1,
-    sealed_secret=b"sealed",
+    secrets=(SealedSecret(id="client--1", created_at=1, sealed=b"\x00sealed"),),
 )
 USER = User(
     pool_id=POOL.id,
@@ -83,9 +86,9 @@ CODE = AuthorizationCode(
 NAMES = {"pool_id": POOL.id, "username": "u"}
 
 
-@pytest.fixture(params=["sqlite"])
-async def store(tmp_path: Path) -> AsyncIterator[PoolStore]:
-    async with open_store(f"sqlite:///{tmp_path / 'pool.db'}") as opened:
+@pytest.fixture
+async def store(database_url: str) -> AsyncIterator[PoolStore]:
+    async with open_store(database_url) as opened:
         await opened.add_pool(POOL, (KEY,))
         await opened.add_client(CLIENT)
         await opened.add_user(USER)
@@ -124,17 +127,27 @@ async def test_names_are_unique(store: PoolStore) -> None:
                 prefix="q", pool_id=POOL.id, managed_login_version=1, created_at=1
             )
         )
+    own = PoolDomain(
+        prefix="id.example.org",
+        pool_id=POOL.id,
+        managed_login_version=2,
+        created_at=1,
+        custom=CustomDomain(certificate_arn="arn", security_policy="TLS_V1"),
+    )
+    await store.add_domain(own)
     pool = await store.load_pool(POOL.id)
     assert pool is not None
 
-    assert pool.domain == "p"
+    assert (pool.domain, pool.custom_domain) == ("p", "id.example.org")
+    assert await store.load_domain("id.example.org") == own
 
 
 async def test_changes_replace(store: PoolStore) -> None:
     changed = replace(USER, status=UserStatus.CONFIRMED, attributes={"sub": "s"})
     await store.save_user(changed)
     renamed = replace(CLIENT, name="d", settings=ClientSettings())
-    await store.save_client(renamed)
+    assert await store.change_client(CLIENT.id, lambda c: (renamed, c)) == CLIENT
+    assert await store.change_client("no", lambda c: (c, c)) is None
     await store.save_pool(replace(POOL, name="two"))
 
     assert await store.load_user(**NAMES) == changed
@@ -220,14 +233,32 @@ async def test_what_ended_long_ago_is_forgotten_and_nothing_else(
     assert await store.load_hosted_session("i") is None
 
 
-async def test_a_broken_database_is_unavailable_not_empty(tmp_path: Path) -> None:
-    path = tmp_path / "pool.db"
-    async with open_store(f"sqlite:///{path}") as store:
-        with sqlite3.connect(path) as other:
-            other.execute("DROP TABLE hosted_sessions")
-        other.close()
+async def test_a_broken_database_is_unavailable_not_empty(
+    empty_database_url: str,
+) -> None:
+    async with open_store(empty_database_url) as store:
+        other = Database(empty_database_url)
+        async with other.writing() as db:
+            await db.execute(text("DROP TABLE hosted_sessions"))
+        await other.close()
         with pytest.raises(StoreUnavailable):
             await store.load_hosted_session("x")
+
+
+async def test_what_belongs_to_nobody_is_not_said_to_be_taken(store: PoolStore) -> None:
+    with pytest.raises(StoreUnavailable):
+        await store.add_grant(replace(GRANT, username="no"), None)
+
+
+async def test_errors_hold_no_values(store: PoolStore) -> None:
+    with pytest.raises(AlreadyExists) as taken:
+        await store.add_user(replace(USER, username="v", sub="t"))
+    stranger = replace(GRANT, username=USER.login_key)
+    with pytest.raises(StoreUnavailable) as failed:
+        await store.add_grant(stranger, None)
+
+    for caught in (taken, failed):
+        assert USER.login_key not in "".join(traceback.format_exception(caught.value))
 
 
 async def test_a_store_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
@@ -236,21 +267,69 @@ async def test_a_store_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
             pass
 
 
-async def test_a_store_opens_again_with_what_it_held(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'pool.db'}"
-    async with open_store(url) as store:
+async def test_a_store_opens_again_with_what_it_held(database_url: str) -> None:
+    async with open_store(database_url) as store:
         await store.add_pool(POOL, ())
-    async with open_store(url) as store:
+    async with open_store(database_url) as store:
         assert await store.load_pool(POOL.id) == POOL
 
 
-async def test_the_migrations_make_exactly_the_tables(tmp_path: Path) -> None:
-    path = tmp_path / "pool.db"
-    async with open_store(f"sqlite:///{path}"):
-        pass
-    engine = create_engine(f"sqlite:///{path}")
-    with engine.connect() as connection:
-        context = MigrationContext.configure(connection)
+async def test_two_nodes_migrate_an_empty_database_at_once(
+    empty_database_url: str,
+) -> None:
+    async def start(name: str) -> None:
+        async with open_store(empty_database_url) as store:
+            await store.add_pool(replace(POOL, id=name, name=name), ())
 
-        assert compare_metadata(context, METADATA) == []
-    engine.dispose()
+    await asyncio.gather(start("a_1"), start("b_1"), start("c_1"))
+    async with open_store(empty_database_url) as store:
+        found = await store.list_pools(region="b", after="", limit=9)
+
+    assert [pool.name for pool in found] == ["b_1"]
+
+
+async def test_two_nodes_count_together(store: PoolStore, database_url: str) -> None:
+    def attempt(before: Attempts) -> tuple[Attempts, int]:
+        return replace(before, failures=before.failures + 1), before.failures
+
+    def send(before: MailedCode) -> tuple[MailedCode, int]:
+        return replace(before, sends=before.sends + 1), before.sends
+
+    async with open_store(database_url) as other:
+        both = (store, other) * 10
+        attempts = await asyncio.gather(
+            *(s.update_attempts(**NAMES, rule=attempt) for s in both)
+        )
+        sends = await asyncio.gather(
+            *(s.update_code(**NAMES, kind=CodeKind.CONFIRM, rule=send) for s in both)
+        )
+
+    assert sorted(attempts) == list(range(20))
+    assert sorted(sends) == list(range(20))
+
+
+@pytest.mark.spec("RFC6749#4.1.2")
+async def test_of_two_nodes_one_is_first_with_a_code(
+    store: PoolStore, database_url: str
+) -> None:
+    await store.add_grant(GRANT, CODE)
+    async with open_store(database_url) as other:
+        taken = await asyncio.gather(*(s.take_code("h") for s in (store, other) * 5))
+
+    assert sum(t is not None and t.first for t in taken) == 1
+
+
+async def test_the_migrations_make_exactly_the_tables(empty_database_url: str) -> None:
+    def differences(connection: Connection) -> list[object]:
+        context = MigrationContext.configure(connection)
+        found: list[object] = compare_metadata(context, METADATA)
+        return found
+
+    async with open_store(empty_database_url):
+        pass
+    database = Database(empty_database_url)
+    async with database.reading() as db:
+        found = await db.run_sync(differences)
+    await database.close()
+
+    assert found == []

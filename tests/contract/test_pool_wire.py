@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ostiary.userpool.api.wire import OPERATIONS
+from ostiary.userpool.api.operations import OPERATIONS
 from tests.contract.hosted_kit import site
 from tests.contract.pool_kit import PoolSite
 

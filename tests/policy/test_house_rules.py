@@ -168,6 +168,7 @@ FORBIDDEN_IN_WORKERS = {
     "redis",
     "sqlalchemy",
     "alembic",
+    "asyncpg",
     "starlette",
     "uvicorn",
     "typer",

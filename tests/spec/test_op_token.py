@@ -15,7 +15,8 @@ from ostiary.oidc.op.parameters import Parameters, parse_parameters
 from ostiary.oidc.op.pkce import is_challenge, is_verified
 
 PUBLIC = Client(id="c", flows=frozenset({"code"}))
-SECRET = replace(PUBLIC, secret="s+cret")
+SECRET = replace(PUBLIC, secrets=("s+cret",))
+CHANGING = replace(PUBLIC, secrets=("s+cret", "n3w"))
 # RFC 7636 appendix B
 VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
@@ -50,6 +51,8 @@ def basic(text: str) -> str:
         (SECRET, basic("c:s%2Bcret"), {}),
         (SECRET, basic("c:s+cret"), {"client_id": "c"}),
         (SECRET, None, {"client_id": "c", "client_secret": "s+cret"}),
+        (CHANGING, basic("c:s+cret"), {}),
+        (CHANGING, basic("c:n3w"), {}),
     ],
 )
 def test_a_client_is_believed(
@@ -70,6 +73,8 @@ def test_a_client_is_believed(
         (SECRET, None, {"client_id": "c"}, "invalid_client"),
         (SECRET, None, {"client_id": "c", "client_secret": "s cret"}, "invalid_client"),
         (SECRET, basic("c:wrong"), {}, "invalid_client"),
+        (CHANGING, basic("c:wrong"), {}, "invalid_client"),
+        (CHANGING, basic("c:"), {}, "invalid_client"),
         (SECRET, basic("c:s+cret"), {"client_id": "d"}, "invalid_client"),
         (SECRET, basic("c:s+cret"), {"client_secret": "s+cret"}, "invalid_request"),
         (SECRET, "Bearer x", {}, "invalid_client"),

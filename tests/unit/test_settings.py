@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import Any
 
 import pytest
@@ -315,3 +316,40 @@ def test_the_mail_password_is_not_shown() -> None:
     found: Any = load(OSTIARY_SMTP_PASSWORD="hunter2").settings
 
     assert "hunter2" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://pool:hunter2@db.example/pool?sslmode=verify-full",
+        "postgres://pool:hunter2@/pool?host=/run/postgresql",
+        "postgresql+asyncpg://pool:hunter2@db.example/pool",
+        "sqlite:////var/lib/ostiary/hunter2.db",
+        "sqlite+aiosqlite:////var/lib/ostiary/hunter2.db",
+    ],
+)
+def test_the_pools_database_is_taken_and_not_shown(url: str) -> None:
+    found = load(OSTIARY_USERPOOL_DATABASE=url).settings
+
+    assert found.userpool_database == url
+    assert "hunter2" not in repr(found)
+    assert "hunter2" not in str(found)
+
+
+@pytest.mark.parametrize(
+    "url", ["mysql://pool:hunter2@db.example/pool", "hunter2", "postgresql:hunter2"]
+)
+def test_another_database_is_refused_and_not_shown(url: str) -> None:
+    text = refused(f"userpool_database = {url}")
+
+    assert text == (
+        "in 'userpool_database': must begin with postgresql:// or sqlite:///"
+    )
+
+
+def test_a_database_is_not_shown_by_the_errors_cause() -> None:
+    secret = "hunter" * 2
+    with pytest.raises(SettingsInvalid) as caught:
+        load(OSTIARY_USERPOOL_DATABASE=secret)
+
+    assert secret not in "".join(traceback.format_exception(caught.value))

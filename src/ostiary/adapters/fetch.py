@@ -3,6 +3,9 @@ HTTP requests of our own, over aiohttp: pooled, bounded, verified, never redirec
 
 `localhost` and names below it are loopback without asking a resolver (RFC 6761 §6.3): many
 systems cannot resolve `idp.localhost`, and none may send that question to a name server.
+
+Where a URL from metadata leads is checked before it is asked, because a connection may be open
+already, and again with the addresses that a new connection is made to: a name may change meanwhile.
 """
 
 from __future__ import annotations
@@ -11,6 +14,8 @@ import asyncio
 import ipaddress
 import socket
 import ssl
+from collections.abc import Sequence
+from contextvars import ContextVar
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,12 +24,15 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import DefaultResolver
 
 from ostiary.http.exchange import IncomingReply, OutgoingRequest
+from ostiary.http.url import DEFAULT_PORTS
 from ostiary.ports.fetch import FetchFailed, FetchLimits
 
 _CONNECTIONS = 64
 _CONNECTIONS_PER_HOST = 48  # a slow provider leaves some for the others
 REMEMBERED_S = 10.0
 MAX_REMEMBERED = 1000
+# `FetchLimits.beside` of the request that a connection is made for.
+_BESIDE: ContextVar[str | None] = ContextVar("beside", default=None)
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 # Where in it the address of IPv4 is, only its operator knows (RFC 8215, RFC 6052 §2.2).
@@ -50,7 +58,8 @@ _CLOUD = frozenset(
 
 def _plain(text: str) -> Address:
     """An address; one of IPv4 in the clothes of IPv6 is that of IPv4: mapped, NAT64, 6to4."""
-    address = ipaddress.ip_address(text)
+    # A zone makes an address unequal to the same one in a list, but leads to no other place.
+    address = ipaddress.ip_address(text.partition("%")[0])
     if isinstance(address, ipaddress.IPv4Address):
         return address
     if address in _NAT64:
@@ -82,14 +91,52 @@ def _is_inner(address: Address) -> bool:
 
 
 class _Resolver(AbstractResolver):
-    """Remembers answers for a moment, so that what was checked is what gets connected."""
+    """Remembers answers for a moment, and refuses those where the request must not go."""
 
     def __init__(self) -> None:
-        self._system = DefaultResolver()
+        self._system: AbstractResolver = DefaultResolver()
         self._recent: dict[tuple[str, int], tuple[float, list[ResolveResult]]] = {}
 
     async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        found = await self._find(host, port, family)
+        issuer_host = _BESIDE.get()
+        if issuer_host is not None and issuer_host != host:
+            await self._judge(host, port, _addresses(found), issuer_host)
+        return found
+
+    async def check(self, host: str, port: int, issuer_host: str) -> None:
+        """
+        Judge a host from metadata, which may be an address itself.
+
+        Raises:
+            FetchFailed: It leads where the issuer itself is not (D7).
+        """
+        if host == issuer_host:
+            return
+        try:
+            addresses = [_plain(host)]
+        except ValueError:
+            addresses = _addresses(await self._find(host, port))
+        await self._judge(host, port, addresses, issuer_host)
+
+    async def _judge(
+        self, host: str, port: int, addresses: Sequence[Address], issuer_host: str
+    ) -> None:
+        for address in addresses:
+            if (why := _describe_forbidden(address)) is not None:
+                raise FetchFailed(f"the metadata names {host}, {why}")
+        if any(_is_inner(address) for address in addresses):
+            own = _addresses(await self._find(issuer_host, port))
+            # Who is behind a local NAT64 may be anybody: not an inner issuer.
+            if not all(_is_inner(a) and a not in _LOCAL_NAT64 for a in own):
+                raise FetchFailed(
+                    f"the metadata names {host}, a private address, but the issuer is public"
+                )
+
+    async def _find(
+        self, host: str, port: int, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         if host == "localhost" or host.endswith(".localhost"):
             return [
@@ -108,16 +155,12 @@ class _Resolver(AbstractResolver):
         self._recent[host, port] = (now + REMEMBERED_S, found)
         return found
 
-    async def addresses(self, host: str, port: int) -> list[Address]:
-        """The addresses of a host, which may be an address itself."""
-        try:
-            return [_plain(host.strip("[]"))]
-        except ValueError:
-            found = await self.resolve(host, port)
-            return [_plain(row["host"].partition("%")[0]) for row in found]
-
     async def close(self) -> None:
         await self._system.close()
+
+
+def _addresses(found: Sequence[ResolveResult]) -> list[Address]:
+    return [_plain(row["host"]) for row in found]
 
 
 def _describe(error: Exception, host: str) -> str:
@@ -174,6 +217,7 @@ class AiohttpFetch:
             "ssl": self._verified if limits.verify_tls else self._unverified,
         }
         host = request.url.split("/")[2] if request.url.count("/") >= 2 else request.url
+        beside = _BESIDE.set(limits.beside)
         try:
             if limits.beside is not None:
                 await self._check_place(request.url, limits.beside)
@@ -193,24 +237,14 @@ class AiohttpFetch:
                 )
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise FetchFailed(_describe(error, host)) from error
+        finally:
+            _BESIDE.reset(beside)
 
     async def _check_place(self, url: str, issuer_host: str) -> None:
         """Refuse an address from metadata that leads where the issuer itself is not (D7)."""
         parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port or 443
-        if host == issuer_host:
-            return
-        addresses = await self._resolver.addresses(host, port)
-        for address in addresses:
-            if (why := _describe_forbidden(address)) is not None:
-                raise FetchFailed(f"the metadata names {host}, {why}")
-        if any(_is_inner(address) for address in addresses):
-            own = await self._resolver.addresses(issuer_host, port)
-            # Who is behind a local NAT64 may be anybody: not an inner issuer.
-            if not all(_is_inner(a) and a not in _LOCAL_NAT64 for a in own):
-                raise FetchFailed(
-                    f"the metadata names {host}, a private address, but the issuer is public"
-                )
+        port = parts.port or DEFAULT_PORTS.get(parts.scheme, 0)
+        await self._resolver.check(parts.hostname or "", port, issuer_host)
 
     async def close(self) -> None:
         """Close all connections."""

@@ -65,10 +65,15 @@ def origin_of(url: str) -> str:
 
 
 def is_http_url(url: str) -> bool:
-    """Tell whether a text is an absolute http or https URL without user information."""
+    """
+    Tell whether a text is an absolute http or https URL without user information.
+
+    Nor may its host have an escape, such as a zone's (`[fe80::1%25eth0]`): it could hide an address
+    that is forbidden.
+    """
     try:
         parts = urlsplit(url)
         origin_of(url)
     except (MalformedUrl, ValueError):
         return False
-    return "@" not in parts.netloc and not re.search(r"[^\x21-\x7e]", url)
+    return not re.search("[@%]", parts.netloc) and not re.search(r"[^\x21-\x7e]", url)

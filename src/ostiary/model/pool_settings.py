@@ -7,6 +7,7 @@ are not listed: the API layer refuses them instead of storing and ignoring them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
@@ -102,14 +103,16 @@ class PasswordPolicyType(Wire):
     RequireLowercase: StrictBool = True
     RequireNumbers: StrictBool = True
     RequireSymbols: StrictBool = True
+    PasswordHistorySize: Annotated[StrictInt, Field(ge=0, le=24)] | None = None
     TemporaryPasswordValidityDays: Annotated[StrictInt, Field(ge=0, le=365)] = 7
 
 
 class SignInPolicyType(Wire):
-    """First factors. Only passwords are served yet."""
+    """First factors. Passkeys are not served yet."""
 
     AllowedFirstAuthFactors: Annotated[
-        tuple[Literal["PASSWORD"], ...], Field(min_length=1, max_length=5)
+        tuple[Literal["PASSWORD", "EMAIL_OTP", "SMS_OTP"], ...],
+        Field(min_length=1, max_length=5),
     ] = ("PASSWORD",)
 
 
@@ -149,7 +152,7 @@ class SchemaAttribute(Wire):
 
 
 class InviteMessageTemplateType(Wire):
-    """Texts of the invitation; kept, as invitations are not sent yet."""
+    """Texts of the invitation."""
 
     SMSMessage: Text | None = None
     EmailMessage: Text | None = None
@@ -188,17 +191,54 @@ class AccountRecoverySettingType(Wire):
 class EmailConfigurationType(Wire):
     """The sender. Mails leave through the node's mailer whatever stands here."""
 
-    EmailSendingAccount: Literal["COGNITO_DEFAULT"] = "COGNITO_DEFAULT"
+    EmailSendingAccount: Literal["COGNITO_DEFAULT", "DEVELOPER"] = "COGNITO_DEFAULT"
     ReplyToEmailAddress: Line | None = None
+    SourceArn: Line | None = None
+    From: Line | None = None
+    ConfigurationSet: Line | None = None
+
+
+class SmsConfigurationType(Wire):
+    """The sender of short messages. They leave through the node's mailer whatever stands here."""
+
+    SnsCallerArn: Line
+    ExternalId: Line | None = None
+    SnsRegion: Line | None = None
 
 
 class VerificationMessageTemplateType(Wire):
-    """Subject and text of the mail with a code. Links are not served yet."""
+    """Subject and text of the mail with a code or a link."""
 
     SmsMessage: SmsText | None = None
     EmailMessage: MailText | None = None
     EmailSubject: MailSubject | None = None
-    DefaultEmailOption: Literal["CONFIRM_WITH_CODE"] = "CONFIRM_WITH_CODE"
+    EmailMessageByLink: Text | None = None
+    EmailSubjectByLink: MailSubject | None = None
+    DefaultEmailOption: Literal["CONFIRM_WITH_CODE", "CONFIRM_WITH_LINK"] = (
+        "CONFIRM_WITH_CODE"
+    )
+
+
+class UserAttributeUpdateSettingsType(Wire):
+    """The attributes whose new value waits until its code has come back."""
+
+    AttributesRequireVerificationBeforeUpdate: tuple[
+        Literal["email", "phone_number"], ...
+    ] = ()
+
+
+class DeviceConfigurationType(Wire):
+    """Whether devices are remembered, and whether a remembered one stands for a factor."""
+
+    ChallengeRequiredOnNewDevice: StrictBool = False
+    DeviceOnlyRememberedOnUserPrompt: StrictBool = False
+
+
+class UserPoolAddOnsType(Wire):
+    """Threat protection: kept as it was set; only OFF has a behaviour."""
+
+    AdvancedSecurityMode: Literal["OFF", "AUDIT", "ENFORCED"]
+    AdvancedSecurityAdditionalFlows: dict[str, str] | None = None
 
 
 def _each_once(values: tuple[str, ...] | None) -> tuple[str, ...] | None:
@@ -210,7 +250,8 @@ class PoolUpdate(Wire):
 
     Policies: PoliciesType = PoliciesType()
     DeletionProtection: Literal["ACTIVE", "INACTIVE"] = "INACTIVE"
-    AutoVerifiedAttributes: tuple[Literal["email"], ...] | None = None
+    AutoVerifiedAttributes: tuple[Literal["email", "phone_number"], ...] | None = None
+    LambdaConfig: dict[str, Any] = Field(default_factory=dict)  # Any: JSON
     SmsVerificationMessage: SmsText | None = None
     EmailVerificationMessage: MailText | None = None
     EmailVerificationSubject: MailSubject | None = None
@@ -218,10 +259,14 @@ class PoolUpdate(Wire):
     VerificationMessageTemplate: VerificationMessageTemplateType = (
         VerificationMessageTemplateType()
     )
-    MfaConfiguration: Literal["OFF"] = "OFF"
+    MfaConfiguration: Literal["OFF", "ON", "OPTIONAL"] = "OFF"
+    UserAttributeUpdateSettings: UserAttributeUpdateSettingsType | None = None
+    DeviceConfiguration: DeviceConfigurationType | None = None
     EmailConfiguration: EmailConfigurationType = EmailConfigurationType()
+    SmsConfiguration: SmsConfigurationType | None = None
     UserPoolTags: dict[Text, Text] = Field(default_factory=dict)
     AdminCreateUserConfig: AdminCreateUserConfigType = AdminCreateUserConfigType()
+    UserPoolAddOns: UserPoolAddOnsType | None = None
     AccountRecoverySetting: AccountRecoverySettingType | None = None
     UserPoolTier: Literal["LITE", "ESSENTIALS", "PLUS"] = "ESSENTIALS"
 
@@ -231,16 +276,24 @@ class PoolUpdate(Wire):
 class PoolSettings(PoolUpdate):
     """A pool's settings: the replaceable ones and those fixed at creation."""
 
-    UsernameAttributes: tuple[Literal["email"], ...] | None = None
+    AliasAttributes: (
+        tuple[Literal["email", "phone_number", "preferred_username"], ...] | None
+    ) = None
+    UsernameAttributes: tuple[Literal["email", "phone_number"], ...] | None = None
     UsernameConfiguration: UsernameConfigurationType | None = None
-    Schema: Annotated[tuple[SchemaAttribute, ...], Field(max_length=50)] = ()
+    Schema: tuple[SchemaAttribute, ...] = ()
 
-    _names_once = field_validator("UsernameAttributes")(_each_once)
+    _names_once = field_validator("UsernameAttributes", "AliasAttributes")(_each_once)
 
     @property
     def has_email_names(self) -> bool:
         """Whether people sign in with their email address."""
         return "email" in (self.UsernameAttributes or ())
+
+    @property
+    def has_attribute_names(self) -> bool:
+        """Whether a user's name is made here, and an attribute is what people sign in with."""
+        return bool(self.UsernameAttributes)
 
     @property
     def is_case_sensitive(self) -> bool:
@@ -263,6 +316,45 @@ class PoolSettings(PoolUpdate):
         trimmed = name.strip()
         return trimmed if self.is_case_sensitive else trimmed.casefold()
 
+    def find_aliases(
+        self, username: str, attributes: Mapping[str, str]
+    ) -> tuple[str, ...]:
+        """
+        What a user may sign in with besides the login key.
+
+        Where attributes are the names, each counts at once; an alias only when it is proven
+        (cognito §3.10).
+        """
+        proven = [
+            name
+            for name in self.AliasAttributes or ()
+            if name == "preferred_username"
+            or attributes.get(f"{name}_verified") == "true"
+        ]
+        names = map(attributes.get, (*(self.UsernameAttributes or ()), *proven))
+        keys = {self.login_key(name) for name in names if name}
+        return tuple(sorted(keys - {self.login_key(username)}))
+
+
+class MfaSettings(Wire):
+    """What SetUserPoolMfaConfig keeps beside the pool's MfaConfiguration, in the API's words."""
+
+    SmsMfaConfiguration: dict[str, Any] | None = None  # Any: JSON
+    SoftwareTokenMfaConfiguration: dict[str, Any] | None = None  # Any: JSON
+    EmailMfaConfiguration: dict[str, Any] | None = None  # Any: JSON
+    WebAuthnConfiguration: dict[str, Any] | None = None  # Any: JSON
+
+    @property
+    def has_software_tokens(self) -> bool:
+        """Whether authenticator apps may be a factor."""
+        return bool((self.SoftwareTokenMfaConfiguration or {}).get("Enabled"))
+
+    @property
+    def has_factors(self) -> bool:
+        """Whether there is any second factor that a person could use."""
+        mailed = (self.SmsMfaConfiguration, self.EmailMfaConfiguration)
+        return self.has_software_tokens or any(one is not None for one in mailed)
+
 
 Unit = Literal["seconds", "minutes", "hours", "days"]
 _UNIT_S: Final = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}
@@ -274,6 +366,13 @@ class TokenValidityUnitsType(Wire):
     AccessToken: Unit | None = None
     IdToken: Unit | None = None
     RefreshToken: Unit | None = None
+
+
+class RefreshTokenRotationType(Wire):
+    """Whether each refresh answers a new refresh token, and how long the old one still works."""
+
+    Feature: Literal["ENABLED", "DISABLED"]
+    RetryGracePeriodSeconds: Annotated[StrictInt, Field(ge=0, le=60)] = 0
 
 
 class ClientSettings(Wire):
@@ -319,6 +418,7 @@ class ClientSettings(Wire):
     EnableTokenRevocation: StrictBool = True
     EnablePropagateAdditionalUserContextData: StrictBool = False
     AuthSessionValidity: Annotated[StrictInt, Field(ge=3, le=15)] = 3
+    RefreshTokenRotation: RefreshTokenRotationType | None = None
 
     _once = field_validator(
         "ReadAttributes",
@@ -330,6 +430,17 @@ class ClientSettings(Wire):
         "AllowedOAuthFlows",
         "AllowedOAuthScopes",
     )(_each_once)
+
+    @property
+    def rotates(self) -> bool:
+        """Whether a refresh token is replaced when it is used."""
+        rotation = self.RefreshTokenRotation
+        return rotation is not None and rotation.Feature == "ENABLED"
+
+    @property
+    def hides_existence(self) -> bool:
+        """Whether nobody may learn here who has an account."""
+        return self.PreventUserExistenceErrors == "ENABLED"
 
     @property
     def access_token_s(self) -> int:

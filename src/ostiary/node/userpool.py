@@ -11,6 +11,7 @@ from ostiary.adapters.shared.socket import SocketShared
 from ostiary.adapters.smtp import SmtpMailer
 from ostiary.adapters.sql import open_store
 from ostiary.adapters.system import SystemClock, SystemEntropy
+from ostiary.adapters.triggers import LocalTriggers, load_function
 from ostiary.node.certificate import default_certificate
 from ostiary.node.role import (
     READY_CHANNEL,
@@ -25,6 +26,7 @@ from ostiary.node.tls import build_tls
 from ostiary.settings import Settings
 from ostiary.userpool.app import create_app
 from ostiary.userpool.config import UserPoolConfig
+from ostiary.userpool.testing.tools import build_testing
 
 ERRANDS_WITHIN_S = 5.0
 _LOG = logging.getLogger("ostiary.userpool")
@@ -53,6 +55,35 @@ def certificate(settings: Settings, prefix: Path) -> tuple[Path, Path]:
     return default_certificate(settings, prefix)
 
 
+def build_mailer(settings: Settings) -> SmtpMailer:
+    """Who takes mail and short messages."""
+    return SmtpMailer(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        sender=settings.smtp_sender,
+        username=settings.smtp_username,
+        password=settings.smtp_password,
+        start_tls=settings.smtp_starttls or None,
+        use_tls=settings.smtp_ssl,
+        sms_domain=settings.userpool_sms_domain,
+    )
+
+
+def build_triggers(settings: Settings) -> LocalTriggers:
+    """
+    What runs for the pools' triggers.
+
+    Raises:
+        TriggerMissing: A function is not there.
+    """
+    return LocalTriggers(
+        {
+            name: target if "://" in target else load_function(target)
+            for name, target in settings.userpool_triggers
+        }
+    )
+
+
 async def run(orders: Orders) -> None:
     """Serve until the end."""
     settings = orders.settings
@@ -61,21 +92,17 @@ async def run(orders: Orders) -> None:
     url = settings.userpool_database or f"sqlite+aiosqlite:///{folder / 'pool.db'}"
     tls = build_tls(settings, *certificate(settings, orders.prefix))
     sockets = orders.take_sockets("userpool")
+    testing = build_testing(SystemClock()) if settings.userpool_testing else None
+    triggers = build_triggers(settings)
     async with open_store(url) as store:
         app = create_app(
             UserPoolConfig(
                 store=store,
-                clock=SystemClock(),
+                clock=testing.clock if testing else SystemClock(),
                 entropy=SystemEntropy(),
-                mailer=SmtpMailer(
-                    host=settings.smtp_host,
-                    port=settings.smtp_port,
-                    sender=settings.smtp_sender,
-                    username=settings.smtp_username,
-                    password=settings.smtp_password,
-                    start_tls=settings.smtp_starttls or None,
-                    use_tls=settings.smtp_ssl,
-                ),
+                mailer=testing.outbox if testing else build_mailer(settings),
+                testing=testing,
+                triggers=triggers,
                 database_key=orders.database_key,
                 issuer_base=issuer_base(settings),
                 domain_suffix=settings.userpool_domain_suffix,
@@ -93,7 +120,8 @@ async def run(orders: Orders) -> None:
         # Mail that was promised on a page is handed over before the store closes.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(ERRANDS_WITHIN_S):
-                await app.state.errands.wait()
+                await app.state.errands.close()
+    await triggers.close()
 
 
 def main() -> None:

@@ -1,17 +1,22 @@
-"""Sending mail."""
+"""Sending mail and short messages."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One plain-text mail. The text may hold a code, so it stays out of `repr`."""
+    """
+    One plain-text mail or short message. The text may hold a code, so it stays out of `repr`.
 
+    `recipient` is an address, or for SMS a number with its plus; then there is no subject.
+    """
+
+    medium: Literal["EMAIL", "SMS"] = "EMAIL"
     recipient: str = field(repr=False)
-    subject: str
+    subject: str = ""
     text: str = field(repr=False)
 
 

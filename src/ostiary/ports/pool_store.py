@@ -7,13 +7,14 @@ one write transaction, so that counting and deciding cannot be raced.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from ostiary.model.pool import (
     Attempts,
     AuthorizationCode,
+    ChallengeUse,
     CodeKind,
     Grant,
     HostedSession,
@@ -21,6 +22,8 @@ from ostiary.model.pool import (
     Pool,
     PoolClient,
     PoolDomain,
+    Record,
+    RecordKind,
     RefreshToken,
     SealedKey,
     User,
@@ -56,6 +59,19 @@ class TakenCode:
     first: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserFilter:
+    """
+    Which users a listing is about.
+
+    `field` is an attribute's name, or one of `username`, `status`, `cognito:user_status`.
+    """
+
+    field: str
+    value: str
+    is_prefix: bool
+
+
 class PoolStore(Protocol):
     """Pools and all they hold. Every method may raise StoreUnavailable."""
 
@@ -63,37 +79,115 @@ class PoolStore(Protocol):
 
     async def add_pool(self, pool: Pool, keys: tuple[SealedKey, ...]) -> None: ...
     async def save_pool(self, pool: Pool) -> None: ...
+    async def delete_pool(self, pool_id: str) -> None: ...
     async def load_pool(self, pool_id: str) -> Pool | None: ...
     async def list_pools(
         self, *, region: str, after: str, limit: int
     ) -> tuple[Pool, ...]: ...
+    async def replace_keys(self, pool_id: str, keys: tuple[SealedKey, ...]) -> None: ...
     async def load_keys(self, pool_id: str) -> tuple[SealedKey, ...]: ...
 
     async def add_client(self, client: PoolClient) -> None: ...
-    async def save_client(self, client: PoolClient) -> None: ...
+    async def change_client(
+        self, client_id: str, rule: Callable[[PoolClient], tuple[PoolClient, T]]
+    ) -> T | None:
+        """Save what the rule makes of a client; None when there is none."""
+        ...
+
+    async def delete_client(self, client: PoolClient) -> None:
+        """Forget a client, its records, and all grants made for it."""
+        ...
+
     async def load_client(self, client_id: str) -> PoolClient | None: ...
     async def list_clients(
         self, *, pool_id: str, after: str, limit: int
     ) -> tuple[PoolClient, ...]: ...
 
     async def add_domain(self, domain: PoolDomain) -> None:
-        """Raises AlreadyExists when the prefix is taken or the pool has one."""
+        """Raises AlreadyExists when the name is taken or the pool has one of its kind."""
         ...
 
+    async def save_domain(self, domain: PoolDomain) -> None: ...
+    async def delete_domain(self, prefix: str) -> None: ...
     async def load_domain(self, prefix: str) -> PoolDomain | None: ...
 
+    async def add_record(self, record: Record) -> None:
+        """Raises AlreadyExists when the pool has one of this kind, owner and name."""
+        ...
+
+    async def save_record(self, record: Record) -> None:
+        """Put a record in place of the one of this kind, owner and name, or beside the others."""
+        ...
+
+    async def load_record(
+        self, *, pool_id: str, kind: RecordKind, name: str, owner: str = ""
+    ) -> Record | None: ...
+    async def delete_record(
+        self, *, pool_id: str, kind: RecordKind, name: str, owner: str = ""
+    ) -> bool:
+        """Tell whether there was one."""
+        ...
+
+    async def delete_records(
+        self,
+        *,
+        pool_id: str,
+        kind: RecordKind,
+        owner: str | None = None,
+        name: str | None = None,
+    ) -> None:
+        """Forget all of a kind with this owner, or this name."""
+        ...
+
+    async def list_records(
+        self,
+        *,
+        pool_id: str,
+        kind: RecordKind,
+        owner: str | None = None,
+        name: str | None = None,
+        after: str = "",
+        limit: int,
+    ) -> tuple[Record, ...]:
+        """
+        Records of a kind after a name, by name; with `name`, after an owner, by owner.
+
+        Args:
+            owner: Only this one's; None for all.
+            name: Only with this name.
+        """
+        ...
+
     async def add_user(self, user: User) -> None:
-        """Raises AlreadyExists when username or login key is taken."""
+        """Raises AlreadyExists when username, login key or an alias is taken."""
         ...
 
     async def save_user(self, user: User) -> None:
-        """Replace all but the names of a user. Raises AlreadyExists as `add_user`."""
+        """Replace all but the username. Raises AlreadyExists as `add_user`."""
+        ...
+
+    async def change_user(
+        self, *, pool_id: str, username: str, rule: Callable[[User], tuple[User, T]]
+    ) -> T | None:
+        """Save what the rule makes of a user; None when there is none."""
+        ...
+
+    async def delete_user(self, *, pool_id: str, username: str) -> bool:
+        """Forget a user, what they own, and every grant; tell whether there was one."""
         ...
 
     async def load_user(self, *, pool_id: str, username: str) -> User | None: ...
-    async def find_user(self, *, pool_id: str, login_key: str) -> User | None: ...
+    async def find_user(self, *, pool_id: str, login_key: str) -> User | None:
+        """The user who signs in with this: a login key or an alias."""
+        ...
+
     async def list_users(
-        self, *, pool_id: str, after: str, limit: int
+        self,
+        *,
+        pool_id: str,
+        after: str,
+        limit: int,
+        where: UserFilter | None = None,
     ) -> tuple[User, ...]: ...
     async def count_users(self, pool_id: str) -> int: ...
 
@@ -116,16 +210,48 @@ class PoolStore(Protocol):
     async def add_grant(self, grant: Grant, code: AuthorizationCode | None) -> None: ...
     async def load_grant(self, grant_id: str) -> Grant | None: ...
     async def revoke_grant(self, grant_id: str) -> None: ...
+    async def revoke_grants(self, *, pool_id: str, username: str) -> None:
+        """End every grant of a user."""
+        ...
+
     async def take_code(self, code_hash: str) -> TakenCode | None:
         """Use up a code. Of any number of takers, one sees `first`."""
         ...
 
     async def add_refresh_token(self, token: RefreshToken) -> None: ...
     async def load_refresh_token(self, token_hash: str) -> RefreshToken | None: ...
+    async def rotate_refresh_token(
+        self, token_hash: str, fresh: RefreshToken, *, now: float
+    ) -> None:
+        """Add another token; the old one is marked as rotated, unless it was already."""
+        ...
+
+    async def use_challenge(
+        self,
+        id_hash: str,
+        *,
+        expires_at: float,
+        rule: Callable[[ChallengeUse], tuple[ChallengeUse, T]],
+    ) -> T:
+        """Count an answer to a challenge; forgotten some time after it expires."""
+        ...
 
     async def add_hosted_session(self, session: HostedSession) -> None: ...
     async def load_hosted_session(self, id_hash: str) -> HostedSession | None: ...
     async def delete_hosted_session(self, id_hash: str) -> None: ...
+
+    async def dump(self) -> dict[str, Any]:  # Any: JSON
+        """Everything there is, as JSON."""
+        ...
+
+    async def restore(self, data: Mapping[str, Any]) -> None:  # Any: JSON
+        """
+        Let there be what `dump` said and nothing else; of an empty object, nothing.
+
+        Raises:
+            StoreUnavailable: It is no such dump; nothing is changed then.
+        """
+        ...
 
     async def delete_expired(self, now: float) -> None:
         """Forget codes, tokens and sessions that ended more than a day ago."""

@@ -10,7 +10,7 @@ import json
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Literal
-from urllib.parse import unquote_plus
+from urllib.parse import parse_qsl, unquote_plus
 
 from ostiary.http.forms import MalformedForm, Pairs, first, parse_form
 from ostiary.http.head import find_all
@@ -77,6 +77,11 @@ def read_query(request: SigninRequest) -> Pairs:
         return parse_form(request.target.query)
     except MalformedForm:
         return NO_PAIRS
+
+
+def read_query_loosely(request: SigninRequest) -> Pairs:
+    """The arguments of the query as far as they can be told, however malformed it is."""
+    return tuple(parse_qsl(request.target.query or "", keep_blank_values=True))
 
 
 async def read_arguments(request: SigninRequest, *, body: bool) -> Arguments:

@@ -29,7 +29,7 @@ from ostiary.signin.arguments import (
     Arguments,
     body_kind,
     read_arguments,
-    read_query,
+    read_query_loosely,
 )
 from ostiary.signin.backchannel import ARGUMENT as LOGOUT_TOKEN
 from ostiary.signin.backchannel import BackChannel
@@ -44,7 +44,7 @@ from ostiary.signin.credentials import (
 )
 from ostiary.signin.endpoints import Endpoints
 from ostiary.signin.entry import SignedIn, run_login_action
-from ostiary.signin.flow import LOOP_AFTER, FlowInvalid
+from ostiary.signin.flow import LOOP_AFTER, FlowInvalid, count_begun
 from ostiary.signin.issuer import Issuers, ProviderUnavailable
 from ostiary.signin.kept import Kept
 from ostiary.signin.live import ENDED_CHANNEL, Live, LiveToken, digest
@@ -252,13 +252,13 @@ class Signin:
 
         A `code` alone may be the application's own argument, until it has come again and again.
         """
-        names = {name for name, _ in read_query(request)}
+        names = {name for name, _ in read_query_loosely(request)}
         if "state" in names or not names & {"error", "code"}:
             return False
         if "error" not in names:
             cookies = parse_cookies(find_all(request.fields, b"cookie"))
-            flow = party.names(request.scheme).flow + "_"
-            begun = sum(name.startswith(flow) for name, _ in cookies)
+            cookie_names = party.names(request.scheme)
+            begun = count_begun(cookie_names, cookies, self._tools.clock.now())
             if begun < LOOP_AFTER:
                 return False
         return self._login.is_callback_path(request, party)
@@ -469,15 +469,12 @@ class Signin:
         if request.method == b"POST":
             arguments = await read_arguments(request, body=True)
             return find_response(arguments.body)
-        by_post = party.config.response_mode == "form_post"
-        try:
-            pairs = parse_form(request.target.query or "")
-        except MalformedForm as error:
-            if by_post:
-                return None
-            raise CallbackRefused(f"the response is {error}") from error
-        if not by_post:
-            return find_response(pairs)
+        if party.config.response_mode != "form_post":
+            try:
+                return find_response(parse_form(request.target.query or ""))
+            except MalformedForm as error:
+                raise CallbackRefused(f"the response is {error}") from error
+        pairs = read_query_loosely(request)
         # Any other state is an argument of the application's own.
         if any(k == "state" and self._callback.is_ours(v, party) for k, v in pairs):
             # Beginning anew would go on for ever with a provider that does not know the mode.

@@ -182,12 +182,16 @@ class Endpoints:
             has_secret=client.client_secret is not None,
             has_key=client.key is not None,
         )
+        signs = method in ASSERTION_METHODS and not (
+            endpoint == "introspection"
+            and party.config.has_fixed_introspection_authorization
+        )
         return ClientCredentials(
             client_id=client.client_id,
             client_secret=client.client_secret,
             method=method,
             assertion=await self._assertion(provider, client, method, url)
-            if method in ASSERTION_METHODS
+            if signs
             else None,
         )
 

@@ -33,6 +33,7 @@ MAX_STATE_LENGTH = 1024
 SECRET_BYTES = 32
 LOOP_AFTER = 3
 LOOP_WINDOW_S = 20
+BEGUN_WINDOW_S = 600
 # Why sessions are refused, in words that a cookie may say; `refused` for every other reason.
 CAUSES = {
     "the access token has expired and cannot be refreshed": "token_over",
@@ -192,6 +193,19 @@ def start_cookies(
             for name in surplus
         ),
     )
+
+
+def count_begun(
+    names: CookieNames, cookies: Iterable[tuple[str, str]], now: float
+) -> int:
+    """
+    How many sign-ins this browser began within ten minutes and has not finished.
+
+    Its cookies tell, and without `authorization_rolling_timeout` they stay for long: ids sort by time.
+    """
+    oldest = f"{names.flow}_{build_flow_id(now - BEGUN_WINDOW_S, b'')}"
+    prefix = f"{names.flow}_"
+    return sum(key.startswith(prefix) and key >= oldest for key, _ in cookies)
 
 
 def count_recent(names: CookieNames, cookies: Iterable[tuple[str, str]]) -> int:

@@ -135,7 +135,10 @@ class Issuers:
         now = self._tools.clock.now()
         if known is not None and now < known.fetched_at + party.config.cache_ttl:
             return known
-        return await self._refresh(party, key, newer_than=now - party.config.cache_ttl)
+        ttl = party.config.cache_ttl  # what is new enough for one is not for another
+        return await self._refresh(
+            party, key, newer_than=now - ttl, name=f"within:{ttl}:{key}"
+        )
 
     async def judge(
         self, party: Party, provider: Provider, read: Callable[[KeySet], T]

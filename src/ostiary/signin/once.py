@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -41,6 +42,8 @@ class Once:
     def __init__(self, tools: Toolbox) -> None:
         self._tools = tools
         self._running: dict[str, asyncio.Task[Any]] = {}
+        # What is written into a lease: nobody else writes the same, nor do we twice.
+        self._name, self._count = tools.entropy.bytes(16), itertools.count()
 
     async def together(
         self, name: str, work: Callable[[], Coroutine[Any, Any, T]]
@@ -100,9 +103,10 @@ class Once:
     ) -> T:
         shared, clock = self._tools.shared, self._tools.clock
         deadline = clock.now() + wait_s
+        ours = b"%s %d" % (self._name, next(self._count))
         while (found := await look()) is None:
-            if await shared.add(lease, b"1", ttl_s=LEASE_S):
-                return await self._work(lease, look, make)
+            if await shared.add(lease, ours, ttl_s=LEASE_S):
+                return await self._work(lease, ours, look, make)
             if clock.now() >= deadline:
                 raise StillWaiting("another worker is still waiting for the provider")
             await asyncio.sleep(POLL_S)
@@ -111,11 +115,12 @@ class Once:
     async def _work(
         self,
         lease: str,
+        ours: bytes,
         look: Callable[[], Awaitable[T | None]],
         make: Callable[[], Awaitable[T]],
     ) -> T:
         shared = self._tools.shared
-        renewing = asyncio.ensure_future(_renew(shared, lease))
+        renewing = asyncio.ensure_future(_renew(shared, lease, ours))
         try:
             # Another worker may have been done between the look and the lease.
             found = await look()
@@ -123,7 +128,9 @@ class Once:
         finally:
             renewing.cancel()
             with contextlib.suppress(SharedUnavailable):  # it ends by itself
-                await shared.delete(lease)
+                # It may have ended meanwhile, and be another's.
+                if await shared.get(lease) == ours:
+                    await shared.delete(lease)
 
     def _forget(self, name: str, task: asyncio.Task[Any]) -> None:
         self._running.pop(name, None)
@@ -131,8 +138,11 @@ class Once:
             task.exception()  # whoever asked may be gone: nobody else looks at it
 
 
-async def _renew(shared: Shared, lease: str) -> None:
+async def _renew(shared: Shared, lease: str, ours: bytes) -> None:
     while True:
         await asyncio.sleep(RENEW_S)
         with contextlib.suppress(SharedUnavailable):
-            await shared.set(lease, b"1", ttl_s=LEASE_S)
+            if await shared.get(lease) == ours:
+                await shared.set(lease, ours, ttl_s=LEASE_S)
+            else:  # it ended while it could not be renewed: again ours, if nobody took it
+                await shared.add(lease, ours, ttl_s=LEASE_S)

@@ -369,6 +369,9 @@ class Presentation:
             party.provider_key,
             repr((config.token_endpoint, config.token_endpoint_auth_method)),
             repr((config.client_id, config.issuers_allowed)),
+            repr((config.token_headers_replay, config.token_headers_prefix)),
+            repr(config.token_headers_grants),
+            config.session_secret or "",  # it seals them: nobody else could open them
             client.client_id,
             client.client_secret or "",
             repr(pairs),

@@ -3,7 +3,8 @@ Refreshing the tokens of a session: one worker asks the provider, all take what 
 
 A refresh token that is rotated works once. What came back is kept for a while under the session
 and the token that was used, sealed: for the other tabs, for other workers, and for the person
-whose browser went away before the answer.
+whose browser went away before the answer. Whoever is told that a token has been used waits for
+what it was changed into, before anybody is signed out.
 
 Spec: oidc-plugin §9.8 and §10; decision D6; OpenID Connect Core 1.0 §12; RFC 9700 §4.14.2.
 """
@@ -28,13 +29,16 @@ from ostiary.sessions.session import (
     load_session,
 )
 from ostiary.signin.issuer import Issuers, Provider, ProviderUnavailable
+from ostiary.signin.live import Bounded
 from ostiary.signin.once import Once, StillWaiting, patience_s
 from ostiary.signin.party import Party
+from ostiary.signin.session_client import find_client
 from ostiary.signin.tokens import Granted, TokenClient
 from ostiary.signin.values import Toolbox
 
 KEPT_S = 300
-HOPS = 3
+HOPS = 100  # of tokens that last for 3 s, so many have been kept at most
+MAX_UNKEPT = 1024
 REREADS = 5
 REREAD_AFTER_S = 0.2
 _PURPOSE = b"ostiary refreshed"
@@ -66,6 +70,8 @@ class Refresher:
         self._reread = reread
         self._end = end
         self._once = once
+        # Until when, and what: results that the node's shared state did not take.
+        self._unkept: Bounded[tuple[float, bytes]] = Bounded(MAX_UNKEPT)
 
     async def refresh_if_due(
         self, party: Party, session: Session, now: float
@@ -94,14 +100,15 @@ class Refresher:
         try:
             for _ in range(HOPS):
                 found = await self._refresh_once(party, found)
-                ends = found.expires_at
-                if ends is None or now < ends + leeway or found.refresh_token is None:
+                # Whoever refreshed it may have had another configuration.
+                found = find_client(party, found)
+                if found.rolled_at >= now or not _is_over(party, found, now):
                     break  # what was kept of an earlier refresh may be over by now
         except ProviderUnavailable:
             if now < due + leeway:
                 return session  # early by the leeway: the token still works
             raise
-        if found.expires_at is not None and now >= found.expires_at + leeway:
+        if _is_over(party, found, now):
             raise SessionInvalid("the access token has expired and cannot be refreshed")
         return found
 
@@ -113,24 +120,33 @@ class Refresher:
         try:
             return await self._once.do(
                 f"refreshing:{mark}",
-                look=lambda: self._look(party, mark),
+                look=lambda: self._look(party, session, mark),
                 make=lambda: self._refresh(party, provider, session, mark),
                 wait_s=patience_s(party),
             )
         except StillWaiting as error:
             raise ProviderUnavailable(str(error)) from error
 
-    async def _look(self, party: Party, mark: str) -> Session | None:
+    async def _look(self, party: Party, session: Session, mark: str) -> Session | None:
         found = await self._tools.shared.get(f"refreshed:{mark}")
-        if found is None:
+        if found is None and (found := self._find_unkept(mark)) is None:
             return None
         if found == _REFUSED:
             raise SessionInvalid("the refresh was refused")
         try:
             sealer = self._sealer(party, _PURPOSE)
-            return load_session(sealer.open(found, binding=mark.encode()))
+            kept = load_session(sealer.open(found, binding=mark.encode()))
         except BrokenSeal as error:
             raise SessionInvalid("invalid refreshed session") from error
+        # A token that is not rotated has been used and can be used again.
+        is_rotated = kept.refresh_token != session.refresh_token
+        if not is_rotated and _is_over(party, kept, self._tools.clock.now()):
+            return None
+        return kept
+
+    def _find_unkept(self, mark: str) -> bytes | None:
+        ends, sealed = self._unkept.get(mark.encode()) or (0, None)
+        return sealed if self._tools.clock.now() < ends else None
 
     async def _refresh(
         self, party: Party, provider: Provider, session: Session, mark: str
@@ -144,7 +160,8 @@ class Refresher:
                 raise ProviderUnavailable(
                     f"the refresh failed: {error.detail}"
                 ) from error
-            if (theirs := await self._find_theirs(party, session)) is not None:
+            theirs = await self._find_theirs(party, session, mark)
+            if theirs is not None:
                 return await self._keep(party, theirs, mark)
             self._tools.log("info", f"the refresh was refused: {error.detail}")
             await shared.set(f"refreshed:{mark}", _REFUSED, ttl_s=KEPT_S)
@@ -173,7 +190,7 @@ class Refresher:
         """
         The refreshed session, left where `_look` finds it.
 
-        Whoever asked has it even if it cannot be left there: the token that was sent is used up.
+        Where the others cannot have it, this worker does: the token that was sent is used up.
         """
         sealed = self._sealer(party, _PURPOSE).seal(
             dump_session(fresh),
@@ -184,13 +201,23 @@ class Refresher:
             await self._tools.shared.set(f"refreshed:{mark}", sealed, ttl_s=KEPT_S)
         except SharedUnavailable as error:
             self._tools.log("error", f"a refreshed session was not kept: {error}")
+            ends = self._tools.clock.now() + KEPT_S
+            self._unkept.put(mark.encode(), (ends, sealed))
         return fresh
 
-    async def _find_theirs(self, party: Party, session: Session) -> Session | None:
-        """What another node on the same store has got: it may have used the token first."""
+    async def _find_theirs(
+        self, party: Party, session: Session, mark: str
+    ) -> Session | None:
+        """
+        What somebody else has got, who used the token first.
+
+        Another worker, whose lease was lost; another node on the same store.
+        """
         for _ in range(REREADS):
+            if (kept := await self._look(party, session, mark)) is not None:
+                return kept
             stored = await self._reread(party, session)
-            if stored is None or stored.refresh_token != session.refresh_token:
+            if stored is not None and stored.refresh_token != session.refresh_token:
                 return stored
             await asyncio.sleep(REREAD_AFTER_S)  # it may be about to write it down
         return None
@@ -206,3 +233,8 @@ class Refresher:
             refresh_token=session.refresh_token,
         )
         return await self._tokens.refresh(party, provider, client, old)
+
+
+def _is_over(party: Party, session: Session, now: float) -> bool:
+    ends = session.expires_at
+    return ends is not None and now >= ends + party.config.leeway

@@ -6,7 +6,6 @@ Spec: oidc-plugin §10; decisions D6, D13, D14; security tests T-J12, T-K10.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -33,6 +32,7 @@ from ostiary.signin.live import ENDED_CHANNEL, Live, LiveSession, digest
 from ostiary.signin.once import Once
 from ostiary.signin.party import Party
 from ostiary.signin.refresh import Refresher
+from ostiary.signin.session_client import find_client
 from ostiary.signin.storage import Read, Storage, seconds_left
 from ostiary.signin.tokens import TokenClient, read_claims
 from ostiary.signin.values import Allowed, SigninRequest, Toolbox
@@ -57,30 +57,6 @@ class OpenedSession:
     has_new_tokens: bool = False
     remembered: Session | None = None
     ends_heard: int = -1
-
-
-def hash_client(client_id: str) -> str:
-    """What a session holds of its client's name."""
-    return encode_base64url(hashlib.sha256(client_id.encode()).digest()[:12])
-
-
-def find_client(party: Party, session: Session) -> Session:
-    """
-    The session at its client's present place: the order of `client_id` may have changed (D13).
-
-    Raises:
-        SessionInvalid: That client is not configured any more.
-    """
-    hashes = [hash_client(client.client_id) for client in party.clients]
-    at, known = session.client, session.client_hash
-    here = hashes[at] if 0 <= at < len(hashes) else None
-    if not hashes or (here is not None and here == known):
-        return session
-    if known is None and here is not None:  # it is older than the hash
-        return replace(session, client_hash=here)
-    if known not in hashes:
-        raise SessionInvalid("the session's client is not configured any more")
-    return replace(session, client=hashes.index(known))
 
 
 class SessionKeeper:

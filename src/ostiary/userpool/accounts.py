@@ -1,80 +1,104 @@
 """
-People: signing up, confirming, signing in, resetting a password.
+People: signing up, being created, confirming.
 
-The order of steps matters: an attempt or a try is counted before the secret is looked at, and
-attempts at one name take turns.
+Spec: cognito §3.5 (refusals), §3.9 (states), §3.10 (names), §3.13 (triggers).
 """
 
 from __future__ import annotations
 
-import asyncio
-import re
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Final
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
-from ostiary.jose.seal import mac
-from ostiary.model.pool import (
-    Attempts,
-    CodeKind,
-    MailedCode,
-    PasswordRecord,
-    Pool,
-    User,
-    UserStatus,
-)
-from ostiary.ports.mail import MailUnavailable, Message
+from ostiary.model.pool import CodeKind, Pool, User, UserStatus
+from ostiary.model.pool_settings import PoolSettings
 from ostiary.ports.pool_store import AlreadyExists
-from ostiary.userpool import codes, lockout, messages, passwords
-from ostiary.userpool.codes import Verdict
-from ostiary.userpool.identifiers import new_code, new_sub
-from ostiary.userpool.services import Services
-from ostiary.userpool.turns import LineTooLong
-
-# RFC 5321 §4.1.2 without quoted strings, address literals and names without a dot: an
-# address that two parsers could read as two different ones is nobody's.
-_ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_EMAIL: Final = re.compile(
-    rf"(?=[^@]{{1,64}}@.{{1,253}}\Z)(?!.*=\?){_ATOM}(?:\.{_ATOM})*"
-    rf"@(?:localhost|{_LABEL}(?:\.{_LABEL})+)"
+from ostiary.userpool import messages, passwords
+from ostiary.userpool.attributes import (
+    check_required,
+    check_values,
+    is_mail_address,
+    is_phone_number,
+    with_attributes,
 )
-_MAX_ATTRIBUTE: Final = 2048
+from ostiary.userpool.delivery import choose_verification
+from ostiary.userpool.identifiers import new_sub
+from ostiary.userpool.lookup import find_user
+from ostiary.userpool.refusal import AccountError
+from ostiary.userpool.services import Services
+from ostiary.userpool.signing_in import make_record
+from ostiary.userpool.triggers import NO_CLIENT, Occasion, run_trigger, user_attributes
+from ostiary.userpool.verification import try_code
+
+_INVALID: Final = "InvalidParameterException"
+_MAX_NAME: Final = 128
+_NAMES_WRONG: Final = {
+    "email": messages.USERNAME_NOT_EMAIL,
+    "phone_number": messages.USERNAME_NOT_PHONE,
+}
+_TAKEN: Final = {"email": messages.EMAIL_EXISTS, "phone_number": messages.PHONE_EXISTS}
 
 
-class AccountError(Exception):
-    """A person's request is refused; `code` is the API's exception, `message` its text."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Newcomer:
+    """Who is to become a user: the name they asked for, and what they said of themselves."""
 
-    def __init__(self, code: str, message: str, *, field: str | None = None) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.field = field
-
-
-async def _make_record(
-    services: Services, *, pool_id: str, username: str, password: str
-) -> PasswordRecord:
-    entropy = services.config.entropy
-    async with services.hashing:
-        return await asyncio.to_thread(
-            passwords.make_record,
-            pool_id=pool_id,
-            username=username,
-            password=password,
-            argon2_salt=entropy.bytes(passwords.SALT_BYTES),
-            srp_salt=entropy.bytes(passwords.SALT_BYTES),
-        )
+    name: str = field(repr=False)
+    attributes: Mapping[str, str] = field(repr=False)
+    password: str | None = field(default=None, repr=False)
+    client_id: str = NO_CLIENT
+    validation: Mapping[str, str] = field(default_factory=dict, repr=False)
+    metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
-def is_mail_address(text: str) -> bool:
-    """Tell whether mail may be sent to this address: plain, and read alike by everyone."""
-    return _EMAIL.fullmatch(text) is not None
+def _name_attribute(settings: PoolSettings, name: str) -> str | None:
+    """The attribute that a name is, where attributes are the names."""
+    allowed = settings.UsernameAttributes or ()
+    if "email" in allowed and is_mail_address(name.strip()):
+        return "email"
+    if "phone_number" in allowed and is_phone_number(name.strip()):
+        return "phone_number"
+    return None
 
 
-def check_sign_up(
-    pool: Pool, *, name: str, password: str, attributes: Mapping[str, str]
-) -> None:
+def check_name(settings: PoolSettings, name: str) -> None:
+    """
+    Judge a sign-in name by the pool's kind of names.
+
+    Raises:
+        AccountError: InvalidParameterException about `username`.
+    """
+    refusal = None
+    if settings.has_attribute_names:
+        if not name or len(name) > _MAX_NAME or not _name_attribute(settings, name):
+            refusal = _NAMES_WRONG.get(
+                "".join(settings.UsernameAttributes or ()), messages.USERNAME_NOT_EITHER
+            )
+    elif not name.strip() or len(name) > _MAX_NAME:
+        refusal = messages.USERNAME_WRONG
+    elif "email" in (settings.AliasAttributes or ()) and is_mail_address(name):
+        refusal = messages.USERNAME_IS_EMAIL
+    elif "phone_number" in (settings.AliasAttributes or ()) and is_phone_number(name):
+        refusal = messages.USERNAME_IS_PHONE
+    if refusal is not None:
+        raise AccountError(_INVALID, refusal, field="username")
+
+
+def check_password(pool: Pool, password: str) -> None:
+    """
+    Judge a new password by the pool's policy.
+
+    Raises:
+        AccountError: InvalidPasswordException with the first rule it breaks.
+    """
+    violation = passwords.find_policy_violation(
+        password, pool.settings.Policies.PasswordPolicy
+    )
+    if violation is not None:
+        raise AccountError("InvalidPasswordException", violation, field="password")
+
+
+def check_sign_up(pool: Pool, newcomer: Newcomer) -> None:
     """
     Judge a sign-up before anything is stored.
 
@@ -84,305 +108,258 @@ def check_sign_up(
     settings = pool.settings
     if settings.AdminCreateUserConfig.AllowAdminCreateUserOnly:
         raise AccountError("NotAuthorizedException", messages.SIGN_UP_CLOSED)
-    if not name or len(name) > 128:
-        raise AccountError(
-            "InvalidParameterException", messages.USERNAME_NOT_EMAIL, field="username"
-        )
-    missing = [n for n in settings.required_attributes if not attributes.get(n)]
-    if missing:
-        text = "".join(messages.ATTRIBUTE_REQUIRED.format(n) for n in missing)
-        raise AccountError(
-            "InvalidParameterException",
-            messages.ATTRIBUTES_WRONG.format(text),
-            field=missing[0],
-        )
-    email = attributes.get("email")
-    if email is not None and not is_mail_address(email):
-        raise AccountError(
-            "InvalidParameterException", messages.EMAIL_WRONG, field="email"
-        )
-    for attribute, value in attributes.items():
-        if len(value) > _MAX_ATTRIBUTE:
-            raise AccountError(
-                "InvalidParameterException",
-                messages.STRING_TOO_LONG.format(attribute),
-                field=attribute,
-            )
-    violation = passwords.find_policy_violation(
-        password, settings.Policies.PasswordPolicy
-    )
-    if violation is not None:
-        raise AccountError("InvalidPasswordException", violation, field="password")
+    named = _name_attribute(settings, newcomer.name)
+    known = {**newcomer.attributes, **({named: newcomer.name} if named else {})}
+    if not settings.has_attribute_names or not known.get("email"):
+        check_name(settings, newcomer.name)
+    check_required(settings, known)
+    check_values(settings, newcomer.attributes)
+    check_name(settings, newcomer.name)
+    if newcomer.password is not None:
+        check_password(pool, newcomer.password)
+    elif not _may_lack_password(pool):
+        raise AccountError("InvalidPasswordException", messages.PASSWORD_SHORT)
 
 
-async def sign_up(
-    services: Services,
-    pool: Pool,
-    *,
-    name: str,
-    password: str,
-    attributes: Mapping[str, str],
+def _may_lack_password(pool: Pool) -> bool:
+    policy = pool.settings.Policies.SignInPolicy
+    return policy is not None and set(policy.AllowedFirstAuthFactors) != {"PASSWORD"}
+
+
+async def build_user(
+    services: Services, pool: Pool, newcomer: Newcomer, status: UserStatus
 ) -> User:
     """
-    Store a new, unconfirmed user. In an email pool `name` is the address.
+    A new user, not stored yet.
 
     Raises:
-        AccountError: Something is wrong, or the name is taken.
+        AccountError: UsernameExistsException.
     """
-    check_sign_up(pool, name=name, password=password, attributes=attributes)
-    config, now = services.config, services.now()
-    key = pool.settings.login_key(name)
-    taken = (
-        messages.EMAIL_EXISTS if pool.settings.has_email_names else messages.USER_EXISTS
-    )
-    if await config.store.find_user(pool_id=pool.id, login_key=key) is not None:
-        raise AccountError("UsernameExistsException", taken)
-    sub = new_sub(config.entropy)
-    username = sub if pool.settings.has_email_names else key
-    user = User(
+    settings, now = pool.settings, services.now()
+    named = _name_attribute(settings, newcomer.name)
+    if await find_user(services, pool, newcomer.name) is not None:
+        raise _taken(named)
+    sub = new_sub(services.config.entropy)
+    key = settings.login_key(newcomer.name)
+    username = sub if settings.has_attribute_names else key
+    given = dict(newcomer.attributes)
+    if named is not None:
+        given.setdefault(named, newcomer.name.strip())
+    for name in ("email", "phone_number"):
+        if given.get(name):
+            given.setdefault(f"{name}_verified", "false")
+    record = None
+    if newcomer.password is not None:
+        record = await make_record(
+            services,
+            pool_id=pool.id,
+            username=username,
+            password=newcomer.password,
+        )
+    bare = User(
         pool_id=pool.id,
         username=username,
         sub=sub,
         login_key=key,
-        attributes={"sub": sub, **attributes, "email_verified": "false"},
-        status=UserStatus.UNCONFIRMED,
-        password=await _make_record(
-            services, pool_id=pool.id, username=username, password=password
-        ),
+        attributes={"sub": sub},
+        status=status,
+        password=record,
         created_at=now,
         modified_at=now,
+        password_set_at=now,
     )
-    try:
-        await config.store.add_user(user)
-    except AlreadyExists as error:
-        raise AccountError("UsernameExistsException", taken) from error
-    return user
+    return with_attributes(pool, bare, given, now=now)
 
 
-async def find_user(services: Services, pool: Pool, name: str) -> User | None:
-    """The user with this sign-in name."""
-    return await services.config.store.find_user(
-        pool_id=pool.id, login_key=pool.settings.login_key(name)
-    )
+def _taken(attribute: str | None) -> AccountError:
+    text = _TAKEN.get(attribute or "", messages.USER_EXISTS)
+    return AccountError("UsernameExistsException", text)
 
 
-async def sign_in(
-    services: Services,
-    pool: Pool,
-    *,
-    name: str,
-    password: str,
-    hides_existence: bool,
+async def ask_pre_sign_up(
+    services: Services, pool: Pool, user: User, newcomer: Newcomer, *, source: str
 ) -> User:
     """
-    The user whose name and password these are.
+    The user as the PreSignUp trigger wants them: confirmed, or with proven addresses.
 
     Raises:
-        AccountError: They are not, the user is locked out or disabled, or must reset.
+        AccountError: The trigger refused or failed.
     """
-    # As of its arrival: an attempt that has waited for those before it is not judged later.
-    now = services.now()
-    try:
-        async with services.turns.take((pool.id, pool.settings.login_key(name))):
-            user = await _prove_password(
-                services,
-                pool,
-                name=name,
-                password=password,
-                hides_existence=hides_existence,
-                now=now,
-            )
-    except LineTooLong as error:
-        raise AccountError("NotAuthorizedException", messages.SIGN_IN_LOCKED) from error
-    if not user.enabled:
-        raise AccountError("NotAuthorizedException", messages.USER_DISABLED)
-    if user.status in {UserStatus.RESET_REQUIRED, UserStatus.FORCE_CHANGE_PASSWORD}:
-        raise AccountError("PasswordResetRequiredException", messages.RESET_REQUIRED)
-    return user
-
-
-async def _prove_password(
-    services: Services,
-    pool: Pool,
-    *,
-    name: str,
-    password: str,
-    hides_existence: bool,
-    now: float,
-) -> User:
-    user, allowed = await find_user(services, pool, name), True
-    update_attempts = services.config.store.update_attempts
-    if user is not None:
-        allowed = await update_attempts(
-            pool_id=pool.id,
+    answer: dict[str, Any] | None = await run_trigger(  # Any: JSON
+        services,
+        "PreSignUp",
+        Occasion(
+            pool=pool,
+            source=f"PreSignUp_{source}",
             username=user.username,
-            rule=lambda attempts: lockout.begin_attempt(attempts, now=now),
-        )
-    elif hides_existence:
-        key = pool.settings.login_key(name)
-        allowed = services.strangers.begin_attempt(
-            pool_id=pool.id, login_key=key, now=now
-        )
-        # For its time alone: a refusal that asks the store less would tell strangers from users.
-        await update_attempts(
-            pool_id=pool.id, username=key, rule=lambda attempts: (attempts, None)
-        )
-    if not allowed:
-        raise AccountError("NotAuthorizedException", messages.SIGN_IN_LOCKED)
-    async with services.hashing:
-        right = await asyncio.to_thread(
-            passwords.is_right,
-            password[: passwords.MAX_LENGTH + 1],
-            user.password if user else None,
-        )
-    if user is None and not hides_existence:
-        raise AccountError("UserNotFoundException", messages.USER_MISSING)
-    if user is None or not right:
-        raise AccountError("NotAuthorizedException", messages.SIGN_IN_WRONG)
-    await update_attempts(
-        pool_id=pool.id, username=user.username, rule=lambda _: (Attempts(), None)
+            client_id=newcomer.client_id,
+            attributes={k: v for k, v in user.attributes.items() if k != "sub"},
+            request={
+                "validationData": dict(newcomer.validation) or None,
+                "clientMetadata": dict(newcomer.metadata) or None,
+            },
+            response={
+                "autoConfirmUser": False,
+                "autoVerifyEmail": False,
+                "autoVerifyPhone": False,
+            },
+        ),
     )
+    if answer is None:
+        return user
+    proven = {}
+    if answer.get("autoVerifyEmail") and user.attributes.get("email"):
+        proven["email_verified"] = "true"
+    if answer.get("autoVerifyPhone") and user.attributes.get("phone_number"):
+        proven["phone_number_verified"] = "true"
+    changed = with_attributes(pool, user, proven, now=user.modified_at)
+    if answer.get("autoConfirmUser") and user.status is UserStatus.UNCONFIRMED:
+        return replace(changed, status=UserStatus.CONFIRMED)
+    return changed
+
+
+async def ask_post_confirmation(
+    services: Services,
+    pool: Pool,
+    user: User,
+    *,
+    source: str,
+    client_id: str,
+    metadata: Mapping[str, str] | None = None,
+) -> None:
+    """
+    Tell the PostConfirmation trigger.
+
+    Raises:
+        AccountError: The trigger refused or failed.
+    """
+    await run_trigger(
+        services,
+        "PostConfirmation",
+        Occasion(
+            pool=pool,
+            source=f"PostConfirmation_{source}",
+            username=user.username,
+            client_id=client_id,
+            attributes=user_attributes(user),
+            request={"clientMetadata": dict(metadata or {}) or None},
+        ),
+    )
+
+
+async def sign_up(services: Services, pool: Pool, newcomer: Newcomer) -> User:
+    """
+    Store a new user, unconfirmed unless the PreSignUp trigger says otherwise.
+
+    Raises:
+        AccountError: Something is wrong, the name is taken, or the trigger refused.
+    """
+    check_sign_up(pool, newcomer)
+    user = await build_user(services, pool, newcomer, UserStatus.UNCONFIRMED)
+    user = await ask_pre_sign_up(services, pool, user, newcomer, source="SignUp")
+    await add_user(services, pool, user, newcomer)
+    if user.status is UserStatus.CONFIRMED:
+        await ask_post_confirmation(
+            services,
+            pool,
+            user,
+            source="ConfirmSignUp",
+            client_id=newcomer.client_id,
+            metadata=newcomer.metadata,
+        )
     return user
 
 
-def _code_mac(services: Services, user: User, kind: CodeKind, code: str) -> bytes:
-    digits = "".join(code.split())
-    return mac(
-        services.vault.code_key,
-        user.pool_id.encode(),
-        user.username.encode(),
-        kind.value.encode(),
-        digits.encode(),
-    )
-
-
-def _code_mail(pool: Pool, user: User, kind: CodeKind, code: str) -> Message | None:
-    address = user.attributes.get("email")
-    if address is None:
-        return None
-    template = pool.settings.VerificationMessageTemplate
-    text = (
-        messages.RESET_MAIL_TEXT
-        if kind is CodeKind.RESET
-        else template.EmailMessage
-        or pool.settings.EmailVerificationMessage
-        or messages.MAIL_TEXT
-    )
-    subject = template.EmailSubject or pool.settings.EmailVerificationSubject
-    return Message(
-        recipient=address,
-        subject=subject or messages.MAIL_SUBJECT,
-        text=text.replace("{####}", code).replace("{username}", user.username),
-    )
-
-
-async def mail_code(services: Services, pool: Pool, user: User, kind: CodeKind) -> None:
+async def add_user(
+    services: Services, pool: Pool, user: User, newcomer: Newcomer
+) -> None:
     """
-    Mail a new code, which ends the old one.
+    Store a new user.
 
     Raises:
-        AccountError: Too many mails this hour, or the mail could not be sent.
+        AccountError: UsernameExistsException.
     """
-    now, code = services.now(), new_code(services.config.entropy)
-    made = _code_mac(services, user, kind, code)
-    message = _code_mail(pool, user, kind, code)
-    if message is None:
-        return
-    opened = await services.config.store.update_code(
-        pool_id=pool.id,
-        username=user.username,
-        kind=kind,
-        rule=lambda state: codes.open_code(state, made, kind=kind, now=now),
-    )
-    if not opened:
-        raise AccountError("LimitExceededException", messages.TRIES_EXCEEDED)
     try:
-        await services.config.mailer.send(message)
-    except MailUnavailable as error:
-        raise AccountError(
-            "CodeDeliveryFailureException", messages.MAIL_FAILED
-        ) from error
+        await services.config.store.add_user(user)
+    except AlreadyExists as error:
+        raise _taken(_name_attribute(pool.settings, newcomer.name)) from error
 
 
-async def _try_code(services: Services, user: User, kind: CodeKind, code: str) -> None:
-    now, made = services.now(), _code_mac(services, user, kind, code)
-
-    def rule(state: MailedCode) -> tuple[MailedCode, Verdict]:
-        return codes.try_code(state, made, now=now)
-
-    match await services.config.store.update_code(
-        pool_id=user.pool_id, username=user.username, kind=kind, rule=rule
-    ):
-        case Verdict.RIGHT:
-            return
-        case Verdict.WRONG:
-            raise AccountError("CodeMismatchException", messages.CODE_WRONG)
-        case Verdict.EXPIRED:
-            raise AccountError("ExpiredCodeException", messages.CODE_EXPIRED)
-        case Verdict.TOO_MANY:
-            raise AccountError("LimitExceededException", messages.TRIES_EXCEEDED)
-
-
-async def confirm(services: Services, user: User | None, code: str) -> User:
+async def confirm(
+    services: Services,
+    pool: Pool,
+    user: User | None,
+    code: str,
+    *,
+    force_alias: bool = False,
+    client_id: str = NO_CLIENT,
+    metadata: Mapping[str, str] | None = None,
+) -> User:
     """
-    The user, confirmed by the code from the mail.
+    The user, confirmed by the code that was sent.
+
+    Args:
+        force_alias: Take an alias away from who has it, as ForceAliasCreation says.
 
     Raises:
-        AccountError: Wrong, expired, too many tries, or confirmed already. An unknown user
-            looks like an expired code.
+        AccountError: Wrong, expired, too many tries, confirmed already, or the alias is
+            another's. An unknown user looks like an expired code.
     """
     if user is None:
         raise AccountError("ExpiredCodeException", messages.CODE_EXPIRED)
     if user.status is not UserStatus.UNCONFIRMED:
-        raise AccountError("NotAuthorizedException", messages.ALREADY_CONFIRMED)
-    await _try_code(services, user, CodeKind.CONFIRM, code)
+        raise AccountError(
+            "NotAuthorizedException", messages.STATUS_WRONG.format(user.status.value)
+        )
+    await try_code(services, user, CodeKind.CONFIRM, code)
+    destination = choose_verification(pool, user.attributes)
+    proven = {f"{destination.attribute}_verified": "true"} if destination else {}
+    now = services.now()
     confirmed = replace(
-        user,
-        status=UserStatus.CONFIRMED,
-        attributes={**user.attributes, "email_verified": "true"},
-        modified_at=services.now(),
+        with_attributes(pool, user, proven, now=now), status=UserStatus.CONFIRMED
     )
-    await services.config.store.save_user(confirmed)
+    if force_alias and destination is not None:
+        await _take_alias(services, pool, confirmed, destination.attribute)
+    alias = destination.attribute if destination else None
+    await save_user(services, confirmed, alias=alias)
+    await ask_post_confirmation(
+        services,
+        pool,
+        confirmed,
+        source="ConfirmSignUp",
+        client_id=client_id,
+        metadata=metadata,
+    )
     return confirmed
 
 
-def can_reset(user: User) -> bool:
-    """Tell whether a code for a new password may be mailed: the address must be proven."""
-    return (
-        user.enabled
-        and user.status in {UserStatus.CONFIRMED, UserStatus.RESET_REQUIRED}
-        and user.attributes.get("email_verified") == "true"
-    )
+async def _take_alias(
+    services: Services, pool: Pool, user: User, attribute: str
+) -> None:
+    """Let another user's address be unproven, so that it is this user's alias."""
+    key = pool.settings.login_key(user.attributes[attribute])
+    store = services.config.store
+    other = await store.find_user(pool_id=pool.id, login_key=key)
+    if other is None or other.username == user.username or other.login_key == key:
+        return
+    lost = {f"{attribute}_verified": "false"}
+    await store.save_user(with_attributes(pool, other, lost, now=services.now()))
 
 
-async def reset_password(
-    services: Services, pool: Pool, user: User | None, *, code: str, password: str
+async def save_user(
+    services: Services, user: User, *, alias: str | None = None
 ) -> None:
     """
-    Set a new password with the code from the mail. An unknown user looks like a wrong code.
+    Store a changed user.
+
+    Args:
+        alias: The attribute whose new value may be another user's name already.
 
     Raises:
-        AccountError: The password breaks a rule, or the code is not right.
+        AccountError: AliasExistsException.
     """
-    violation = passwords.find_policy_violation(
-        password, pool.settings.Policies.PasswordPolicy
-    )
-    if violation is not None:
-        raise AccountError("InvalidPasswordException", violation, field="password")
-    if user is None or not can_reset(user):
-        raise AccountError("CodeMismatchException", messages.CODE_WRONG)
-    await _try_code(services, user, CodeKind.RESET, code)
-    record = await _make_record(
-        services, pool_id=pool.id, username=user.username, password=password
-    )
-    await services.config.store.save_user(
-        replace(
-            user,
-            password=record,
-            status=UserStatus.CONFIRMED,
-            modified_at=services.now(),
-        )
-    )
-    await services.config.store.update_attempts(
-        pool_id=pool.id, username=user.username, rule=lambda _: (Attempts(), None)
-    )
+    try:
+        await services.config.store.save_user(user)
+    except AlreadyExists as error:
+        text = messages.ALIAS_EXISTS.format(alias or "alias")
+        raise AccountError("AliasExistsException", text) from error

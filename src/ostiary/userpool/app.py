@@ -27,8 +27,11 @@ from ostiary.userpool.cors import Cors
 from ostiary.userpool.hosted import leaving, reset, sign_in, sign_up
 from ostiary.userpool.hosted.visit import Visit, open_visit
 from ostiary.userpool.identifiers import new_uuid
+from ostiary.userpool.import_upload import receive_file
+from ostiary.userpool.look_images import get_image
 from ostiary.userpool.services import Services, build_services
 from ostiary.userpool.site import DomainRouting, UnknownSite
+from ostiary.userpool.testing.endpoints import build_testing_routes
 from ostiary.web.replies import json_reply, page
 
 _log: Final = logging.getLogger(__name__)
@@ -62,7 +65,8 @@ async def _discovery(services: Services, request: Request) -> Response:
     if pool is None:
         return _no_pool(request)
     config = services.config
-    body = build_discovery(config.issuer(pool.id), config.domain_url(pool.domain))
+    home = config.domain_url(pool.domain or pool.custom_domain)
+    body = build_discovery(config.issuer(pool.id), home)
     return Response(body, media_type="application/json;charset=UTF-8")
 
 
@@ -113,12 +117,18 @@ def _routes(services: Services) -> list[Route]:
         Route("/health", _bind(services, _health), methods=["GET"]),
         Route(f"{well_known}/openid-configuration", _bind(services, _discovery)),
         Route(f"{well_known}/jwks.json", _bind(services, _jwks)),
+        Route("/_look/{pool_id}/{owner}/{digest}", _bind(services, get_image)),
     ]
+    routes.append(
+        Route("/_import/{token}", _bind(services, receive_file), methods=["PUT"])
+    )
     for path, allowed, handler in _ENDPOINTS:
         route = Route(path, _bind(services, handler), methods=list(allowed))
         # A HEAD, as link scanners send it, must neither issue a code nor sign anyone out.
         (route.methods or set()).discard("HEAD")
         routes.append(route)
+    if services.config.testing is not None:
+        routes += build_testing_routes(services, services.config.testing)
     for path, get, post in _PAGES:
         methods = [m for m, h in (("GET", get), ("POST", post)) if h]
         routes.append(Route(path, _bind_page(services, get, post), methods=methods))
@@ -129,7 +139,7 @@ def create_app(config: UserPoolConfig) -> Starlette:
     """
     The site of all user pools in a store.
 
-    Its `state.errands` are to be waited for before the store is closed.
+    Its `state.errands` are to be closed before the store is.
     """
     services = build_services(config)
 

@@ -13,7 +13,12 @@ from typing import Final
 
 from ostiary.model.pool import CodeKind, MailedCode
 
-LIFETIME_S: Final = {CodeKind.CONFIRM: 86400, CodeKind.RESET: 3600}
+LIFETIME_S: Final = {
+    CodeKind.CONFIRM: 86400,
+    CodeKind.RESET: 3600,
+    CodeKind.EMAIL: 86400,
+    CodeKind.PHONE: 86400,
+}
 TRIES_PER_HOUR: Final = 15
 SENDS_PER_HOUR: Final = 5
 _HOUR_S: Final = 3600

@@ -7,6 +7,16 @@ from dataclasses import dataclass, field
 from ostiary.ports.clock import Clock, Entropy
 from ostiary.ports.mail import Mailer
 from ostiary.ports.pool_store import PoolStore
+from ostiary.ports.triggers import Event, TriggerHost, TriggerUnavailable
+from ostiary.userpool.testing.tools import TestingTools
+
+
+class NoTriggers:
+    """A host that knows no trigger at all."""
+
+    async def invoke(self, arn: str, event: Event) -> object:
+        del event
+        raise TriggerUnavailable(f"no trigger is set up for {arn}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,14 +43,17 @@ class UserPoolConfig:
     domain_port: int | None = None
     region: str = "ap-southeast-1"
     strict: bool = False
+    testing: TestingTools | None = field(default=None, repr=False)
+    triggers: TriggerHost = field(default_factory=NoTriggers, repr=False)
 
     def issuer(self, pool_id: str) -> str:
         """The issuer of a pool's tokens."""
         return f"{self.issuer_base}/{pool_id}"
 
-    def domain_url(self, prefix: str | None) -> str | None:
-        """Where a domain's hosted pages are."""
-        if prefix is None:
+    def domain_url(self, domain: str | None) -> str | None:
+        """Where a domain's hosted pages are: a prefix of ours, or a whole name, which has dots."""
+        if domain is None:
             return None
+        host = domain if "." in domain else f"{domain}.{self.domain_suffix}"
         port = "" if self.domain_port in {None, 443} else f":{self.domain_port}"
-        return f"https://{prefix}.{self.domain_suffix}{port}"
+        return f"https://{host}{port}"

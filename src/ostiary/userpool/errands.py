@@ -16,6 +16,7 @@ class Errands:
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
+        self.is_closing = False
 
     def begin(self, work: Coroutine[Any, Any, None]) -> None:
         """Do it soon. A flood is dropped, not queued without end."""
@@ -26,6 +27,11 @@ class Errands:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._end)
+
+    async def close(self) -> None:
+        """Ask long errands to end at their next step, and return when all are done."""
+        self.is_closing = True
+        await self.wait()
 
     async def wait(self) -> None:
         """Return when all that was begun is done."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ostiary.jose.errors import JoseError
-from ostiary.jose.jwt import read_unverified_claims, sign_jwt, verify_jwt
+from ostiary.jose.jwt import read_unverified_claims, verify_jwt
 from ostiary.model.pool import (
     AuthorizationCode,
     Grant,
@@ -21,6 +21,8 @@ from ostiary.oidc.op.authorize import AuthorizationRequest
 from ostiary.oidc.op.client import Client
 from ostiary.oidc.op.errors import TokenRefused
 from ostiary.userpool.identifiers import hash_token, new_token, new_uuid
+from ostiary.userpool.minting import build_tokens
+from ostiary.userpool.refusal import AccountError
 from ostiary.userpool.services import Services
 
 _log: Final = logging.getLogger(__name__)
@@ -98,7 +100,9 @@ async def exchange_code(
             expires_at=now + stored.settings.refresh_token_s,
         )
     )
-    tokens = await _issue_tokens(services, pool, stored, taken.grant, with_nonce=True)
+    tokens = await _issue_tokens(
+        services, pool, stored, taken.grant, source="HostedAuth", with_nonce=True
+    )
     return tokens | {"refresh_token": refresh_token}
 
 
@@ -122,7 +126,9 @@ async def refresh(
         revoked=found[1].revoked,
     )
     token.check_refresh_token(issued, client, now=services.now())
-    return await _issue_tokens(services, pool, stored, found[1], with_nonce=False)
+    return await _issue_tokens(
+        services, pool, stored, found[1], source="RefreshTokens", with_nonce=False
+    )
 
 
 async def revoke(
@@ -168,6 +174,7 @@ async def _issue_tokens(
     stored: PoolClient,
     grant: Grant,
     *,
+    source: str,
     with_nonce: bool,
 ) -> dict[str, object]:
     config, settings = services.config, stored.settings
@@ -182,37 +189,21 @@ async def _issue_tokens(
         )
         if config.strict:
             raise TokenRefused("invalid_grant", "a scope's attribute is not readable")
-    keys, entropy = await services.key_ring.load(pool.id), config.entropy
-    facts = claims.TokenFacts(
-        issuer=config.issuer(pool.id),
-        client_id=stored.id,
-        sub=user.sub,
-        username=user.username,
-        scopes=grant.scopes,
-        origin_jti=grant.id,
-        event_id=new_uuid(entropy),
-        auth_time=grant.auth_time,
-        issued_at=int(services.now()),
-        has_jti=settings.EnableTokenRevocation,
-    )
-    access = claims.build_access_claims(
-        facts, jti=new_uuid(entropy), lifetime_s=settings.access_token_s
-    )
-    access_token = sign_jwt(access, keys.access_key)
-    reply: dict[str, object] = {"access_token": access_token}
-    if "openid" in grant.scopes:
-        attributes = claims.readable(
-            user.attributes, settings.ReadAttributes, strict=config.strict
-        )
-        identity = claims.build_id_claims(
-            facts,
-            attributes,
-            access_token=access_token,
+    try:
+        tokens = await build_tokens(
+            services,
+            pool,
+            stored,
+            user,
+            grant,
+            source=source,
             nonce=grant.nonce if with_nonce else None,
-            jti=new_uuid(entropy),
-            lifetime_s=settings.id_token_s,
         )
-        reply["id_token"] = sign_jwt(identity, keys.id_key)
+    except AccountError as error:
+        raise TokenRefused("invalid_grant", error.message) from error
+    reply: dict[str, object] = {"access_token": tokens.access_token}
+    if "openid" in grant.scopes:
+        reply["id_token"] = tokens.id_token
     return reply | {"token_type": "Bearer", "expires_in": settings.access_token_s}
 
 

@@ -55,9 +55,36 @@ def new_sub(entropy: Entropy) -> str:
     return f"{text[:8]}-{text[8:12]}-70{text[12:14]}-{text[14:18]}-{text[18:30]}"
 
 
-def new_code(entropy: Entropy) -> str:
-    """Six digits to be typed from a mail."""
-    return f"{int.from_bytes(entropy.bytes(16), 'big') % 1_000_000:06d}"
+def new_code(entropy: Entropy, digits: int = 6) -> str:
+    """Digits to be typed from a mail or a short message."""
+    return f"{int.from_bytes(entropy.bytes(16), 'big') % 10**digits:0{digits}d}"
+
+
+def new_device_key(entropy: Entropy, region: str) -> str:
+    """Region, underscore, a UUID."""
+    return f"{region}_{new_uuid(entropy)}"
+
+
+def new_device_group_key(entropy: Entropy) -> str:
+    """A dash and eight letters or digits."""
+    return f"-{_from_alphabet(entropy, _MIXED, 8)}"
+
+
+def new_password(entropy: Entropy, length: int) -> str:
+    """A temporary password: letters of both cases, digits and a symbol, in no fixed place."""
+    kinds = (string.ascii_uppercase, string.ascii_lowercase, string.digits, "!#$%&*+-")
+    chosen = [_from_alphabet(entropy, kind, 1) for kind in kinds]
+    chosen += _from_alphabet(entropy, _MIXED, max(length, 10) - len(chosen))
+    number = int.from_bytes(entropy.bytes(length + 32), "big")
+    for last in range(len(chosen) - 1, 0, -1):
+        number, index = divmod(number, last + 1)
+        chosen[last], chosen[index] = chosen[index], chosen[last]
+    return "".join(chosen)
+
+
+def new_job_id(entropy: Entropy) -> str:
+    """`import-` and ten letters or digits."""
+    return f"import-{_from_alphabet(entropy, _MIXED, 10)}"
 
 
 def new_token(entropy: Entropy) -> str:

@@ -71,6 +71,13 @@ class KeyRing:
     vault: Vault
     _opened: dict[str, SigningKeys] = field(default_factory=dict, repr=False)
 
+    def forget(self, pool_id: str | None) -> None:
+        """Forget a pool's opened keys, or all of them."""
+        if pool_id is None:
+            self._opened.clear()
+        else:
+            self._opened.pop(pool_id, None)
+
     async def load(self, pool_id: str) -> SigningKeys:
         """The pool's keys; it must exist."""
         found = self._opened.get(pool_id)

@@ -10,6 +10,7 @@ from ostiary.model.pool import Pool, PoolClient
 from ostiary.oidc.op.client import Client
 from ostiary.userpool.config import UserPoolConfig
 from ostiary.userpool.errands import Errands
+from ostiary.userpool.identifiers import new_code
 from ostiary.userpool.keys import KeyRing, Vault
 from ostiary.userpool.strangers import Strangers
 from ostiary.userpool.turns import Turns
@@ -37,6 +38,13 @@ class Services:
         return self.config.clock.now()
 
 
+def issue_code(services: Services, digits: int = 6) -> str:
+    """A code to be sent: chance's, unless a test wants a certain one."""
+    testing = services.config.testing
+    pinned = testing.take_code(digits) if testing is not None else None
+    return pinned or new_code(services.config.entropy, digits)
+
+
 def build_services(config: UserPoolConfig) -> Services:
     """The services of one app."""
     vault = Vault(config.database_key, config.entropy)
@@ -47,16 +55,17 @@ def build_services(config: UserPoolConfig) -> Services:
     )
 
 
-def client_secret(client: PoolClient, vault: Vault) -> str | None:
-    """A confidential client's secret, opened."""
-    if client.sealed_secret is None:
-        return None
+def client_secrets(client: PoolClient, vault: Vault) -> tuple[str, ...]:
+    """A client's live secrets, opened, the oldest first; a public client has none."""
     purpose = client_secret_purpose(client.id)
-    return vault.unseal(client.sealed_secret, purpose=purpose).decode()
+    return tuple(
+        vault.unseal(secret.sealed, purpose=purpose).decode()
+        for secret in client.secrets
+    )
 
 
 def client_secret_purpose(client_id: str) -> str:
-    """What the seal of a client's secret is bound to."""
+    """What the seals of a client's secrets are bound to."""
     return f"client secret of {client_id}"
 
 
@@ -71,7 +80,7 @@ def build_client(client: PoolClient, vault: Vault) -> Client:
         logout_uris=settings.LogoutURLs or (),
         scopes=settings.AllowedOAuthScopes or (),
         flows=frozenset(settings.AllowedOAuthFlows or ()) if may_flow else frozenset(),
-        secret=client_secret(client, vault),
+        secrets=client_secrets(client, vault),
     )
 
 

@@ -1,8 +1,8 @@
 """
 Which pool a request is for, and where that pool's pages are.
 
-The host decides (`<prefix>.<domain suffix>`); on other hosts the path does
-(`/_domain/<prefix>/...`), or, for a single port, the client that is named.
+The host decides (`<prefix>.<domain suffix>`, or a name of a pool's own); on other hosts the path
+does (`/_domain/<prefix>/...`), or, for a single port, the client that is named.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from ostiary.userpool.services import Services
 _FALLBACK: Final = "/_domain/"
 DOMAIN: Final = "ostiary.domain"
 BASE: Final = "ostiary.base"
+HOST: Final = "ostiary.host"
 
 
 class UnknownSite(Exception):
@@ -61,13 +62,13 @@ class DomainRouting:
         host = next((v for k, v in scope["headers"] if k == b"host"), b"")
         name = host.decode("latin-1").partition(":")[0].lower()
         if name.endswith(self._ending):
-            return {DOMAIN: name.removesuffix(self._ending), BASE: ""}
+            return {DOMAIN: name.removesuffix(self._ending), BASE: "", HOST: name}
         path: str = scope["path"]
         if path.startswith(_FALLBACK):
             prefix, _, rest = path.removeprefix(_FALLBACK).partition("/")
             base = f"{_FALLBACK}{prefix}"
-            return {DOMAIN: prefix, BASE: base, "path": f"/{rest}"}
-        return {DOMAIN: None, BASE: ""}
+            return {DOMAIN: prefix, BASE: base, HOST: name, "path": f"/{rest}"}
+        return {DOMAIN: None, BASE: "", HOST: name}
 
 
 def raw_query(request: Request) -> str:
@@ -94,9 +95,11 @@ async def load_site(
         UnknownSite: There is none.
     """
     store = services.config.store
-    prefix = request.scope[DOMAIN]
-    if prefix is not None:
-        domain = await store.load_domain(prefix)
+    prefix, host = request.scope[DOMAIN], request.scope[HOST]
+    domain = None
+    if prefix is not None or "." in host:
+        domain = await store.load_domain(prefix or host)
+    if prefix is not None or domain is not None:
         pool = await store.load_pool(domain.pool_id) if domain else None
     else:
         named = client_id or read_query(request).get("client_id")

@@ -197,6 +197,15 @@ def test_a_url_with_user_or_blanks_is_none_of_ours(url: str) -> None:
     assert not is_http_url(url)
 
 
+@pytest.mark.spec("T-J7")
+@pytest.mark.parametrize(
+    "host", ["[fd00:ec2::254%251]", "[fd00:ec2::254%1]:8443", "169%2e254.169.254"]
+)
+def test_a_host_has_no_zone_and_no_escape(host: str) -> None:
+    assert not is_http_url(f"https://{host}/")
+    assert is_http_url("https://[fd00::1]:8443/a%20b?c=%25")
+
+
 @pytest.mark.parametrize(
     ("scheme", "port", "expected"),
     [

@@ -92,6 +92,7 @@ def test_the_portals_settings_are_accepted_as_the_page_shows_them() -> None:
     assert config.consumer_claims == (("email",),)
 
 
+@pytest.mark.usefixtures("nobody_else_refreshes")
 @pytest.mark.spec("T-K11")
 @pytest.mark.parametrize("kept", [True, False])
 async def test_an_account_that_is_switched_off_is_out_at_the_next_look(

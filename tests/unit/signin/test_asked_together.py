@@ -13,7 +13,8 @@ from ostiary.signin.authenticate import Signin
 from ostiary.signin.issuer import FAILED_WINDOW_S
 from ostiary.signin.once import LEASE_S, patience_s
 from ostiary.signin.party import Party
-from ostiary.signin.values import Step
+from ostiary.signin.refresh import KEPT_S
+from ostiary.signin.values import SendAway, Step
 from tests.support.browser import Browser, World, allowed, build_party, refused
 from tests.support.parties import LASTING, PAGE, bearer, signed_in
 from tests.support.provider import OTHER_KEY
@@ -130,6 +131,23 @@ async def test_who_waited_for_another_worker_s_refetch_is_let_in_by_it() -> None
     assert len(provider.asked("/jwks")) == asked + 1
 
 
+@pytest.mark.spec("oidc-plugin#12.4")
+async def test_what_is_new_enough_for_one_is_not_for_another() -> None:
+    world, provider = held_world()
+    patient = build_party("row-a", auth_methods=["bearer"], cache_ttl=3600)
+    strict = build_party("row-b", auth_methods=["bearer"], cache_ttl=10)
+    assert patient.provider_key == strict.provider_key
+    await world.signin.issuers.load(patient)
+    world.clock.move(1000)
+    other = world.worker().issuers
+
+    found = await asyncio.gather(other.load(patient), other.load(strict))
+
+    ages = [world.clock.now() - one.fetched_at for one in found]
+    assert ages == [1000, 0]
+    assert len(provider.asked("/jwks")) == 2
+
+
 # Introspection
 
 
@@ -228,6 +246,25 @@ async def test_a_refresh_that_cannot_be_kept_is_not_lost(storage: str) -> None:
     assert "refresh-1" not in world.log.text
     assert allowed(await browser.ask(party, PAGE)).method == "session"
     assert provider.refreshes == 1
+
+
+@pytest.mark.usefixtures("nobody_else_refreshes")
+@pytest.mark.spec("RFC9700#4.14.2")
+async def test_a_refresh_that_cannot_be_kept_is_found_by_the_other_tabs() -> None:
+    world, provider = held_world()
+    party = build_party(**LASTING)
+    browser = await browser_whose_refresh_is_due(world, party)
+    tabs = [_copy(browser), _copy(browser)]
+    usual = world.shared.set
+    refuse_writes(world.shared, "refreshed:")
+    allowed(await browser.ask(party, PAGE))
+    world.shared.set = usual  # type: ignore[method-assign]
+
+    world.clock.move(KEPT_S - 1)
+    assert allowed(await tabs[0].ask(party, PAGE)).method == "session"
+    assert provider.refreshes == 1
+    world.clock.move(1)
+    assert isinstance(await tabs[1].ask(party, PAGE), SendAway)
 
 
 @pytest.mark.spec("RFC6749#6")

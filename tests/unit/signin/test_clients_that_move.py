@@ -10,7 +10,7 @@ import pytest
 
 from ostiary.sessions.session import Session, SessionInvalid
 from ostiary.signin.party import Party
-from ostiary.signin.session import find_client, hash_client
+from ostiary.signin.session_client import find_client, hash_client
 from ostiary.signin.values import Allowed, SendAway
 from tests.support.browser import ORIGIN, Browser, World, allowed, build_party, refused
 from tests.support.parties import LASTING, LOGOUT, PAGE, XHR
@@ -76,6 +76,27 @@ async def test_a_session_is_refreshed_by_its_own_client_wherever_that_stands(
         assert allowed(await browser.visit(now)).method == "session"
 
     assert refreshed_as(world) == [(B, f"secret of {B}")] * 2
+
+
+@pytest.mark.spec("D13")
+@pytest.mark.parametrize(("names", "is_in"), [((A, C, B), True), ((A, C), False)])
+async def test_a_refresh_that_is_kept_keeps_to_its_client_too(
+    names: tuple[str, ...], *, is_in: bool
+) -> None:
+    world = World()
+    world.provider.lifetime = 60
+    before = party_of(A, B, C)
+    browser = await signed_in_as(world, before, B)
+    old = world.browser()
+    old.cookies = dict(browser.cookies)
+    world.clock.move(61)
+    allowed(await browser.visit(before))
+
+    world.clock.move(61)  # what was kept is over, and refreshed again
+    step = await old.visit(party_of(*names), worker=world.worker())
+
+    assert isinstance(step, Allowed) is is_in
+    assert {name for name, _ in refreshed_as(world)} == {B}
 
 
 @pytest.mark.spec("D13")

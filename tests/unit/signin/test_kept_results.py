@@ -226,3 +226,54 @@ async def test_an_id_token_is_looked_for_in_the_body() -> None:
     assert value_of(step, b"x-id") == other.encode()
     assert allowed(step).new_body == b"a=1"
     assert forms(world, "/token") == []
+
+
+# A salt that several configurations share
+
+
+@pytest.mark.spec("oidc-plugin#13")
+@pytest.mark.parametrize(
+    "other",
+    [
+        {},
+        {"token_headers_replay": ["X-Other"]},
+        {"token_headers_replay": ["X-Tenant"], "token_headers_prefix": "x-idp-"},
+        {"token_headers_replay": ["X-Tenant"], "token_headers_grants": ["password"]},
+    ],
+)
+async def test_a_salt_shares_no_headers_with_who_replays_others(
+    other: dict[str, Any],
+) -> None:
+    world = World()
+    usual = world.provider.token
+
+    def reply(form: dict[str, str]) -> IncomingReply:
+        made = usual(form)
+        return IncomingReply(status=200, fields={"x-tenant": "one"}, body=made.body)
+
+    world.provider.token_reply = reply
+    salt = {"cache_tokens_salt": "s"}
+    replays: dict[str, Any] = {"token_headers_replay": ["X-Tenant"]}
+    seen = []
+    for fields in (replays, replays, other):
+        party = party_with("client_credentials", **salt, **fields)
+        visit = world.browser().ask(party, PAGE, fields=basic("machine", "s"))
+        seen.append(find(allowed(await visit).downstream_fields, b"x-tenant"))
+
+    assert seen == [b"one", b"one", None]
+    assert len(world.provider.asked("/token")) == 2
+
+
+@pytest.mark.spec("oidc-plugin#13")
+async def test_a_salt_shares_nothing_with_another_session_secret() -> None:
+    world = World()
+    one, two = (
+        party_with("client_credentials", cache_tokens_salt="s", session_secret=secret)
+        for secret in ("a" * 32, "b" * 32)
+    )
+
+    for party in (one, two, one, two):  # neither takes the other's place
+        step = await world.browser().ask(party, PAGE, fields=basic("machine", "s"))
+        allowed(step)
+
+    assert len(world.provider.asked("/token")) == 2

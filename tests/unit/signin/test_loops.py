@@ -134,6 +134,7 @@ def from_the_future(world: World) -> Walk:
         (from_the_future, "loop_refused", "refused at once"),
     ],
 )
+@pytest.mark.usefixtures("nobody_else_refreshes")
 async def test_the_page_the_log_and_the_story_name_the_cause(
     fault: Callable[[World], Walk], code: str, detail: str
 ) -> None:

@@ -130,6 +130,36 @@ async def test_providers_that_leave_active_out_can_be_believed() -> None:
     allowed(await world.browser().ask(party, PAGE, fields=bearer(OPAQUE)))
 
 
+@pytest.mark.spec("RFC7662#2.1")
+@pytest.mark.parametrize(
+    ("method", "alg"),
+    [
+        ("client_secret_jwt", "RS256"),
+        ("client_secret_jwt", "HS256"),
+        ("private_key_jwt", "HS256"),
+        ("private_key_jwt", "ES256"),
+    ],
+)
+async def test_a_fixed_authorization_takes_the_place_of_an_assertion(
+    method: str, alg: str
+) -> None:
+    world = World()
+    party = party_with(
+        "introspection",
+        introspection_endpoint_auth_method=method,
+        client_alg=[alg],
+        introspection_headers_names=["Authorization"],
+        introspection_headers_values=["Bearer of-the-operator"],
+    )
+    world.provider.told[OPAQUE] = NOW_ACTIVE
+
+    allowed(await world.browser().ask(party, PAGE, fields=bearer(OPAQUE)))
+
+    asked = world.provider.asked("/introspect")[0]
+    assert dict(asked.fields)["Authorization"] == "Bearer of-the-operator"
+    assert "client_assertion" not in forms(world, "/introspect")[0]
+
+
 async def test_an_endpoint_that_fails_lets_nobody_in() -> None:
     world, party = World(), party_with("introspection")
     world.provider.replies["introspect"] = world.provider.json(500, {"active": True})

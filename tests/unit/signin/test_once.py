@@ -24,6 +24,7 @@ class Node:
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.shared = MemoryShared(self.clock)
+        self.entropy = FakeEntropy()
         self.asked = 0
         self.asked_now = asyncio.Event()
         self.go_on = asyncio.Event()
@@ -34,7 +35,7 @@ class Node:
                 fetch=FakeProvider(self.clock),
                 shared=self.shared,
                 clock=self.clock,
-                entropy=FakeEntropy(),
+                entropy=self.entropy,
                 ring=RING,
                 log=LogBook(),
             )
@@ -291,3 +292,63 @@ async def test_the_end_of_a_worker_that_does_nothing_is_at_once() -> None:
 
     await once.close(60)
     await once.close(60)
+
+
+# A lease that was lost
+
+
+async def lost(node: Node) -> asyncio.Task[bytes]:
+    """Who works on, though another has got the lease since."""
+    asking = node.ask(node.worker())
+    await node.asked_now.wait()
+    node.clock.move(LEASE_S)
+    assert await node.shared.add(LEASE, b"another's", ttl_s=LEASE_S)
+    return asking
+
+
+async def test_who_has_lost_a_lease_does_not_give_it_back() -> None:
+    node = Node()
+    asking = await lost(node)
+
+    node.go_on.set()
+
+    assert await asking == b"it"
+    assert await node.shared.get(LEASE) == b"another's"
+
+
+async def test_who_has_lost_a_lease_does_not_renew_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ostiary.signin.once.RENEW_S", 0.001)
+    node, tried = Node(), asyncio.Event()
+    asking = await lost(node)
+    usual = node.shared.add
+
+    async def add(key: str, value: bytes, *, ttl_s: float) -> bool:
+        tried.set()
+        return await usual(key, value, ttl_s=ttl_s)
+
+    node.shared.add = add  # type: ignore[method-assign]
+    await tried.wait()
+
+    assert await node.shared.get(LEASE) == b"another's"
+    node.go_on.set()
+    await asking
+
+
+async def test_no_two_leases_look_the_same() -> None:
+    node, seen = Node(), []
+    usual = node.shared.add
+    node.go_on.set()
+
+    async def add(key: str, value: bytes, *, ttl_s: float) -> bool:
+        seen.append(value)
+        return await usual(key, value, ttl_s=ttl_s)
+
+    node.shared.add = add  # type: ignore[method-assign]
+    worker = node.worker()
+    for once in (worker, worker, node.worker()):
+        await once.do(LEASE, look=node.look, make=node.make)
+        await node.shared.delete("found")
+
+    assert len(set(seen)) == 3

@@ -194,12 +194,11 @@ async def test_two_nodes_on_one_store_sign_nobody_out_by_refreshing_at_once() ->
 
 
 @pytest.mark.spec("D6")
-async def test_a_token_that_the_provider_took_back_ends_a_stored_session(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(refresh, "REREAD_AFTER_S", 0)
+@pytest.mark.usefixtures("nobody_else_refreshes")
+@pytest.mark.parametrize("storage", ["cookie", "redis"])
+async def test_a_token_that_the_provider_took_back_ends_a_session(storage: str) -> None:
     world, provider = held_world()
-    party = build_party(session_storage="redis", **LASTING)
+    party = build_party(session_storage=storage, **LASTING)
     browser = await signed_in(world, party)
     world.clock.move(DUE_S)
     provider.refreshes = 7
@@ -225,6 +224,87 @@ async def test_a_kept_refresh_whose_token_is_over_is_refreshed_again() -> None:
         assert step.session.expires_at is not None
         assert step.session.expires_at > world.clock.now()
         assert provider.refreshes == refreshes
+
+
+@pytest.mark.spec("D6")
+@pytest.mark.parametrize("visits", [4, 20])
+async def test_an_old_cookie_finds_the_last_of_many_kept_refreshes(visits: int) -> None:
+    world, provider = held_world()
+    provider.lifetime = 10
+    party = build_party(**LASTING)
+    browser = await signed_in(world, party)
+    old = _copy(browser)
+    for _ in range(visits):
+        world.clock.move(11)
+        allowed(await browser.ask(party, PAGE))
+    world.clock.move(9)
+    assert provider.refreshes == visits
+
+    allowed(await old.ask(party, PAGE, worker=world.worker()))
+    assert provider.refreshes == visits
+    world.clock.move(2)
+    allowed(await _copy(old).ask(party, PAGE))
+    assert provider.refreshes == visits + 1
+
+
+@pytest.mark.spec("D6")
+async def test_a_token_that_is_over_at_once_is_refreshed_once() -> None:
+    world, provider = held_world()
+    party = build_party(**LASTING)
+    browser = await signed_in(world, party)
+    world.clock.move(DUE_S)
+    provider.access_edits = {"exp": int(world.clock.now())}
+
+    step = await browser.ask(party, PAGE)
+
+    assert isinstance(step, SendAway)
+    assert provider.refreshes == 1
+
+
+@pytest.mark.spec("RFC6749#6")
+@pytest.mark.parametrize("lifetime_s", [60, 299])
+async def test_a_refresh_token_that_is_not_rotated_refreshes_again_and_again(
+    lifetime_s: int,
+) -> None:
+    world, party = World(), build_party(**LASTING)
+    world.provider.lifetime = lifetime_s
+    browser = await signed_in(world, party)
+    world.provider.gives_refresh = False
+
+    for refreshes in (1, 2, 3):
+        world.clock.move(lifetime_s)
+        allowed(await browser.ask(party, PAGE))
+        allowed(await _copy(browser).ask(party, PAGE, worker=world.worker()))
+        assert world.provider.refreshes == refreshes
+
+
+@pytest.mark.spec("RFC9700#4.14.2")
+@pytest.mark.usefixtures("nobody_else_refreshes")
+async def test_who_lost_its_lease_signs_nobody_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(once, "RENEW_S", 1000)  # it cannot be renewed
+    monkeypatch.setattr(refresh, "REREADS", 1000)
+    world, provider = held_world()
+    party = build_party(timeout=60000, **LASTING)
+    browser = await signed_in(world, party)
+    world.clock.move(DUE_S)
+    provider.held = {"token"}
+    first = asyncio.ensure_future(_copy(browser).ask(party, PAGE))
+    await provider.asked_now.wait()
+    provider.held.clear()
+    asked = len(provider.asked("/token"))
+    world.clock.move(once.LEASE_S)
+    visit = _copy(browser).ask(party, PAGE, worker=world.worker())
+    second = asyncio.ensure_future(visit)
+    while len(provider.asked("/token")) == asked:  # and is told that it was used
+        await asyncio.sleep(0)
+    provider.go_on.set()
+
+    for step in await asyncio.gather(first, second):
+        assert allowed(step).method == "session"
+    assert provider.refreshes == 1
+    allowed(await browser.ask(party, PAGE))
 
 
 def _copy(browser: Browser) -> Browser:

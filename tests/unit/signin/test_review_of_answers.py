@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ostiary.signin.flow import LOOP_AFTER
+from ostiary.signin.flow import BEGUN_WINDOW_S, LOOP_AFTER
 from ostiary.signin.values import SendAway
 from tests.support.browser import World, allowed, build_party, refused
 from tests.support.parties import PAGE, bearer, signed_in
@@ -74,6 +74,41 @@ async def test_an_error_without_state_ends_on_a_page_at_once() -> None:
     lost = refused(await world.browser().ask(party, f"{CALLBACK}?error=server_error"))
 
     assert (lost.status, lost.code) == (400, "login_failed")
+
+
+NOT_UTF_8 = "error_description=Zugriff+verweigert+f%FCr+Ada"
+TOO_MANY = "&".join(["x=1"] * 101)
+
+
+@pytest.mark.spec("D5")
+@pytest.mark.parametrize("more", [NOT_UTF_8, TOO_MANY])
+@pytest.mark.parametrize("mode", ["query", "form_post"])
+async def test_an_error_that_cannot_be_read_ends_on_a_page_at_once(
+    mode: str, more: str
+) -> None:
+    world, party = World(), build_party(response_mode=mode)
+    browser = world.browser()
+    state = world.provider.authorize(await browser.start(party)).partition("state=")[2]
+
+    for answer in (f"error=access_denied&{more}", f"{more}&error=x&state={state}"):
+        step = refused(await browser.ask(party, f"{CALLBACK}?{answer}"))
+        assert step.status == 400
+
+
+@pytest.mark.spec("D5")
+@pytest.mark.parametrize("timeout_s", [0, 86400])
+async def test_sign_ins_begun_long_ago_make_no_loop(timeout_s: int) -> None:
+    world, party = World(), build_party(authorization_rolling_timeout=timeout_s)
+    browser = world.browser()
+    for _ in range(LOOP_AFTER):
+        await browser.start(party)
+    shop = f"{CALLBACK}?code=SPRING"
+    world.clock.move(BEGUN_WINDOW_S)
+    assert refused(await browser.ask(party, shop)).status == 400
+
+    world.clock.move(1)
+
+    assert isinstance(await browser.ask(party, shop), SendAway)
 
 
 FOREIGN = [

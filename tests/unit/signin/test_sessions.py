@@ -183,6 +183,7 @@ async def test_parallel_requests_refresh_once_over_all_workers() -> None:
     assert world.provider.refreshes == 1
 
 
+@pytest.mark.usefixtures("nobody_else_refreshes")
 async def test_a_refused_refresh_ends_the_session_everywhere() -> None:
     world, party = World(), build_party(**LASTING)
     browser = await signed_in(world, party)

@@ -231,6 +231,12 @@ def test_names_that_do_not_meet_are_fine(fields: dict[str, Any]) -> None:
          "introspection_endpoint_auth_method: client_secret_basic needs client_secret"),
         ({"revocation_endpoint_auth_method": "client_secret_basic", "logout_revoke": True},
          "revocation_endpoint_auth_method: client_secret_basic needs client_secret"),
+        ({"client_auth": ["client_secret_post"], "auth_methods": ["session"]},
+         "client_auth: client_secret_post of client c needs an entry"),
+        *(({"revocation_endpoint_auth_method": "client_secret_basic", "logout_revoke": True,
+            "auth_methods": ["session"], field: False},
+           "revocation_endpoint_auth_method: client_secret_basic needs client_secret")
+          for field in ("logout_revoke_access_token", "logout_revoke_refresh_token")),
     ],
 )  # fmt: skip
 def test_a_client_that_cannot_say_who_it_is_is_refused(
@@ -291,6 +297,36 @@ def test_an_algorithm_that_contradicts_its_own_method_is_refused_in_any_case(
     assert "cannot sign" in refused(**secret, **fields, auth_methods=["bearer"])
 
 
+@pytest.mark.spec("oidc-plugin#14")
+@pytest.mark.parametrize("method", ["client_secret_jwt", "private_key_jwt"])
+@pytest.mark.parametrize("named", [False, True])
+def test_a_caller_s_own_client_signs_with_the_first_one_s_algorithm(
+    method: str, *, named: bool
+) -> None:
+    fields: dict[str, Any] = {
+        "client_id": ["a", "b"],
+        "token_endpoint_auth_method": method,
+        "auth_methods": ["bearer", "client_credentials"] if named else ["bearer"],
+    }
+    assert load(**fields, client_alg=["HS256", "RS256"])
+
+    # A caller's client has a secret and no key: it never signs with one.
+    if named and method == "client_secret_jwt":
+        assert "RS256 cannot sign for client_secret_jwt" in refused(
+            **fields, client_alg=["RS256", "HS256"]
+        )
+    else:
+        assert load(**fields, client_alg=["RS256", "HS256"])
+
+
+def test_callers_without_any_client_of_ours_sign_as_usual() -> None:
+    assert load(
+        auth_methods=["client_credentials"],
+        token_endpoint_auth_method="client_secret_jwt",
+        client_alg=["RS256"],
+    )
+
+
 INTROSPECTS: dict[str, Any] = {
     "auth_methods": ["introspection"],
     "client_auth": ["client_secret_basic"],
@@ -347,7 +383,17 @@ def test_only_a_fixed_authorization_takes_the_place_of_a_secret(
         {"client_auth": ["client_secret_jwt", "private_key_jwt"], "client_secret": [SECRET],
          "client_alg": ["HS256", "HS256"], "auth_methods": ["authorization_code"]},
         {"client_auth": ["private_key_jwt"], "client_alg": ["ES256", "HS256"]},
+        # nothing is refreshed, nothing is revoked
+        {"client_auth": ["client_secret_basic"], "auth_methods": ["bearer", "session"],
+         "refresh_tokens": False},
+        {"revocation_endpoint_auth_method": "client_secret_basic", "auth_methods": ["session"],
+         "refresh_tokens": False, "logout_revoke": True, "logout_revoke_access_token": False,
+         "logout_revoke_refresh_token": False},
         # the operator's own credentials
+        {**INTROSPECTS, "client_auth": None, "client_alg": ["HS256"],
+         "introspection_endpoint_auth_method": "private_key_jwt",
+         "introspection_headers_names": ["Authorization"],
+         "introspection_headers_values": ["Bearer abc"]},
         {**INTROSPECTS, "introspection_headers_names": ["X-Key", "authorization"],
          "introspection_headers_values": ["k", "Bearer abc"]},
     ],

@@ -156,6 +156,7 @@ FAULTS: list[tuple[str, dict[str, Any], Act, str]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.usefixtures("nobody_else_refreshes")
 @pytest.mark.parametrize(("_name", "config", "act", "named"), FAULTS)
 async def test_a_fault_is_named_in_the_story_of_its_request(
     _name: str, config: dict[str, Any], act: Act, named: str

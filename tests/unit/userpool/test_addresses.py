@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ostiary.userpool.accounts import is_mail_address
+from ostiary.userpool.attributes import is_mail_address
 
 
 @pytest.mark.parametrize(

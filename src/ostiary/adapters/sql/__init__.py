@@ -1,4 +1,4 @@
-"""Databases: SQLite through aiosqlite today, written so that PostgreSQL can follow."""
+"""Databases: SQLite through aiosqlite, PostgreSQL through asyncpg; one store for both."""
 
 from __future__ import annotations
 

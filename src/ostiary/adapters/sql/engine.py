@@ -2,11 +2,14 @@
 Engines: connection settings, transactions, migrations, and where foreign errors stop.
 
 SQLite runs in WAL mode with foreign keys on; transactions that write begin IMMEDIATE, so that
-two writers queue instead of failing half-way (busy_timeout bounds the wait).
+two writers queue instead of failing half-way (busy_timeout bounds the wait). On PostgreSQL who
+reads in order to write locks the row first (`with_for_update`), in a statement of its own.
 """
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -15,18 +18,47 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, event
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.util import await_only
 
+from ostiary.adapters.sql import postgresql
 from ostiary.ports.pool_store import AlreadyExists, StoreUnavailable
 
 _BUSY_TIMEOUT_MS = 5000
+_BUSY_PAUSE_MS = 10
+_COMMAND_WITHIN_S = 10.0
+# A step may build an index over every user, and a second node waits for the first.
+_MIGRATION_WITHIN_S = 1800.0
 _WRITES = "ostiary_writes"
+_TAKEN = {"23505", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"}
 
 
-def _normal_url(url: str) -> str:
-    scheme, separator, rest = url.partition("://")
-    return f"sqlite+aiosqlite{separator}{rest}" if scheme == "sqlite" else url
+def _build_engine(url: str, *, within_s: float) -> AsyncEngine:
+    scheme, _, rest = url.partition("://")
+    if scheme in postgresql.SCHEMES:
+        return postgresql.build_engine(url, within_s=within_s)
+    if scheme not in {"sqlite", "sqlite+aiosqlite"}:
+        raise StoreUnavailable("the database's URL must be of SQLite or PostgreSQL")
+    engine = create_async_engine(f"sqlite+aiosqlite://{rest}", hide_parameters=True)
+    _check_folder(engine.url.database)
+    _prepare_sqlite(engine)
+    return engine
+
+
+def _use_wal(cursor: Any) -> None:  # Any: the driver's own type
+    # Two nodes that open a new file at once both ask, and SQLite tells one at once that it is
+    # busy, whatever busy_timeout says: each holds what the other needs.
+    tries = _BUSY_TIMEOUT_MS // _BUSY_PAUSE_MS
+    for left in reversed(range(tries)):
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if not left:
+                raise
+            await_only(asyncio.sleep(_BUSY_PAUSE_MS / 1000))
+        else:
+            return
 
 
 def _prepare_sqlite(engine: AsyncEngine) -> None:
@@ -38,12 +70,12 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
         for pragma in (
-            "journal_mode=WAL",
+            f"busy_timeout={_BUSY_TIMEOUT_MS}",
             "synchronous=NORMAL",
             "foreign_keys=ON",
-            f"busy_timeout={_BUSY_TIMEOUT_MS}",
         ):
             cursor.execute(f"PRAGMA {pragma}")
+        _use_wal(cursor)
         cursor.close()
 
     @event.listens_for(engine.sync_engine, "begin")
@@ -61,24 +93,36 @@ def _check_folder(database: str | None) -> None:
 class Database:
     """An engine with two kinds of transactions."""
 
-    def __init__(self, url: str) -> None:
-        self._engine = create_async_engine(_normal_url(url), hide_parameters=True)
+    def __init__(self, url: str, *, within_s: float = _COMMAND_WITHIN_S) -> None:
+        self._url = url
+        self._engine = _build_engine(url, within_s=within_s)
         if self._engine.dialect.name == "sqlite":
-            _check_folder(self._engine.url.database)
-            _prepare_sqlite(self._engine)
-        self._writer = self._engine.execution_options(**{_WRITES: True})
+            self._reader = self._engine
+            self._writer = self._engine.execution_options(**{_WRITES: True})
+        else:
+            self._reader = self._engine.execution_options(**postgresql.READING)
+            self._writer = self._engine.execution_options(**postgresql.WRITING)
 
     async def upgrade(self) -> None:
-        """Bring the schema to the newest step, in one transaction."""
-        async with self.writing() as connection:
-            await connection.run_sync(_run_migrations)
+        """Bring the schema to the newest step, in one transaction, one node at a time."""
+        if self._engine.dialect.name == "sqlite":
+            async with self.writing() as connection:
+                await connection.run_sync(_run_migrations)
+            return
+        patient = _build_engine(self._url, within_s=_MIGRATION_WITHIN_S)
+        try:
+            async with _transaction(patient) as connection:
+                await connection.run_sync(postgresql.wait_for_migrations)
+                await connection.run_sync(_run_migrations)
+        finally:
+            await patient.dispose()
 
     async def close(self) -> None:
         await self._engine.dispose()
 
     def reading(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        """A transaction that only reads."""
-        return _transaction(self._engine)
+        """A transaction that only reads, all of it as it was at one moment."""
+        return _transaction(self._reader)
 
     def writing(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """A transaction that may write; commits at the end, rolls back on any error."""
@@ -92,15 +136,27 @@ def _run_migrations(connection: Connection) -> None:
     command.upgrade(config, "head")
 
 
+def _reason(error: BaseException) -> str:
+    """The kind of an error as its driver calls it, and the database's own code."""
+    said = (error.orig if isinstance(error, DBAPIError) else None) or error
+    codes = (getattr(said, name, None) for name in ("sqlstate", "sqlite_errorname"))
+    return " ".join((type(said.__cause__ or said).__name__, *filter(None, codes)))
+
+
 @asynccontextmanager
 async def _transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    # Raised from nothing, and only the kind: messages of drivers and servers hold values, and
+    # would be written where an error that nobody expected is written with its causes.
     try:
         async with engine.begin() as connection:
-            yield connection
-    except IntegrityError as error:
-        raise AlreadyExists("a unique name is taken") from error
-    except (SQLAlchemyError, OSError) as error:
-        # Only the kind: messages of the driver can hold values.
-        raise StoreUnavailable(
-            f"the database failed: {type(error).__name__}"
-        ) from error
+            try:
+                yield connection
+            except TimeoutError:
+                # A server that does not answer would not answer a rollback either.
+                await connection.invalidate()
+                raise
+    except (SQLAlchemyError, OSError, *postgresql.ERRORS) as error:
+        reason = _reason(error)
+        if isinstance(error, IntegrityError) and _TAKEN & set(reason.split()):
+            raise AlreadyExists("a unique name is taken") from None
+        raise StoreUnavailable(f"the database failed: {reason}") from None

@@ -6,39 +6,41 @@ User pools in an SQL database.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Select, delete, func, insert, select, text, update
+from sqlalchemy import Select, and_, delete, insert, select, text, update
 
 from ostiary.adapters.sql import rows
+from ostiary.adapters.sql.dialects import insert_if_absent
+from ostiary.adapters.sql.dumps import dump_tables, restore_tables
 from ostiary.adapters.sql.engine import Database
+from ostiary.adapters.sql.record_tables import RecordTables
 from ostiary.adapters.sql.tables import (
     AUTHORIZATION_CODES,
+    CHALLENGES,
     CLIENTS,
-    CODES,
     DOMAINS,
     GRANTS,
     HOSTED_SESSIONS,
     POOL_KEYS,
     POOLS,
+    RECORDS,
     REFRESH_TOKENS,
-    USERS,
 )
+from ostiary.adapters.sql.user_tables import UserTables
 from ostiary.model.pool import (
-    Attempts,
+    RECORDS_OF_CLIENTS,
     AuthorizationCode,
-    CodeKind,
+    ChallengeUse,
     Grant,
     HostedSession,
-    MailedCode,
     Pool,
     PoolClient,
     PoolDomain,
     RefreshToken,
     SealedKey,
-    User,
 )
 from ostiary.ports.pool_store import TakenCode
 
@@ -47,10 +49,17 @@ _KEPT_AFTER_EXPIRY_S = 86400
 
 
 def _select_pool() -> Select[tuple[object, ...]]:
-    return select(*POOLS.c, DOMAINS.c.prefix).select_from(POOLS.outerjoin(DOMAINS))
+    prefix, custom = DOMAINS.alias("prefix_domains"), DOMAINS.alias("custom_domains")
+    joined = POOLS.outerjoin(
+        prefix, and_(prefix.c.pool_id == POOLS.c.id, prefix.c.is_custom.is_(False))
+    ).outerjoin(
+        custom, and_(custom.c.pool_id == POOLS.c.id, custom.c.is_custom.is_(True))
+    )
+    columns = (*POOLS.c, prefix.c.prefix, custom.c.prefix.label("custom_domain"))
+    return select(*columns).select_from(joined)
 
 
-class SqlPoolStore:
+class SqlPoolStore(UserTables, RecordTables):
     """The pool store port on a database. Made by `open_store`."""
 
     def __init__(self, database: Database) -> None:
@@ -76,6 +85,10 @@ class SqlPoolStore:
                 .values(rows.pool_values(pool))
             )
 
+    async def delete_pool(self, pool_id: str) -> None:
+        async with self._database.writing() as db:
+            await db.execute(delete(POOLS).where(POOLS.c.id == pool_id))
+
     async def load_pool(self, pool_id: str) -> Pool | None:
         async with self._database.reading() as db:
             found = await db.execute(_select_pool().where(POOLS.c.id == pool_id))
@@ -91,6 +104,12 @@ class SqlPoolStore:
             found = (await db.execute(query.limit(limit))).mappings().all()
         return tuple(map(rows.read_pool, found))
 
+    async def replace_keys(self, pool_id: str, keys: tuple[SealedKey, ...]) -> None:
+        async with self._database.writing() as db:
+            await db.execute(delete(POOL_KEYS).where(POOL_KEYS.c.pool_id == pool_id))
+            for key in keys:
+                await db.execute(insert(POOL_KEYS).values(rows.key_values(key)))
+
     async def load_keys(self, pool_id: str) -> tuple[SealedKey, ...]:
         query = select(POOL_KEYS).where(POOL_KEYS.c.pool_id == pool_id)
         async with self._database.reading() as db:
@@ -103,13 +122,31 @@ class SqlPoolStore:
         async with self._database.writing() as db:
             await db.execute(insert(CLIENTS).values(rows.client_values(client)))
 
-    async def save_client(self, client: PoolClient) -> None:
+    async def change_client(
+        self, client_id: str, rule: Callable[[PoolClient], tuple[PoolClient, T]]
+    ) -> T | None:
+        wanted = CLIENTS.c.id == client_id
+        async with self._database.writing() as db:
+            found = await db.execute(select(CLIENTS).where(wanted).with_for_update())
+            row = found.mappings().first()
+            if row is None:
+                return None
+            after, answer = rule(rows.read_client(row))
+            values = rows.client_values(after)
+            await db.execute(update(CLIENTS).where(wanted).values(values))
+        return answer
+
+    async def delete_client(self, client: PoolClient) -> None:
+        kinds = [kind.value for kind in RECORDS_OF_CLIENTS]
         async with self._database.writing() as db:
             await db.execute(
-                update(CLIENTS)
-                .where(CLIENTS.c.id == client.id)
-                .values(rows.client_values(client))
+                delete(RECORDS).where(
+                    RECORDS.c.pool_id == client.pool_id,
+                    RECORDS.c.owner == client.id,
+                    RECORDS.c.kind.in_(kinds),
+                )
             )
+            await db.execute(delete(CLIENTS).where(CLIENTS.c.id == client.id))
 
     async def load_client(self, client_id: str) -> PoolClient | None:
         query = select(CLIENTS).where(CLIENTS.c.id == client_id)
@@ -134,104 +171,23 @@ class SqlPoolStore:
         async with self._database.writing() as db:
             await db.execute(insert(DOMAINS).values(rows.domain_values(domain)))
 
+    async def save_domain(self, domain: PoolDomain) -> None:
+        async with self._database.writing() as db:
+            await db.execute(
+                update(DOMAINS)
+                .where(DOMAINS.c.prefix == domain.prefix)
+                .values(rows.domain_values(domain))
+            )
+
+    async def delete_domain(self, prefix: str) -> None:
+        async with self._database.writing() as db:
+            await db.execute(delete(DOMAINS).where(DOMAINS.c.prefix == prefix))
+
     async def load_domain(self, prefix: str) -> PoolDomain | None:
         query = select(DOMAINS).where(DOMAINS.c.prefix == prefix)
         async with self._database.reading() as db:
             row = (await db.execute(query)).mappings().first()
         return rows.read_domain(row) if row else None
-
-    # Users
-
-    async def add_user(self, user: User) -> None:
-        values = {**rows.user_values(user), **rows.attempts_values(Attempts())}
-        async with self._database.writing() as db:
-            await db.execute(insert(USERS).values(values))
-
-    async def save_user(self, user: User) -> None:
-        query = update(USERS).where(
-            USERS.c.pool_id == user.pool_id, USERS.c.username == user.username
-        )
-        async with self._database.writing() as db:
-            await db.execute(query.values(rows.user_values(user)))
-
-    async def load_user(self, *, pool_id: str, username: str) -> User | None:
-        return await self._find_user(
-            select(USERS).where(
-                USERS.c.pool_id == pool_id, USERS.c.username == username
-            )
-        )
-
-    async def find_user(self, *, pool_id: str, login_key: str) -> User | None:
-        return await self._find_user(
-            select(USERS).where(
-                USERS.c.pool_id == pool_id, USERS.c.login_key == login_key
-            )
-        )
-
-    async def _find_user(self, query: Select[tuple[object, ...]]) -> User | None:
-        async with self._database.reading() as db:
-            row = (await db.execute(query)).mappings().first()
-        return rows.read_user(row) if row else None
-
-    async def list_users(
-        self, *, pool_id: str, after: str, limit: int
-    ) -> tuple[User, ...]:
-        query = (
-            select(USERS)
-            .where(USERS.c.pool_id == pool_id, USERS.c.username > after)
-            .order_by(USERS.c.username)
-            .limit(limit)
-        )
-        async with self._database.reading() as db:
-            found = (await db.execute(query)).mappings().all()
-        return tuple(map(rows.read_user, found))
-
-    async def count_users(self, pool_id: str) -> int:
-        query = (
-            select(func.count()).select_from(USERS).where(USERS.c.pool_id == pool_id)
-        )
-        async with self._database.reading() as db:
-            return (await db.execute(query)).scalar_one()
-
-    async def update_attempts(
-        self,
-        *,
-        pool_id: str,
-        username: str,
-        rule: Callable[[Attempts], tuple[Attempts, T]],
-    ) -> T:
-        wanted = (USERS.c.pool_id == pool_id, USERS.c.username == username)
-        async with self._database.writing() as db:
-            found = await db.execute(select(USERS).where(*wanted).with_for_update())
-            row = found.mappings().first()
-            before = rows.read_attempts(row) if row else Attempts()
-            after, answer = rule(before)
-            if after != before:
-                values = rows.attempts_values(after)
-                await db.execute(update(USERS).where(*wanted).values(values))
-        return answer
-
-    async def update_code(
-        self,
-        *,
-        pool_id: str,
-        username: str,
-        kind: CodeKind,
-        rule: Callable[[MailedCode], tuple[MailedCode, T]],
-    ) -> T:
-        names = {"pool_id": pool_id, "username": username, "kind": kind.value}
-        wanted = tuple(CODES.c[name] == value for name, value in names.items())
-        async with self._database.writing() as db:
-            found = await db.execute(select(CODES).where(*wanted).with_for_update())
-            row = found.mappings().first()
-            before = rows.read_code(row) if row else MailedCode()
-            after, answer = rule(before)
-            values = rows.code_values(after)
-            if row is not None:
-                await db.execute(update(CODES).where(*wanted).values(values))
-            elif after != before:
-                await db.execute(insert(CODES).values({**names, **values}))
-        return answer
 
     # Grants, codes, tokens
 
@@ -252,6 +208,14 @@ class SqlPoolStore:
         async with self._database.writing() as db:
             await db.execute(
                 update(GRANTS).where(GRANTS.c.id == grant_id).values(revoked=True)
+            )
+
+    async def revoke_grants(self, *, pool_id: str, username: str) -> None:
+        async with self._database.writing() as db:
+            await db.execute(
+                update(GRANTS)
+                .where(GRANTS.c.pool_id == pool_id, GRANTS.c.username == username)
+                .values(revoked=True)
             )
 
     async def take_code(self, code_hash: str) -> TakenCode | None:
@@ -277,12 +241,23 @@ class SqlPoolStore:
             )
 
     async def add_refresh_token(self, token: RefreshToken) -> None:
-        values = {
-            "token_hash": token.token_hash,
-            "grant_id": token.grant_id,
-            "expires_at": token.expires_at,
-        }
+        values = rows.refresh_token_values(token)
         async with self._database.writing() as db:
+            await db.execute(insert(REFRESH_TOKENS).values(values))
+
+    async def rotate_refresh_token(
+        self, token_hash: str, fresh: RefreshToken, *, now: float
+    ) -> None:
+        async with self._database.writing() as db:
+            await db.execute(
+                update(REFRESH_TOKENS)
+                .where(
+                    REFRESH_TOKENS.c.token_hash == token_hash,
+                    REFRESH_TOKENS.c.rotated_at.is_(None),
+                )
+                .values(rotated_at=now)
+            )
+            values = rows.refresh_token_values(fresh)
             await db.execute(insert(REFRESH_TOKENS).values(values))
 
     async def load_refresh_token(self, token_hash: str) -> RefreshToken | None:
@@ -291,7 +266,29 @@ class SqlPoolStore:
             row = (await db.execute(query)).mappings().first()
         return RefreshToken(**row) if row else None
 
-    # Hosted sessions
+    # Challenges and hosted sessions
+
+    async def use_challenge(
+        self,
+        id_hash: str,
+        *,
+        expires_at: float,
+        rule: Callable[[ChallengeUse], tuple[ChallengeUse, T]],
+    ) -> T:
+        wanted = CHALLENGES.c.id_hash == id_hash
+        fresh = {
+            "id_hash": id_hash,
+            "tries": 0,
+            "spent": False,
+            "expires_at": expires_at,
+        }
+        async with self._database.writing() as db:
+            await insert_if_absent(db, CHALLENGES, fresh)
+            found = await db.execute(select(CHALLENGES).where(wanted).with_for_update())
+            after, answer = rule(rows.read_challenge(found.mappings().one()))
+            values = {"tries": after.tries, "spent": after.spent}
+            await db.execute(update(CHALLENGES).where(wanted).values(values))
+        return answer
 
     async def add_hosted_session(self, session: HostedSession) -> None:
         async with self._database.writing() as db:
@@ -310,10 +307,23 @@ class SqlPoolStore:
                 delete(HOSTED_SESSIONS).where(HOSTED_SESSIONS.c.id_hash == id_hash)
             )
 
+    async def dump(self) -> dict[str, Any]:  # Any: JSON
+        async with self._database.reading() as db:
+            return await dump_tables(db)
+
+    async def restore(self, data: Mapping[str, Any]) -> None:  # Any: JSON
+        async with self._database.writing() as db:
+            await restore_tables(db, data)
+
     async def delete_expired(self, now: float) -> None:
         ended = now - _KEPT_AFTER_EXPIRY_S
         async with self._database.writing() as db:
-            for table in (AUTHORIZATION_CODES, REFRESH_TOKENS, HOSTED_SESSIONS):
+            for table in (
+                AUTHORIZATION_CODES,
+                REFRESH_TOKENS,
+                HOSTED_SESSIONS,
+                CHALLENGES,
+            ):
                 await db.execute(delete(table).where(table.c.expires_at < ended))
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import RowMapping
@@ -10,6 +12,9 @@ from sqlalchemy import RowMapping
 from ostiary.model.pool import (
     Attempts,
     AuthorizationCode,
+    ChallengeUse,
+    CustomDomain,
+    Factors,
     Grant,
     HostedSession,
     MailedCode,
@@ -17,11 +22,15 @@ from ostiary.model.pool import (
     Pool,
     PoolClient,
     PoolDomain,
+    Record,
+    RecordKind,
+    RefreshToken,
     SealedKey,
+    SealedSecret,
     User,
     UserStatus,
 )
-from ostiary.model.pool_settings import ClientSettings, PoolSettings
+from ostiary.model.pool_settings import ClientSettings, MfaSettings, PoolSettings
 
 Values = dict[str, Any]  # Any: what a column may hold
 
@@ -32,13 +41,14 @@ def pool_values(pool: Pool) -> Values:
         "id": pool.id,
         "name": pool.name,
         "settings": pool.settings.model_dump_json(exclude_none=True),
+        "mfa": pool.mfa.model_dump_json(exclude_none=True),
         "created_at": pool.created_at,
         "modified_at": pool.modified_at,
     }
 
 
 def read_pool(row: RowMapping) -> Pool:
-    """A pool, joined with its domain's prefix."""
+    """A pool, joined with its domains."""
     return Pool(
         id=row["id"],
         name=row["name"],
@@ -46,6 +56,8 @@ def read_pool(row: RowMapping) -> Pool:
         created_at=row["created_at"],
         modified_at=row["modified_at"],
         domain=row["prefix"],
+        custom_domain=row["custom_domain"],
+        mfa=MfaSettings.model_validate_json(row["mfa"]),
     )
 
 
@@ -78,10 +90,19 @@ def client_values(client: PoolClient) -> Values:
         "pool_id": client.pool_id,
         "name": client.name,
         "settings": client.settings.model_dump_json(exclude_none=True),
-        "sealed_secret": client.sealed_secret,
+        "secrets": json.dumps([_secret_value(s) for s in client.secrets]),
         "created_at": client.created_at,
         "modified_at": client.modified_at,
     }
+
+
+def _secret_value(secret: SealedSecret) -> Values:
+    sealed = base64.b64encode(secret.sealed).decode("ascii")
+    return {"id": secret.id, "created_at": secret.created_at, "sealed": sealed}
+
+
+def _read_secret(value: Values) -> SealedSecret:
+    return SealedSecret(**{**value, "sealed": base64.b64decode(value["sealed"])})
 
 
 def read_client(row: RowMapping) -> PoolClient:
@@ -91,7 +112,7 @@ def read_client(row: RowMapping) -> PoolClient:
         pool_id=row["pool_id"],
         name=row["name"],
         settings=ClientSettings.model_validate_json(row["settings"]),
-        sealed_secret=row["sealed_secret"],
+        secrets=tuple(map(_read_secret, json.loads(row["secrets"]))),
         created_at=row["created_at"],
         modified_at=row["modified_at"],
     )
@@ -102,6 +123,8 @@ def domain_values(domain: PoolDomain) -> Values:
     return {
         "prefix": domain.prefix,
         "pool_id": domain.pool_id,
+        "custom": json.dumps(asdict(domain.custom)) if domain.custom else None,
+        "is_custom": domain.custom is not None,
         "managed_login_version": domain.managed_login_version,
         "created_at": domain.created_at,
     }
@@ -109,7 +132,14 @@ def domain_values(domain: PoolDomain) -> Values:
 
 def read_domain(row: RowMapping) -> PoolDomain:
     """A domain."""
-    return PoolDomain(**row)
+    custom = row["custom"]
+    return PoolDomain(
+        prefix=row["prefix"],
+        pool_id=row["pool_id"],
+        managed_login_version=row["managed_login_version"],
+        created_at=row["created_at"],
+        custom=None if custom is None else CustomDomain(**json.loads(custom)),
+    )
 
 
 def user_values(user: User) -> Values:
@@ -126,13 +156,15 @@ def user_values(user: User) -> Values:
         "argon2": password.argon2 if password else None,
         "srp_salt": password.srp_salt if password else None,
         "srp_verifier": password.srp_verifier if password else None,
+        "factors": json.dumps(asdict(user.factors)),
+        "password_set_at": user.password_set_at,
         "created_at": user.created_at,
         "modified_at": user.modified_at,
     }
 
 
-def read_user(row: RowMapping) -> User:
-    """A user."""
+def read_user(row: RowMapping, aliases: tuple[str, ...]) -> User:
+    """A user, with the aliases that another table holds."""
     password = (
         None
         if row["argon2"] is None
@@ -153,7 +185,51 @@ def read_user(row: RowMapping) -> User:
         password=password,
         created_at=row["created_at"],
         modified_at=row["modified_at"],
+        aliases=aliases,
+        factors=Factors(**json.loads(row["factors"])),
+        password_set_at=row["password_set_at"],
     )
+
+
+def record_values(record: Record) -> Values:
+    """Columns of a record."""
+    return {
+        "pool_id": record.pool_id,
+        "kind": record.kind.value,
+        "owner": record.owner,
+        "name": record.name,
+        "value": json.dumps(dict(record.value), ensure_ascii=False),
+        "created_at": record.created_at,
+        "modified_at": record.modified_at,
+    }
+
+
+def read_record(row: RowMapping) -> Record:
+    """A record."""
+    return Record(
+        pool_id=row["pool_id"],
+        kind=RecordKind(row["kind"]),
+        owner=row["owner"],
+        name=row["name"],
+        value=json.loads(row["value"]),
+        created_at=row["created_at"],
+        modified_at=row["modified_at"],
+    )
+
+
+def read_challenge(row: RowMapping) -> ChallengeUse:
+    """The counters of a challenge."""
+    return ChallengeUse(tries=row["tries"], spent=row["spent"])
+
+
+def refresh_token_values(token: RefreshToken) -> Values:
+    """Columns of a refresh token."""
+    return {
+        "token_hash": token.token_hash,
+        "grant_id": token.grant_id,
+        "expires_at": token.expires_at,
+        "rotated_at": token.rotated_at,
+    }
 
 
 def attempts_values(attempts: Attempts) -> Values:
@@ -209,6 +285,7 @@ def grant_values(grant: Grant) -> Values:
         "auth_time": grant.auth_time,
         "nonce": grant.nonce,
         "revoked": grant.revoked,
+        "device_key": grant.device_key,
     }
 
 
@@ -223,6 +300,7 @@ def read_grant(row: RowMapping) -> Grant:
         auth_time=row["auth_time"],
         nonce=row["nonce"],
         revoked=row["revoked"],
+        device_key=row["device_key"],
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Double,
@@ -26,6 +27,8 @@ from sqlalchemy import (
 )
 
 METADATA: Final = MetaData()
+# Four bytes end in 2038; SQLite has one kind of integer.
+_SECONDS: Final = BigInteger().with_variant(Integer(), "sqlite")
 
 POOLS: Final = Table(
     "pools",
@@ -33,6 +36,7 @@ POOLS: Final = Table(
     Column("id", String(55), primary_key=True),
     Column("name", String(128), nullable=False),
     Column("settings", Text, nullable=False),
+    Column("mfa", Text, nullable=False, server_default="{}"),
     Column("created_at", Double, nullable=False),
     Column("modified_at", Double, nullable=False),
 )
@@ -57,7 +61,7 @@ CLIENTS: Final = Table(
     ),
     Column("name", String(128), nullable=False),
     Column("settings", Text, nullable=False),
-    Column("sealed_secret", LargeBinary),
+    Column("secrets", Text, nullable=False, server_default="[]"),
     Column("created_at", Double, nullable=False),
     Column("modified_at", Double, nullable=False),
 )
@@ -65,14 +69,13 @@ DOMAINS: Final = Table(
     "domains",
     METADATA,
     Column("prefix", String(63), primary_key=True),
-    Column(
-        "pool_id",
-        ForeignKey("pools.id", ondelete="CASCADE"),
-        nullable=False,
-        unique=True,
-    ),
+    Column("pool_id", ForeignKey("pools.id", ondelete="CASCADE"), nullable=False),
+    # What the certificate of a whole name is; NULL for a prefix.
+    Column("custom", Text),
+    Column("is_custom", Boolean, nullable=False),
     Column("managed_login_version", Integer, nullable=False),
     Column("created_at", Double, nullable=False),
+    UniqueConstraint("pool_id", "is_custom", name="uq_domains_kind"),
 )
 USERS: Final = Table(
     "users",
@@ -87,12 +90,48 @@ USERS: Final = Table(
     Column("argon2", Text),
     Column("srp_salt", Text),
     Column("srp_verifier", Text),
+    Column("factors", Text, nullable=False, server_default="{}"),
+    Column("password_set_at", Double, nullable=False, server_default="0"),
     Column("created_at", Double, nullable=False),
     Column("modified_at", Double, nullable=False),
     Column("failures", Integer, nullable=False),
     Column("last_failed_at", Double, nullable=False),
     Column("locked_until", Double, nullable=False),
     UniqueConstraint("pool_id", "login_key", name="uq_users_login_key"),
+)
+ALIASES: Final = Table(
+    "aliases",
+    METADATA,
+    Column("pool_id", String(55), primary_key=True),
+    Column("alias", String(2048), primary_key=True),
+    Column("username", String(128), nullable=False),
+    ForeignKeyConstraint(
+        ["pool_id", "username"],
+        ["users.pool_id", "users.username"],
+        ondelete="CASCADE",
+        name="fk_aliases_user",
+    ),
+    Index("ix_aliases_user", "pool_id", "username"),
+)
+RECORDS: Final = Table(
+    "records",
+    METADATA,
+    Column("pool_id", ForeignKey("pools.id", ondelete="CASCADE"), primary_key=True),
+    Column("kind", String(32), primary_key=True),
+    Column("owner", String(128), primary_key=True),
+    Column("name", String(256), primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("modified_at", Double, nullable=False),
+    Index("ix_records_name", "pool_id", "kind", "name"),
+)
+CHALLENGES: Final = Table(
+    "challenges",
+    METADATA,
+    Column("id_hash", String(64), primary_key=True),
+    Column("tries", Integer, nullable=False),
+    Column("spent", Boolean, nullable=False),
+    Column("expires_at", Double, nullable=False, index=True),
 )
 CODES: Final = Table(
     "mailed_codes",
@@ -121,9 +160,10 @@ GRANTS: Final = Table(
     Column("username", String(128), nullable=False),
     Column("client_id", ForeignKey("clients.id", ondelete="CASCADE"), nullable=False),
     Column("scopes", Text, nullable=False),
-    Column("auth_time", Integer, nullable=False),
+    Column("auth_time", _SECONDS, nullable=False),
     Column("nonce", Text),
     Column("revoked", Boolean, nullable=False),
+    Column("device_key", String(64)),
     ForeignKeyConstraint(
         ["pool_id", "username"],
         ["users.pool_id", "users.username"],
@@ -148,6 +188,7 @@ REFRESH_TOKENS: Final = Table(
     Column("token_hash", String(64), primary_key=True),
     Column("grant_id", ForeignKey("grants.id", ondelete="CASCADE"), nullable=False),
     Column("expires_at", Double, nullable=False, index=True),
+    Column("rotated_at", Double),
 )
 HOSTED_SESSIONS: Final = Table(
     "hosted_sessions",
@@ -155,7 +196,7 @@ HOSTED_SESSIONS: Final = Table(
     Column("id_hash", String(64), primary_key=True),
     Column("pool_id", String(55), nullable=False),
     Column("username", String(128), nullable=False),
-    Column("auth_time", Integer, nullable=False),
+    Column("auth_time", _SECONDS, nullable=False),
     Column("expires_at", Double, nullable=False, index=True),
     ForeignKeyConstraint(
         ["pool_id", "username"],

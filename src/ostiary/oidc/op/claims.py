@@ -22,7 +22,11 @@ _PHONE: Final = frozenset({"phone_number", "phone_number_verified"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenFacts:
-    """What both tokens of one issue share. Times are Unix seconds."""
+    """
+    What both tokens of one issue share. Times are Unix seconds.
+
+    `by_oauth` is false for a sign-in through the API, whose tokens say less.
+    """
 
     issuer: str
     client_id: str
@@ -34,6 +38,11 @@ class TokenFacts:
     auth_time: int
     issued_at: int
     has_jti: bool = True
+    by_oauth: bool = True
+    groups: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    preferred_role: str | None = None
+    device_key: str | None = None
 
 
 def readable(
@@ -76,7 +85,7 @@ def select_claims(
     Spec: OpenID Connect Core 1.0 §5.4.
     """
     if not {"email", "phone", "profile"} & set(scopes):
-        return dict(attributes)
+        return dict(attributes)  # so do the tokens of the API's own scope
     chosen = {"sub"}
     if "email" in scopes:
         chosen |= _EMAIL
@@ -123,13 +132,20 @@ def build_id_claims(
         attributes: The readable ones; the scopes choose among them.
     """
     chosen = select_claims(attributes, facts.scopes)
-    claims: dict[str, object] = {"at_hash": at_hash(access_token)}
+    claims: dict[str, object] = (
+        {"at_hash": at_hash(access_token)} if facts.by_oauth else {}
+    )
     claims |= {name: _typed(name, value) for name, value in chosen.items()}
     claims |= {
         "sub": facts.sub,
         "iss": facts.issuer,
         "cognito:username": facts.username,
     }
+    claims |= _groups(facts)
+    if facts.roles:
+        claims["cognito:roles"] = list(facts.roles)
+    if facts.preferred_role is not None:
+        claims["cognito:preferred_role"] = facts.preferred_role
     if nonce is not None:
         claims["nonce"] = nonce
     if facts.has_jti:
@@ -144,16 +160,21 @@ def build_id_claims(
     }
 
 
+def _groups(facts: TokenFacts) -> dict[str, object]:
+    return {"cognito:groups": list(facts.groups)} if facts.groups else {}
+
+
 def build_access_claims(
     facts: TokenFacts, *, jti: str, lifetime_s: int
 ) -> dict[str, object]:
-    """The claims of an access token made by an OAuth flow: no `aud`, `version` is 2."""
-    claims: dict[str, object] = {
-        "sub": facts.sub,
-        "iss": facts.issuer,
-        "version": 2,
-        "client_id": facts.client_id,
-    }
+    """The claims of an access token: no `aud`; `version` is 2 in those of OAuth flows."""
+    claims: dict[str, object] = {"sub": facts.sub}
+    if facts.device_key is not None:
+        claims["device_key"] = facts.device_key
+    claims |= {**_groups(facts), "iss": facts.issuer}
+    if facts.by_oauth:
+        claims["version"] = 2
+    claims["client_id"] = facts.client_id
     if facts.has_jti:
         claims |= {"origin_jti": facts.origin_jti, "jti": jti}
     return claims | {

@@ -38,7 +38,11 @@ _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
-    """A registered client. `flows` are the OAuth flows it may use."""
+    """
+    A registered client. `flows` are the OAuth flows it may use.
+
+    A confidential one has a secret, or two while it changes from one to the other.
+    """
 
     id: str
     redirect_uris: tuple[str, ...] = ()
@@ -46,7 +50,7 @@ class Client:
     logout_uris: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()
     flows: frozenset[str] = frozenset()
-    secret: str | None = field(default=None, repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 def is_http_on_a_foreign_host(uri: str) -> bool:
@@ -84,9 +88,10 @@ def _is_app_scheme(scheme: str) -> bool:
     return _SCHEME.fullmatch(scheme) is not None and scheme not in _UNSAFE_SCHEMES
 
 
-def is_same_secret(given: str, kept: str) -> bool:
-    """Compare two secrets in constant time."""
-    return hmac.compare_digest(given.encode(), kept.encode())
+def is_one_of(given: str, kept: tuple[str, ...]) -> bool:
+    """Compare a secret with those kept, in constant time and with each of them."""
+    hits = [hmac.compare_digest(given.encode(), one.encode()) for one in kept]
+    return any(hits)
 
 
 def origin_of(uri: str) -> str | None:

@@ -10,7 +10,7 @@ import base64
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from ostiary.oidc.op.client import Client, is_same_secret
+from ostiary.oidc.op.client import Client, is_one_of
 from ostiary.oidc.op.errors import TokenRefused
 from ostiary.oidc.op.parameters import Parameters
 
@@ -70,12 +70,12 @@ def check_client(client: Client | None, credentials: Credentials) -> Client:
     """
     if client is None:
         raise TokenRefused("invalid_client", "unknown client")
-    if client.secret is None:
+    if not client.secrets:
         if credentials.secret is not None:
             raise TokenRefused("invalid_client", "a public client brought a secret")
         return client
     if credentials.secret is None:
         raise TokenRefused("invalid_client", "a confidential client brought no secret")
-    if not is_same_secret(credentials.secret, client.secret):
+    if not is_one_of(credentials.secret, client.secrets):
         raise TokenRefused("invalid_client", "wrong secret")
     return client

@@ -199,12 +199,13 @@ class OpenidConnectConfig(
                 raise ValueError(f"client_jwk: {error.detail}") from error
         # Blank methods are all of them, whether anybody uses them or not: that is warned about.
         is_named = "auth_methods" in self.model_fields_set
-        used = self._find_used_endpoints() if is_named else frozenset[str]()
-        if text := "; ".join(describe_client_problems(self._gather_clients(used))):
+        methods = frozenset(self.auth_methods or ()) if is_named else frozenset[str]()
+        if text := "; ".join(describe_client_problems(self._gather_clients(methods))):
             raise ValueError(text)
         return self
 
-    def _gather_clients(self, used: frozenset[str]) -> Clients:
+    def _gather_clients(self, methods: frozenset[str]) -> Clients:
+        """What is configured about clients, and what of it these methods use."""
         own = {name: getattr(self, f"{name}_endpoint_auth_method") for name in _ASKED}
         return Clients(
             ids=self.client_id or (),
@@ -213,24 +214,41 @@ class OpenidConnectConfig(
             algorithms=self.client_alg or (),
             has_keys=bool(self.client_jwk),
             own={name: method for name, method in own.items() if method},
-            used=used,
+            used=self._find_used_endpoints(methods),
+            has_callers="client_credentials" in methods and bool(self.client_id),
         )
 
-    def _find_used_endpoints(self) -> frozenset[str]:
+    def _find_used_endpoints(self, methods: frozenset[str]) -> frozenset[str]:
         """The endpoints that are asked as one of the clients, and with its own credentials."""
-        methods = frozenset(self.auth_methods or ())
-        revokes = self.logout_revoke and "session" in methods
-        used = find_used_endpoints(methods, revokes=revokes)
+        revokes = self.logout_revoke and (
+            self.logout_revoke_refresh_token or self.logout_revoke_access_token
+        )
+        used = find_used_endpoints(
+            methods, refreshes=self.refresh_tokens, revokes=revokes
+        )
+        return (
+            used - {"introspection"}
+            if self.has_fixed_introspection_authorization
+            else used
+        )
+
+    @property
+    def has_fixed_introspection_authorization(self) -> bool:
+        """
+        Tell whether a fixed `Authorization` takes the place of the client's credentials.
+
+        Spec: RFC 7662 §2.1: introspection may be authorized by a token instead of as a client.
+        """
         names, values = (
             self.introspection_headers_names or (),
             self.introspection_headers_values or (),
         )
         fixed = {name.lower() for name, _ in zip(names, values, strict=False)}
-        return used - {"introspection"} if "authorization" in fixed else used
+        return "authorization" in fixed
 
     def describe_unable_clients(self) -> tuple[str, ...]:
         """What the clients could not do if every method of `auth_methods` were used."""
-        clients = self._gather_clients(self._find_used_endpoints())
+        clients = self._gather_clients(frozenset(self.auth_methods or ()))
         return tuple(describe_client_problems(clients))
 
     @model_validator(mode="after")

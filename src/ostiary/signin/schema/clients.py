@@ -17,9 +17,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 _WITH_SECRET = ("client_secret_basic", "client_secret_post", "client_secret_jwt")
-_OF_THE_TOKEN_ENDPOINT = frozenset(
-    {"authorization_code", "password", "refresh_token", "session"}
-)
+_GRANTS = frozenset({"authorization_code", "password", "refresh_token"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +26,8 @@ class Clients:
     What is configured about clients.
 
     `own` are the methods of endpoints that have one of their own; `used` are the endpoints that
-    are asked as a configured client, which a caller's own client is not.
+    are asked as a configured client, which a caller's own client is not. That has its own secret,
+    and signs with the first client's algorithm.
     """
 
     ids: tuple[str, ...]
@@ -38,18 +37,20 @@ class Clients:
     has_keys: bool
     own: Mapping[str, str]
     used: frozenset[str]
+    has_callers: bool
 
 
 def find_used_endpoints(
-    auth_methods: frozenset[str], *, revokes: bool
+    auth_methods: frozenset[str], *, refreshes: bool, revokes: bool
 ) -> frozenset[str]:
-    """The endpoints that are asked as a configured client."""
+    """The endpoints that are asked as a configured client, for sessions too."""
     used = set()
-    if auth_methods & _OF_THE_TOKEN_ENDPOINT:
+    has_sessions = "session" in auth_methods
+    if auth_methods & _GRANTS or (has_sessions and refreshes):
         used.add("token")
     if "introspection" in auth_methods:
         used.add("introspection")
-    if revokes:
+    if has_sessions and revokes:
         used.add("revocation")
     return frozenset(used)
 
@@ -83,12 +84,14 @@ def _describe_missing_secrets(clients: Clients) -> Iterator[str]:
 def _describe_algorithms(clients: Clients) -> Iterator[str]:
     places = len(clients.ids) or max(len(clients.methods), len(clients.algorithms))
     own = [clients.own[name] for name in clients.own.keys() & clients.used]
+    lent = clients.has_callers and clients.own.get("token") == "client_secret_jwt"
     for index in range(places):
         alg = _pick(clients.algorithms, index)
         if alg is None:
             continue
         usual = _pick(clients.methods, index)
-        for method in (usual, *own):
+        callers = ["client_secret_jwt"] if lent and index == 0 else []
+        for method in (usual, *own, *callers):
             if method == "client_secret_jwt" and not alg.startswith("HS"):
                 yield (
                     f"client_alg: {alg} cannot sign for client_secret_jwt; "

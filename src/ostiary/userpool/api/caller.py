@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from starlette.datastructures import Headers
 
@@ -30,10 +31,16 @@ _SCOPE: Final = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One call: the services it works with and the region it is for."""
+    """One call: the services it works with, the region it is for, the address it came from."""
 
     services: Services
     region: str
+    address: str = ""
+
+
+Shape = dict[str, Any]  # Any: JSON
+# What carries an operation out. Any: its own input type, which the model has checked.
+Operations = Mapping[str, Callable[[Call, Any], Awaitable[Shape]]]
 
 
 def read_region(authorization: str | None, default: str) -> str:

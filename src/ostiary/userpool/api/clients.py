@@ -2,106 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
-from typing import Any, Final
+from itertools import count
+from typing import TYPE_CHECKING, Final
 
-from ostiary.model.pool import Pool, PoolClient
+from ostiary.model.pool import Pool, PoolClient, SealedSecret
 from ostiary.model.pool_settings import (
-    STANDARD_SCOPES,
-    VERIFIED_ATTRIBUTES,
     ClientSettings,
 )
-from ostiary.oidc.op.client import is_http_on_a_foreign_host, is_registrable_uri
 from ostiary.userpool import messages
-from ostiary.userpool.api import inputs
-from ostiary.userpool.api.caller import Call
-from ostiary.userpool.api.errors import ApiError, invalid
+from ostiary.userpool.api.caller import Call, Operations, Shape
+from ostiary.userpool.api.client_rules import check_client, load_known
+from ostiary.userpool.api.errors import check_line, read_settings
 from ostiary.userpool.api.paging import build_page_token, read_page_token
 from ostiary.userpool.api.pools import load_pool, timestamp
-from ostiary.userpool.api.schema import attribute_names
+from ostiary.userpool.api.records import missing
 from ostiary.userpool.identifiers import new_client_id, new_client_secret
-from ostiary.userpool.services import client_secret, client_secret_purpose
+from ostiary.userpool.services import client_secret_purpose, client_secrets
 
-Shape = dict[str, Any]  # Any: JSON
+if TYPE_CHECKING:
+    from mypy_boto3_cognito_idp import type_defs as t
+
 _USUAL_PAGE: Final = 60
 _DAY_S: Final = 86400
 
 
-def _check_uris(settings: ClientSettings) -> None:
-    callbacks = settings.CallbackURLs or ()
-    for uri in (*callbacks, *(settings.LogoutURLs or ())):
-        if not is_registrable_uri(uri):
-            raise invalid(messages.BAD_URL.format(uri))
-        if is_http_on_a_foreign_host(uri):
-            raise invalid(messages.HTTP_URL.format(uri))
-    if settings.DefaultRedirectURI not in {None, *callbacks}:
-        raise invalid(messages.DEFAULT_REDIRECT)
-
-
-def _check_flows(settings: ClientSettings, *, has_secret: bool) -> None:
-    flows, scopes = settings.AllowedOAuthFlows or (), settings.AllowedOAuthScopes or ()
-    if settings.AllowedOAuthFlowsUserPoolClient and not (flows and scopes):
-        raise ApiError("InvalidOAuthFlowException", messages.FLOWS_AND_SCOPES)
-    if "client_credentials" in flows:
-        if len(flows) > 1:
-            raise ApiError("InvalidOAuthFlowException", messages.FLOW_ALONE)
-        if not has_secret:
-            raise ApiError("InvalidOAuthFlowException", messages.CREDENTIALS_FLOW)
-    for flow in flows:
-        if flow != "code":
-            raise invalid(messages.NOT_YET.format(f"AllowedOAuthFlows {flow}"))
-    for scope in scopes:
-        if scope not in STANDARD_SCOPES:
-            raise ApiError(
-                "ScopeDoesNotExistException", messages.SCOPE_MISSING.format(scope)
-            )
-
-
-def _check_attributes(pool: Pool, settings: ClientSettings) -> None:
-    known = attribute_names(pool.settings)
-    if not set(settings.ReadAttributes or ()) <= known:
-        raise invalid(messages.READ_ATTRIBUTES)
-    if settings.WriteAttributes is not None:
-        written = set(settings.WriteAttributes)
-        unwritable = VERIFIED_ATTRIBUTES | {"sub"}
-        required = set(pool.settings.required_attributes)
-        if not written <= known - unwritable or not required <= written:
-            raise invalid(messages.WRITE_ATTRIBUTES)
-
-
-def _check_lifetimes(settings: ClientSettings) -> None:
-    short_lived = (settings.access_token_s, settings.id_token_s)
-    refresh_s = settings.refresh_token_s
-    if not all(300 <= s <= _DAY_S for s in short_lived):
-        raise invalid(messages.TOKEN_VALIDITY)
-    if not 3600 <= refresh_s <= 3650 * _DAY_S:
-        raise invalid(messages.TOKEN_VALIDITY)
-    if refresh_s < max(short_lived):
-        raise invalid(messages.REFRESH_SHORTER)
-
-
-def check_client(pool: Pool, settings: ClientSettings, *, has_secret: bool) -> None:
+def seal_secret(
+    call: Call, client_id: str, secret: str, *, taken: Collection[str]
+) -> SealedSecret:
     """
-    What the model cannot say of a client's settings.
+    A client's secret of now, sealed.
 
-    Raises:
-        ApiError: The first thing that is wrong.
+    Args:
+        taken: The names of its other secrets, which hold the second they were made in.
     """
-    flows = settings.ExplicitAuthFlows or ()
-    modern = [f.startswith("ALLOW_") for f in flows]
-    if any(modern) and not all(modern):
-        raise invalid(messages.AUTH_FLOWS_MIXED)
-    for provider in settings.SupportedIdentityProviders or ():
-        if provider != "COGNITO":
-            raise invalid(messages.PROVIDER_MISSING.format(provider, pool.id))
-    _check_lifetimes(settings)
-    _check_uris(settings)
-    _check_flows(settings, has_secret=has_secret)
-    _check_attributes(pool, settings)
+    now, vault = call.services.now(), call.services.vault
+    name = next(
+        name
+        for second in count(int(now))
+        if (name := f"{client_id}--{second}") not in taken
+    )
+    purpose = client_secret_purpose(client_id)
+    sealed = vault.seal(secret.encode(), purpose=purpose)
+    return SealedSecret(id=name, created_at=now, sealed=sealed)
 
 
-def build_client_shape(client: PoolClient, secret: str | None) -> Shape:
-    """A client as the API shows it."""
+def build_client_shape(call: Call, client: PoolClient) -> Shape:
+    """A client as the API shows it, with the older one of two secrets."""
     shape: Shape = {
         "UserPoolId": client.pool_id,
         "ClientName": client.name,
@@ -110,84 +58,109 @@ def build_client_shape(client: PoolClient, secret: str | None) -> Shape:
         "CreationDate": timestamp(client.created_at),
         **client.settings.to_wire(),
     }
-    if secret is not None:
-        shape["ClientSecret"] = secret
-    return shape
+    secrets = client_secrets(client, call.services.vault)
+    return {**shape, "ClientSecret": secrets[0]} if secrets else shape
 
 
-async def _load(call: Call, pool: Pool, client_id: str) -> PoolClient:
+async def load_client(call: Call, pool: Pool, client_id: str) -> PoolClient:
+    """
+    A client of this pool.
+
+    Raises:
+        ApiError: There is none.
+    """
     client = await call.services.config.store.load_client(client_id)
     if client is None or client.pool_id != pool.id:
-        raise ApiError(
-            "ResourceNotFoundException", messages.CLIENT_MISSING.format(client_id)
-        )
+        raise missing(messages.CLIENT_MISSING.format(client_id))
     return client
 
 
-def _settings(
-    given: inputs.CreateUserPoolClient | inputs.UpdateUserPoolClient,
-) -> ClientSettings:
-    return ClientSettings.model_validate(
-        given.model_dump(include=set(inputs.CLIENT_FIELDS), exclude_unset=True)
-    )
-
-
-async def create_client(call: Call, given: inputs.CreateUserPoolClient) -> Shape:
+async def create_client(
+    call: Call, given: t.CreateUserPoolClientRequestTypeDef
+) -> Shape:
     """CreateUserPoolClient."""
-    pool = await load_pool(call, given.UserPoolId)
-    config, vault, now = call.services.config, call.services.vault, call.services.now()
-    secret = given.ClientSecret or (
-        new_client_secret(config.entropy) if given.GenerateSecret else None
+    pool = await load_pool(call, given["UserPoolId"])
+    config, now = call.services.config, call.services.now()
+    secret = given.get("ClientSecret") or (
+        new_client_secret(config.entropy) if given.get("GenerateSecret") else None
     )
-    settings = _settings(given)
-    check_client(pool, settings, has_secret=secret is not None)
+    settings = read_settings(
+        ClientSettings,
+        given,
+        "UserPoolId",
+        "ClientName",
+        "GenerateSecret",
+        "ClientSecret",
+    )
+    known = await load_known(call, pool, settings)
+    check_client(pool, settings, known, has_secret=secret is not None)
     client_id = new_client_id(config.entropy)
-    purpose = client_secret_purpose(client_id)
+    sealed = seal_secret(call, client_id, secret, taken=()) if secret else None
     client = PoolClient(
         id=client_id,
         pool_id=pool.id,
-        name=given.ClientName,
+        name=check_line("ClientName", given["ClientName"]),
         settings=settings,
-        sealed_secret=vault.seal(secret.encode(), purpose=purpose) if secret else None,
+        secrets=(sealed,) if sealed else (),
         created_at=now,
         modified_at=now,
     )
     await config.store.add_client(client)
-    return {"UserPoolClient": build_client_shape(client, secret)}
+    return {"UserPoolClient": build_client_shape(call, client)}
 
 
-async def describe_client(call: Call, given: inputs.UserPoolClient) -> Shape:
+async def describe_client(
+    call: Call, given: t.DescribeUserPoolClientRequestTypeDef
+) -> Shape:
     """DescribeUserPoolClient."""
-    pool = await load_pool(call, given.UserPoolId)
-    client = await _load(call, pool, given.ClientId)
-    secret = client_secret(client, call.services.vault)
-    return {"UserPoolClient": build_client_shape(client, secret)}
+    pool = await load_pool(call, given["UserPoolId"])
+    client = await load_client(call, pool, given["ClientId"])
+    return {"UserPoolClient": build_client_shape(call, client)}
 
 
-async def update_client(call: Call, given: inputs.UpdateUserPoolClient) -> Shape:
+async def update_client(
+    call: Call, given: t.UpdateUserPoolClientRequestTypeDef
+) -> Shape:
     """UpdateUserPoolClient: what is left out reverts to its default."""
-    pool = await load_pool(call, given.UserPoolId)
-    client = await _load(call, pool, given.ClientId)
-    settings = _settings(given)
-    check_client(pool, settings, has_secret=client.sealed_secret is not None)
-    changed = replace(
-        client,
-        name=given.ClientName or client.name,
-        settings=settings,
-        modified_at=call.services.now(),
+    pool = await load_pool(call, given["UserPoolId"])
+    client = await load_client(call, pool, given["ClientId"])
+    settings = read_settings(
+        ClientSettings, given, "UserPoolId", "ClientId", "ClientName"
     )
-    await call.services.config.store.save_client(changed)
-    secret = client_secret(changed, call.services.vault)
-    return {"UserPoolClient": build_client_shape(changed, secret)}
+    known = await load_known(call, pool, settings)
+    check_client(pool, settings, known, has_secret=bool(client.secrets))
+    name = check_line("ClientName", given.get("ClientName") or client.name)
+    now = call.services.now()
+
+    def change(before: PoolClient) -> tuple[PoolClient, PoolClient]:
+        after = replace(before, name=name, settings=settings, modified_at=now)
+        return after, after
+
+    changed = await call.services.config.store.change_client(client.id, change)
+    if changed is None:
+        raise missing(messages.CLIENT_MISSING.format(client.id))
+    return {"UserPoolClient": build_client_shape(call, changed)}
 
 
-async def list_clients(call: Call, given: inputs.ListUserPoolClients) -> Shape:
-    """ListUserPoolClients."""
-    pool = await load_pool(call, given.UserPoolId)
-    size, purpose = given.MaxResults or _USUAL_PAGE, f"clients {pool.id}"
+async def delete_client(
+    call: Call, given: t.DeleteUserPoolClientRequestTypeDef
+) -> Shape:
+    """DeleteUserPoolClient, with what was signed in through it."""
+    pool = await load_pool(call, given["UserPoolId"])
+    client = await load_client(call, pool, given["ClientId"])
+    await call.services.config.store.delete_client(client)
+    return {}
+
+
+async def list_clients(call: Call, given: t.ListUserPoolClientsRequestTypeDef) -> Shape:
+    """ListUserPoolClients; nobody registers clients dynamically here."""
+    pool = await load_pool(call, given["UserPoolId"])
+    if given.get("ClientType") == "DCR":
+        return {"UserPoolClients": []}
+    size, purpose = given.get("MaxResults") or _USUAL_PAGE, f"clients {pool.id}"
     found = await call.services.config.store.list_clients(
         pool_id=pool.id,
-        after=read_page_token(call, given.NextToken, purpose=purpose),
+        after=read_page_token(call, given.get("NextToken"), purpose=purpose),
         limit=size + 1,
     )
     page = found[:size]
@@ -200,3 +173,12 @@ async def list_clients(call: Call, given: inputs.ListUserPoolClients) -> Shape:
     if len(found) > len(page):
         shape["NextToken"] = build_page_token(call, page[-1].id, purpose=purpose)
     return shape
+
+
+OPERATIONS: Final[Operations] = {
+    "CreateUserPoolClient": create_client,
+    "DescribeUserPoolClient": describe_client,
+    "UpdateUserPoolClient": update_client,
+    "DeleteUserPoolClient": delete_client,
+    "ListUserPoolClients": list_clients,
+}

@@ -1,18 +1,16 @@
-"""
-Errors of the API, and pydantic's findings in the API's words.
-
-The words come from one table keyed by pydantic's error type.
-"""
+"""Errors of the API, and settings that are not served here in its words."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
+from ostiary.model.pool_settings import Wire
 from ostiary.userpool import messages
+
+W = TypeVar("W", bound=Wire)
 
 
 class ApiError(Exception):
@@ -30,90 +28,63 @@ def invalid(message: str) -> ApiError:
     return ApiError("InvalidParameterException", message)
 
 
+def client_missing(client_id: str) -> ApiError:
+    """A ResourceNotFoundException about a client."""
+    text = messages.CLIENT_MISSING.format(client_id)
+    return ApiError("ResourceNotFoundException", text)
+
+
 def pool_missing(pool_id: str) -> ApiError:
     """A ResourceNotFoundException about a pool."""
     return ApiError("ResourceNotFoundException", messages.POOL_MISSING.format(pool_id))
 
 
-# What the API allows beyond what is served here, by member: told apart from nonsense.
-_LATER: Final[Mapping[str, frozenset[str]]] = {
-    "MfaConfiguration": frozenset({"ON", "OPTIONAL"}),
-    "AutoVerifiedAttributes": frozenset({"phone_number"}),
-    "UsernameAttributes": frozenset({"phone_number"}),
-    "EmailSendingAccount": frozenset({"DEVELOPER"}),
-    "DefaultEmailOption": frozenset({"CONFIRM_WITH_LINK"}),
-    "AllowedFirstAuthFactors": frozenset(
-        {"EMAIL_OTP", "SMS_OTP", "WEB_AUTHN", "SOFTWARE_TOKEN"}
-    ),
-    "ExplicitAuthFlows": frozenset(
-        {"ALLOW_TOKEN_EXCHANGE_DELEGATION", "ALLOW_TOKEN_EXCHANGE_IMPERSONATION"}
-    ),
-}
-_Context = Mapping[str, Any]  # Any: pydantic's own
-_CONSTRAINTS: Final[Mapping[str, Callable[[_Context], str]]] = {
-    "missing": lambda _: "not be null",
-    "string_too_short": lambda c: (
-        f"have length greater than or equal to {c['min_length']}"
-    ),
-    "string_too_long": lambda c: f"have length less than or equal to {c['max_length']}",
-    "too_short": lambda c: f"have length greater than or equal to {c['min_length']}",
-    "too_long": lambda c: f"have length less than or equal to {c['max_length']}",
-    "string_pattern_mismatch": lambda c: (
-        f"satisfy regular expression pattern: {c['pattern'].strip('^$')}"
-    ),
-    "greater_than_equal": lambda c: f"have value greater than or equal to {c['ge']}",
-    "less_than_equal": lambda c: f"have value less than or equal to {c['le']}",
-    "literal_error": lambda c: (
-        "satisfy enum value set: ["
-        + c["expected"].replace("'", "").replace(" or ", ", ")
-        + "]"
-    ),
-}
-
-
-def _member(location: tuple[int | str, ...]) -> str:
-    parts = [
-        f"{part + 1}.member" if isinstance(part, int) else part[:1].lower() + part[1:]
-        for part in location
-    ]
-    return ".".join(parts)
-
-
-def _name(location: tuple[int | str, ...]) -> str:
-    return next((p for p in reversed(location) if isinstance(p, str)), "")
-
-
-def _not_yet(error: ErrorDetails) -> str | None:
-    name = _name(error["loc"])
-    if error["type"] == "extra_forbidden":
-        return messages.NOT_YET.format(name)
-    value = error["input"]
-    later = _LATER.get(name, frozenset())
-    if error["type"] == "literal_error" and isinstance(value, str) and value in later:
-        return messages.NOT_YET.format(f"{name} {value}")
-    return None
-
-
-def _show(value: object) -> str:
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(str, value))}]"
-    return str(value)
-
-
 def read_violations(error: ValidationError) -> ApiError:
-    """The API's exception for an input that breaks its model."""
-    found: list[str] = []
-    for detail in error.errors(include_url=False):
-        later = _not_yet(detail)
-        if later is not None:
-            return invalid(later)
-        constraint = _CONSTRAINTS.get(detail["type"])
-        if constraint is None:
-            return ApiError("SerializationException", messages.BAD_JSON)
-        value = "null" if detail["type"] == "missing" else _show(detail["input"])
-        found.append(
-            f"Value '{value}' at '{_member(detail['loc'])}' failed to satisfy "
-            f"constraint: Member must {constraint(detail.get('ctx', {}))}"
-        )
-    noun = "validation error" if len(found) == 1 else "validation errors"
-    return invalid(f"{len(found)} {noun} detected: {'; '.join(found)}")
+    """
+    The exception for settings that the API knows and that are not served here.
+
+    The API's own limits were judged before (`validation`); what is left over is ours.
+    """
+    detail = error.errors(include_url=False)[0]
+    path = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        return invalid(messages.NOT_YET.format(path))
+    if detail["type"] == "literal_error":
+        return invalid(messages.NOT_YET.format(f"{path} {detail['input']}"))
+    return invalid(f"{path}: {detail['msg']}")
+
+
+def read_settings(model: type[W], given: Mapping[str, Any], *names: str) -> W:
+    """
+    The part of an input that is a pool's or a client's settings.
+
+    Empty values of members that are not served count as absent, as SDKs and Terraform send them.
+
+    Args:
+        names: The members of the input that are no settings.
+
+    Raises:
+        ApiError: A setting that is not served here.
+    """
+    kept = {
+        name: value
+        for name, value in given.items()
+        if name not in names
+        and (name in model.model_fields or value not in ({}, [], ""))
+    }
+    try:
+        return model.model_validate(kept)
+    except ValidationError as error:
+        raise read_violations(error) from error
+
+
+def check_line(member: str, text: str) -> str:
+    """
+    A name without line ends, which the API's pattern lets pass and headers do not.
+
+    Raises:
+        ApiError: It has some.
+    """
+    if len(text.splitlines()) > 1 or text != text.rstrip("\r\n"):
+        raise invalid(messages.LINE_END.format(member))
+    return text

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from ostiary.jose.errors import JoseError
 from ostiary.userpool import messages
 from ostiary.userpool.api.caller import Call
 from ostiary.userpool.api.errors import invalid
+
+T = TypeVar("T")
 
 
 def build_page_token(call: Call, after: str, *, purpose: str) -> str:
@@ -31,3 +35,18 @@ def read_page_token(call: Call, token: str | None, *, purpose: str) -> str:
     except (JoseError, ValueError) as error:
         raise invalid(messages.BAD_PAGE_TOKEN) from error
     return plain.decode()
+
+
+def cut_page(
+    call: Call,
+    found: Sequence[T],
+    size: int,
+    *,
+    purpose: str,
+    name_of: Callable[[T], str],
+) -> tuple[Sequence[T], str | None]:
+    """A page of what was looked up with one more than its size, and the token of the next."""
+    page = found[:size]
+    if len(found) <= size:
+        return page, None
+    return page, build_page_token(call, name_of(page[-1]), purpose=purpose)

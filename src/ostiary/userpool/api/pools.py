@@ -1,24 +1,33 @@
-"""Operations on pools and their domains."""
+"""Operations on pools."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
-from ostiary.model.pool import Pool, PoolDomain
-from ostiary.model.pool_settings import PoolSettings
+from ostiary.model.pool import Pool, RecordKind
+from ostiary.model.pool_settings import MfaSettings, PoolSettings, PoolUpdate
 from ostiary.ports.pool_store import AlreadyExists
 from ostiary.userpool import messages
-from ostiary.userpool.api import inputs
-from ostiary.userpool.api.caller import ACCOUNT, Call, pool_arn
-from ostiary.userpool.api.errors import invalid, pool_missing
+from ostiary.userpool.api.caller import Call, Operations, Shape, pool_arn
+from ostiary.userpool.api.errors import (
+    ApiError,
+    check_line,
+    invalid,
+    pool_missing,
+    read_settings,
+)
 from ostiary.userpool.api.paging import build_page_token, read_page_token
 from ostiary.userpool.api.schema import build_schema, check_schema
 from ostiary.userpool.identifiers import new_pool_id
+from ostiary.userpool.import_jobs import has_running_import
 from ostiary.userpool.keys import issue_keys
 
-Shape = dict[str, Any]  # Any: JSON
-_RESERVED: Final = ("aws", "amazon", "cognito")
+if TYPE_CHECKING:
+    from mypy_boto3_cognito_idp import type_defs as t
+
+_CHOSEN_ID: Final = "_custom_id_"
 _MIRRORED: Final = (
     ("EmailMessage", "EmailVerificationMessage"),
     ("EmailSubject", "EmailVerificationSubject"),
@@ -31,7 +40,7 @@ def timestamp(at: float) -> float:
     return round(at, 3)
 
 
-def build_pool_shape(pool: Pool, *, users: int) -> Shape:
+def build_pool_shape(pool: Pool, *, users: int, has_providers: bool = False) -> Shape:
     """A pool as the API shows it."""
     settings = pool.settings.to_wire()
     settings.pop("Schema", None)
@@ -47,12 +56,14 @@ def build_pool_shape(pool: Pool, *, users: int) -> Shape:
         "LambdaConfig": {},
         "LastModifiedDate": timestamp(pool.modified_at),
         "CreationDate": timestamp(pool.created_at),
-        "SchemaAttributes": build_schema(pool.settings),
+        "SchemaAttributes": build_schema(pool.settings, has_providers=has_providers),
         "EstimatedNumberOfUsers": users,
         **settings,
     }
     if pool.domain is not None:
         shape["Domain"] = pool.domain
+    if pool.custom_domain is not None:
+        shape["CustomDomain"] = pool.custom_domain
     return shape
 
 
@@ -69,60 +80,105 @@ async def load_pool(call: Call, pool_id: str) -> Pool:
     return pool
 
 
-async def create_pool(call: Call, given: inputs.CreateUserPool) -> Shape:
+async def refuse_during_import(call: Call, pool: Pool) -> None:
+    """
+    Refuse what may not happen while users are being imported.
+
+    Raises:
+        ApiError: UserImportInProgressException.
+    """
+    if await has_running_import(call.services, pool.id):
+        raise ApiError("UserImportInProgressException", messages.IMPORT_RUNS)
+
+
+def _choose_id(call: Call, settings: PoolSettings) -> str:
+    chosen = settings.UserPoolTags.get(_CHOSEN_ID)
+    if chosen is None:
+        return new_pool_id(call.services.config.entropy, call.region)
+    if not re.fullmatch(rf"{re.escape(call.region)}_[0-9a-zA-Z]{{1,20}}", chosen):
+        raise invalid(messages.POOL_ID_WRONG.format(call.region))
+    return chosen
+
+
+def _settle_mfa(settings: PoolUpdate, mfa: MfaSettings) -> MfaSettings:
+    """
+    The factors of a pool with these settings: short messages, where nothing else was chosen.
+
+    Raises:
+        ApiError: Factors are asked for, and there is none.
+    """
+    if settings.MfaConfiguration == "OFF" or mfa.has_factors:
+        return mfa
+    if settings.SmsConfiguration is None:
+        raise invalid(messages.MFA_NEEDS_SMS)
+    sms = {"SmsConfiguration": settings.SmsConfiguration.to_wire()}
+    return mfa.model_copy(update={"SmsMfaConfiguration": sms})
+
+
+async def create_pool(call: Call, given: t.CreateUserPoolRequestTypeDef) -> Shape:
     """CreateUserPool."""
-    settings = PoolSettings.model_validate(
-        given.model_dump(include=set(inputs.POOL_FIELDS), exclude_unset=True)
-    )
+    settings = read_settings(PoolSettings, given, "PoolName")
+    if settings.AliasAttributes and settings.UsernameAttributes:
+        raise invalid(messages.ALIAS_AND_USERNAME)
     check_schema(settings)
     config, now = call.services.config, call.services.now()
     pool = Pool(
-        id=new_pool_id(config.entropy, call.region),
-        name=given.PoolName,
+        id=_choose_id(call, settings),
+        name=check_line("PoolName", given["PoolName"]),
         settings=settings,
         created_at=now,
         modified_at=now,
+        mfa=_settle_mfa(settings, MfaSettings()),
     )
     keys = await issue_keys(pool.id, vault=call.services.vault, entropy=config.entropy)
-    await config.store.add_pool(pool, keys)
+    try:
+        await config.store.add_pool(pool, keys)
+    except AlreadyExists as error:
+        raise invalid(messages.POOL_EXISTS.format(pool.id)) from error
     return {"UserPool": build_pool_shape(pool, users=0)}
 
 
-async def describe_pool(call: Call, given: inputs.DescribeUserPool) -> Shape:
+async def describe_pool(call: Call, given: t.DescribeUserPoolRequestTypeDef) -> Shape:
     """DescribeUserPool."""
-    pool = await load_pool(call, given.UserPoolId)
-    users = await call.services.config.store.count_users(pool.id)
-    return {"UserPool": build_pool_shape(pool, users=users)}
-
-
-async def update_pool(call: Call, given: inputs.UpdateUserPool) -> Shape:
-    """UpdateUserPool: what is left out reverts to its default."""
-    pool = await load_pool(call, given.UserPoolId)
-    fixed = pool.settings.model_dump(
-        include={"UsernameAttributes", "UsernameConfiguration", "Schema"},
-        exclude_unset=True,
+    pool = await load_pool(call, given["UserPoolId"])
+    store = call.services.config.store
+    users = await store.count_users(pool.id)
+    providers = await store.list_records(
+        pool_id=pool.id, kind=RecordKind.IDENTITY_PROVIDER, limit=1
     )
-    changed = given.model_dump(exclude={"UserPoolId", "PoolName"}, exclude_unset=True)
+    shape = build_pool_shape(pool, users=users, has_providers=bool(providers))
+    return {"UserPool": shape}
+
+
+async def update_pool(call: Call, given: t.UpdateUserPoolRequestTypeDef) -> Shape:
+    """UpdateUserPool: what is left out reverts to its default."""
+    pool = await load_pool(call, given["UserPoolId"])
+    await refuse_during_import(call, pool)
+    changed = read_settings(PoolUpdate, given, "UserPoolId", "PoolName")
+    settings = pool.settings.model_copy(
+        update={name: getattr(changed, name) for name in PoolUpdate.model_fields}
+    )
     await call.services.config.store.save_pool(
         replace(
             pool,
-            name=given.PoolName or pool.name,
-            settings=PoolSettings.model_validate({**fixed, **changed}),
+            name=check_line("PoolName", given.get("PoolName") or pool.name),
+            settings=settings,
+            mfa=_settle_mfa(settings, pool.mfa),
             modified_at=call.services.now(),
         )
     )
     return {}
 
 
-async def list_pools(call: Call, given: inputs.ListUserPools) -> Shape:
+async def list_pools(call: Call, given: t.ListUserPoolsRequestTypeDef) -> Shape:
     """ListUserPools, of the caller's region."""
     purpose = f"pools {call.region}"
     found = await call.services.config.store.list_pools(
         region=call.region,
-        after=read_page_token(call, given.NextToken, purpose=purpose),
-        limit=given.MaxResults + 1,
+        after=read_page_token(call, given.get("NextToken"), purpose=purpose),
+        limit=given["MaxResults"] + 1,
     )
-    page = found[: given.MaxResults]
+    page = found[: given["MaxResults"]]
     shape: Shape = {
         "UserPools": [
             {
@@ -140,46 +196,23 @@ async def list_pools(call: Call, given: inputs.ListUserPools) -> Shape:
     return shape
 
 
-async def describe_domain(call: Call, given: inputs.DescribeUserPoolDomain) -> Shape:
-    """DescribeUserPoolDomain: an empty description says that the prefix is free."""
-    domain = await call.services.config.store.load_domain(given.Domain)
-    if domain is None:
-        return {"DomainDescription": {}}
-    return {
-        "DomainDescription": {
-            "UserPoolId": domain.pool_id,
-            "AWSAccountId": ACCOUNT,
-            "Domain": domain.prefix,
-            "S3Bucket": "aws-cognito-prod-pdx-assets",
-            "CloudFrontDistribution": "d000000000000.cloudfront.net",
-            "Version": "20190128175402",
-            "Status": "ACTIVE",
-            "CustomDomainConfig": {},
-            "ManagedLoginVersion": domain.managed_login_version,
-        }
-    }
+async def delete_pool(call: Call, given: t.DeleteUserPoolRequestTypeDef) -> Shape:
+    """DeleteUserPool, with all that it holds."""
+    pool = await load_pool(call, given["UserPoolId"])
+    if pool.domain is not None or pool.custom_domain is not None:
+        raise invalid(messages.POOL_HAS_DOMAIN)
+    if pool.settings.DeletionProtection == "ACTIVE":
+        raise invalid(messages.POOL_PROTECTED)
+    await refuse_during_import(call, pool)
+    await call.services.config.store.delete_pool(pool.id)
+    call.services.key_ring.forget(pool.id)
+    return {}
 
 
-async def create_domain(call: Call, given: inputs.CreateUserPoolDomain) -> Shape:
-    """CreateUserPoolDomain, for prefixes; it is active at once."""
-    pool = await load_pool(call, given.UserPoolId)
-    for word in _RESERVED:
-        if word in given.Domain:
-            raise invalid(messages.DOMAIN_RESERVED.format(word))
-    store = call.services.config.store
-    if await store.load_domain(given.Domain) is not None:
-        raise invalid(messages.DOMAIN_TAKEN)
-    if pool.domain is not None:
-        raise invalid(messages.DOMAIN_SECOND)
-    version = given.ManagedLoginVersion
-    domain = PoolDomain(
-        prefix=given.Domain,
-        pool_id=pool.id,
-        managed_login_version=version or 1,
-        created_at=call.services.now(),
-    )
-    try:
-        await store.add_domain(domain)
-    except AlreadyExists as error:
-        raise invalid(messages.DOMAIN_TAKEN) from error
-    return {} if version is None else {"ManagedLoginVersion": version}
+OPERATIONS: Final[Operations] = {
+    "CreateUserPool": create_pool,
+    "DescribeUserPool": describe_pool,
+    "UpdateUserPool": update_pool,
+    "ListUserPools": list_pools,
+    "DeleteUserPool": delete_pool,
+}

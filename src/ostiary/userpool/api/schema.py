@@ -15,6 +15,14 @@ from ostiary.userpool.api.errors import invalid
 
 _MAX_LENGTH: Final = 2048
 Shape = dict[str, Any]  # Any: JSON
+_IDENTITIES: Final[Shape] = {
+    "Name": "identities",
+    "AttributeDataType": "String",
+    "DeveloperOnlyAttribute": False,
+    "Mutable": True,
+    "Required": False,
+    "StringAttributeConstraints": {},
+}
 
 
 def _standard_type(name: str) -> str:
@@ -61,12 +69,12 @@ def _custom(given: SchemaAttribute) -> Shape:
     return shape
 
 
-def build_schema(settings: PoolSettings) -> list[Shape]:
-    """Every attribute of a pool, standard ones first."""
+def build_schema(settings: PoolSettings, *, has_providers: bool = False) -> list[Shape]:
+    """Every attribute of a pool: standard ones, `identities` where there are any, custom ones."""
     given = {a.Name: a for a in settings.Schema}
     standard = [_standard(name, given.get(name)) for name in STANDARD_ATTRIBUTES]
     custom = [_custom(a) for a in settings.Schema if a.Name not in STANDARD_ATTRIBUTES]
-    return standard + custom
+    return standard + ([_IDENTITIES] if has_providers else []) + custom
 
 
 def attribute_names(settings: PoolSettings) -> frozenset[str]:
@@ -90,6 +98,8 @@ def check_schema(settings: PoolSettings) -> None:
                 _standard_type(name),
             }:
                 raise invalid(messages.STANDARD_TYPE.format(name))
+        elif attribute.AttributeDataType is None:
+            raise invalid(messages.ATTRIBUTE_TYPE)
         elif attribute.Required:
             raise invalid(messages.CUSTOM_REQUIRED)
         _check_lengths(attribute)

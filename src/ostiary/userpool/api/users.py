@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
 from ostiary.model.pool import User
+from ostiary.ports.pool_store import UserFilter
 from ostiary.userpool import messages
-from ostiary.userpool.api import inputs
-from ostiary.userpool.api.caller import Call
-from ostiary.userpool.api.errors import ApiError, invalid
+from ostiary.userpool.api.caller import Call, Operations, Shape
+from ostiary.userpool.api.errors import invalid
+from ostiary.userpool.api.mfa import build_mfa_shape
 from ostiary.userpool.api.paging import build_page_token, read_page_token
 from ostiary.userpool.api.pools import load_pool, timestamp
 from ostiary.userpool.api.schema import attribute_names
+from ostiary.userpool.lookup import load_named_user
 
-Shape = dict[str, Any]  # Any: JSON
+if TYPE_CHECKING:
+    from mypy_boto3_cognito_idp import type_defs as t
+
 _USUAL_PAGE: Final = 60
 _FILTER: Final = re.compile(r'\s*([\w:]+)\s*(\^?=)\s*"((?:[^"\\]|\\.)*)"\s*')
 _ATTRIBUTES: Final = frozenset(
@@ -29,38 +33,29 @@ _ATTRIBUTES: Final = frozenset(
         "sub",
     }
 )
-_FIELDS: Final[dict[str, Callable[[User], str]]] = {
-    "username": lambda user: user.username,
-    "cognito:user_status": lambda user: user.status.value,
-    "status": lambda user: "Enabled" if user.enabled else "Disabled",
-}
+_FIELDS: Final = frozenset({"username", "cognito:user_status", "status"})
 
 
-def parse_filter(text: str | None) -> Callable[[User], bool]:
+def parse_filter(text: str | None) -> UserFilter | None:
     """
-    A listing's filter as a test of one user.
+    A listing's filter; None for every user.
 
     Raises:
         ApiError: It cannot be read, or names an attribute that cannot be searched.
     """
     if not text or not text.strip():
-        return lambda _: True
+        return None
     found = _FILTER.fullmatch(text)
     if found is None:
         raise invalid(messages.FILTER_WRONG)
     name, operator, raw = found.groups()
-    wanted = re.sub(r"\\(.)", r"\1", raw)
-    read = _FIELDS.get(name)
-    if read is None:
-        if name not in _ATTRIBUTES:
-            raise invalid(messages.FILTER_ATTRIBUTE.format(name))
-        read = lambda user: user.attributes.get(name, "")  # noqa: E731 - one line either way
-    if operator == "=":
-        return lambda user: read(user) == wanted
-    return lambda user: read(user).startswith(wanted)
+    if name not in _FIELDS | _ATTRIBUTES:
+        raise invalid(messages.FILTER_ATTRIBUTE.format(name))
+    value = re.sub(r"\\(.)", r"\1", raw)
+    return UserFilter(field=name, value=value, is_prefix=operator == "^=")
 
 
-def _attributes(user: User, wanted: tuple[str, ...] | None) -> list[Shape]:
+def _attributes(user: User, wanted: Sequence[str] | None) -> list[Shape]:
     names = ["sub", *(n for n in user.attributes if n != "sub")]
     return [
         {"Name": name, "Value": user.attributes[name]}
@@ -79,42 +74,41 @@ def _common(user: User) -> Shape:
     }
 
 
-async def list_users(call: Call, given: inputs.ListUsers) -> Shape:
+async def list_users(call: Call, given: t.ListUsersRequestTypeDef) -> Shape:
     """ListUsers."""
-    pool = await load_pool(call, given.UserPoolId)
-    wanted = given.AttributesToGet
+    pool = await load_pool(call, given["UserPoolId"])
+    wanted = given.get("AttributesToGet")
     if wanted is not None and not set(wanted) <= attribute_names(pool.settings):
         raise invalid(messages.ATTRIBUTES_MISSING)
-    matches, purpose = parse_filter(given.Filter), f"users {pool.id}"
-    after = read_page_token(call, given.PaginationToken, purpose=purpose)
-    size = given.Limit or _USUAL_PAGE
-    page: list[User] = []
-    while len(page) <= size:
-        found = await call.services.config.store.list_users(
-            pool_id=pool.id, after=after, limit=_USUAL_PAGE
-        )
-        page += filter(matches, found)
-        if len(found) < _USUAL_PAGE:
-            break
-        after = found[-1].username
-    shown = page[:size]
+    purpose, size = f"users {pool.id}", given.get("Limit") or _USUAL_PAGE
+    found = await call.services.config.store.list_users(
+        pool_id=pool.id,
+        after=read_page_token(call, given.get("PaginationToken"), purpose=purpose),
+        limit=size + 1,
+        where=parse_filter(given.get("Filter")),
+    )
+    shown = found[:size]
     shape: Shape = {
         "Users": [{**_common(u), "Attributes": _attributes(u, wanted)} for u in shown]
     }
-    if len(page) > size:
+    if len(found) > size:
         token = build_page_token(call, shown[-1].username, purpose=purpose)
         shape["PaginationToken"] = token
     return shape
 
 
-async def get_user(call: Call, given: inputs.AdminGetUser) -> Shape:
+async def get_user(call: Call, given: t.AdminGetUserRequestTypeDef) -> Shape:
     """AdminGetUser: by username, or by what the person signs in with."""
-    pool = await load_pool(call, given.UserPoolId)
-    store = call.services.config.store
-    user = await store.load_user(pool_id=pool.id, username=given.Username)
-    if user is None:
-        key = pool.settings.login_key(given.Username)
-        user = await store.find_user(pool_id=pool.id, login_key=key)
-    if user is None:
-        raise ApiError("UserNotFoundException", messages.USER_MISSING)
-    return {**_common(user), "UserAttributes": _attributes(user, None)}
+    pool = await load_pool(call, given["UserPoolId"])
+    user = await load_named_user(call.services, pool, given["Username"])
+    return {
+        **_common(user),
+        "UserAttributes": _attributes(user, None),
+        **build_mfa_shape(user),
+    }
+
+
+OPERATIONS: Final[Operations] = {
+    "ListUsers": list_users,
+    "AdminGetUser": get_user,
+}

@@ -8,22 +8,20 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
-from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ostiary.model.pool_settings import Wire
 from ostiary.ports.pool_store import StoreError
 from ostiary.userpool import messages
-from ostiary.userpool.api import clients, inputs, pools, users
 from ostiary.userpool.api.caller import Call, check_host, read_region, refuse_web_pages
-from ostiary.userpool.api.catalogue import ALL_OPERATIONS
-from ostiary.userpool.api.errors import ApiError, read_violations
+from ostiary.userpool.api.errors import ApiError
+from ostiary.userpool.api.operations import find_operation
+from ostiary.userpool.api.service import load_service
+from ostiary.userpool.api.validation import check_input
 from ostiary.userpool.identifiers import new_uuid
+from ostiary.userpool.refusal import AccountError
 from ostiary.userpool.services import Services
 from ostiary.web.body import BodyTooLarge, read_body
 
@@ -34,89 +32,48 @@ _LIMIT: Final = 1024 * 1024
 Shape = dict[str, Any]  # Any: JSON
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+def parse_body(body: bytes) -> object:
     """
-    An operation's input model and what carries it out.
-
-    One that `needs_signature` is for programs, not for web pages.
-    """
-
-    model: type[Wire]
-    run: Callable[[Call, Any], Awaitable[Shape]]  # Any: an instance of `model`
-    needs_signature: bool = True
-
-
-OPERATIONS: Final[dict[str, Operation]] = {
-    "CreateUserPool": Operation(inputs.CreateUserPool, pools.create_pool),
-    "DescribeUserPool": Operation(inputs.DescribeUserPool, pools.describe_pool),
-    "UpdateUserPool": Operation(inputs.UpdateUserPool, pools.update_pool),
-    "ListUserPools": Operation(inputs.ListUserPools, pools.list_pools),
-    "CreateUserPoolDomain": Operation(inputs.CreateUserPoolDomain, pools.create_domain),
-    "DescribeUserPoolDomain": Operation(
-        inputs.DescribeUserPoolDomain, pools.describe_domain
-    ),
-    "CreateUserPoolClient": Operation(
-        inputs.CreateUserPoolClient, clients.create_client
-    ),
-    "DescribeUserPoolClient": Operation(inputs.UserPoolClient, clients.describe_client),
-    "UpdateUserPoolClient": Operation(
-        inputs.UpdateUserPoolClient, clients.update_client
-    ),
-    "ListUserPoolClients": Operation(inputs.ListUserPoolClients, clients.list_clients),
-    "ListUsers": Operation(inputs.ListUsers, users.list_users),
-    "AdminGetUser": Operation(inputs.AdminGetUser, users.get_user),
-}
-
-
-def _find_operation(target: str) -> Operation:
-    name = target.removeprefix(_PREFIX)
-    found = OPERATIONS.get(name) if target.startswith(_PREFIX) else None
-    if found is not None:
-        return found
-    known = name in ALL_OPERATIONS
-    text = messages.OPERATION_LATER if known else messages.OPERATION_UNKNOWN
-    raise ApiError("UnknownOperationException", text.format(name[:128]))
-
-
-def parse_input(body: bytes, model: type[Wire]) -> Wire:
-    """
-    An operation's input. Empty values of members that are not served count as absent.
+    The JSON of a request.
 
     Raises:
-        ApiError: Not JSON, or not what the model asks for.
+        ApiError: It is none.
     """
     try:
-        data = json.loads(body or b"{}")
+        data: object = json.loads(body or b"{}")
         # A lone surrogate is no text: it could neither be stored nor sent.
         json.dumps(data, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise ApiError("SerializationException", messages.BAD_JSON) from error
-    if not isinstance(data, dict):
-        raise ApiError("SerializationException", messages.BAD_JSON)
-    kept = {
-        name: value
-        for name, value in data.items()
-        if value is not None and (name in model.model_fields or value not in ({}, []))
-    }
-    try:
-        return model.model_validate(kept)
-    except ValidationError as error:
-        raise read_violations(error) from error
+    return data
 
 
-async def _answer(services: Services, request: Request) -> Shape:
+async def _answer(services: Services, request: Request) -> Shape | None:
     check_host(services.config, request.headers.get("host", ""))
-    operation = _find_operation(request.headers.get("x-amz-target", ""))
-    if operation.needs_signature:
+    target = request.headers.get("x-amz-target", "")
+    name = target.removeprefix(_PREFIX)
+    operation = find_operation(name if target.startswith(_PREFIX) else target)
+    authorization = request.headers.get("authorization")
+    if operation.shape.signed:
         refuse_web_pages(request.headers)
-    region = read_region(request.headers.get("authorization"), services.config.region)
+        region = read_region(authorization, services.config.region)
+    else:
+        region = services.config.region
+    testing = services.config.testing
+    if testing is not None and await testing.faults.before_call():
+        raise ApiError("TooManyRequestsException", messages.RATE_EXCEEDED)
     try:
         body = await read_body(request, _LIMIT)
     except BodyTooLarge as error:
         raise ApiError("SerializationException", messages.TOO_LARGE) from error
-    given = parse_input(body, operation.model)
-    return await operation.run(Call(services=services, region=region), given)
+    given = check_input(load_service(), operation.shape.input, parse_body(body))
+    call = Call(services=services, region=region, address=_address(request))
+    answer = await operation.run(call, given)
+    return answer if operation.shape.answers else None
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 async def answer_api(services: Services, request: Request) -> Response:
@@ -124,9 +81,11 @@ async def answer_api(services: Services, request: Request) -> Response:
     request_id = new_uuid(services.config.entropy)
     headers = {"x-amzn-requestid": request_id}
     try:
-        shape, status = await _answer(services, request), 200
+        answer = await _answer(services, request)
     except ApiError as error:
         refusal = error
+    except AccountError as error:
+        refusal = ApiError(error.code, error.message)
     except StoreError as error:
         _log.error("call %s failed: %s", request_id, error.code)
         refusal = ApiError("InternalErrorException", messages.INTERNAL, status=500)
@@ -135,7 +94,8 @@ async def answer_api(services: Services, request: Request) -> Response:
         _log.error("call %s broke: %s", request_id, type(error).__name__)
         refusal = ApiError("InternalErrorException", messages.INTERNAL, status=500)
     else:
-        return Response(json.dumps(shape), status, headers, _TYPE)
+        body = b"" if answer is None else json.dumps(answer).encode()
+        return Response(body, 200, headers, _TYPE)
     headers |= {
         "x-amzn-errortype": f"{refusal.code}:",
         "x-amzn-errormessage": _header_text(refusal.message),

@@ -12,11 +12,12 @@ from starlette.responses import Response
 from ostiary.oidc.op.logout import LeaveTo, LogoutMistake, SignInAgain, decide_logout
 from ostiary.pages import render
 from ostiary.userpool import accounts, grants, messages
-from ostiary.userpool.accounts import AccountError
 from ostiary.userpool.hosted.session import end_session
 from ostiary.userpool.hosted.visit import PENDING
+from ostiary.userpool.refusal import AccountError
 from ostiary.userpool.services import Services, load_clients
 from ostiary.userpool.site import load_site, raw_query, read_query
+from ostiary.userpool.triggers import NO_CLIENT
 from ostiary.web.cookies import delete_cookie
 from ostiary.web.replies import page, redirect
 
@@ -96,7 +97,11 @@ async def confirm_by_link(services: Services, request: Request) -> Response:
     title, message, status = "Confirmed", "Your registration has been confirmed!", 200
     try:
         await accounts.confirm(
-            services, user, parameters.get("confirmation_code") or ""
+            services,
+            site.pool,
+            user,
+            parameters.get("confirmation_code") or "",
+            client_id=parameters.get("client_id") or NO_CLIENT,
         )
     except AccountError:
         # Expired or confirmed already would tell of a user.

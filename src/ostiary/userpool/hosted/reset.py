@@ -11,12 +11,14 @@ from typing import Final
 
 from starlette.responses import Response
 
-from ostiary.model.pool import CodeKind, Pool
-from ostiary.userpool import accounts, messages
-from ostiary.userpool.accounts import AccountError
+from ostiary.model.pool import Pool
+from ostiary.userpool import messages
 from ostiary.userpool.hosted.sign_in import show_login
 from ostiary.userpool.hosted.visit import Visit
+from ostiary.userpool.lookup import find_user
 from ostiary.userpool.passwords import describe_policy
+from ostiary.userpool.recovery import reset_password, send_reset_code
+from ostiary.userpool.refusal import AccountError
 from ostiary.userpool.services import Services
 
 _log: Final = logging.getLogger(__name__)
@@ -64,13 +66,13 @@ async def post_forgot(visit: Visit) -> Response:
 
 
 async def _mail_reset(services: Services, pool: Pool, name: str) -> None:
-    user = await accounts.find_user(services, pool, name)
-    if user is None or not accounts.can_reset(user):
+    user = await find_user(services, pool, name)
+    if user is None:
         return
     try:
-        await accounts.mail_code(services, pool, user, CodeKind.RESET)
+        await send_reset_code(services, pool, user)
     except AccountError as error:
-        # A limit or a mail failure would tell that the user exists.
+        # Nowhere to send it, a limit, or a failure: each would tell that the user exists.
         _log.info("reset code not mailed: %s", error.code)
 
 
@@ -88,10 +90,10 @@ async def post_reset(visit: Visit) -> Response:
         return _show_reset(visit, password_error=messages.PASSWORDS_DIFFER)
     name, pool = visit.form.get("username", ""), visit.site.pool
     try:
-        await accounts.reset_password(
+        await reset_password(
             visit.services,
             pool,
-            await accounts.find_user(visit.services, pool, name),
+            await find_user(visit.services, pool, name),
             code=visit.form.get("confirmation_code", ""),
             password=password,
         )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from ostiary.model.pool import UserStatus
-from ostiary.userpool import accounts, messages
-from ostiary.userpool.accounts import AccountError
+from ostiary.userpool import messages
 from ostiary.userpool.hosted.visit import Visit
+from ostiary.userpool.refusal import AccountError
+from ostiary.userpool.signing_in import sign_in
 from ostiary.web.replies import redirect
 
 
@@ -44,7 +45,7 @@ async def post_login(visit: Visit) -> Response:
     if not visit.is_own_form:
         return show_login(visit, username=name, error=messages.FORM_STALE, status=403)
     try:
-        user = await accounts.sign_in(
+        user = await sign_in(
             visit.services,
             visit.site.pool,
             name=name,

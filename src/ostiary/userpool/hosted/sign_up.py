@@ -7,12 +7,16 @@ from typing import Final
 
 from starlette.responses import Response
 
-from ostiary.model.pool import CodeKind, User, UserStatus
+from ostiary.model.pool import User, UserStatus
 from ostiary.userpool import accounts, messages
-from ostiary.userpool.accounts import AccountError
+from ostiary.userpool.accounts import Newcomer
+from ostiary.userpool.delivery import choose_verification
 from ostiary.userpool.hosted.sign_in import show_login
 from ostiary.userpool.hosted.visit import PENDING, Visit
+from ostiary.userpool.lookup import find_user
 from ostiary.userpool.passwords import describe_policy
+from ostiary.userpool.refusal import AccountError
+from ostiary.userpool.verification import send_confirmation
 from ostiary.web.cookies import delete_cookie
 from ostiary.web.replies import redirect
 
@@ -111,26 +115,25 @@ async def post_signup(visit: Visit) -> Response:
         user = await accounts.sign_up(
             visit.services,
             pool,
-            name=attributes["email"] if by_email else visit.form.get("username", ""),
-            password=visit.form.get("password", ""),
-            attributes=attributes,
+            Newcomer(
+                name=attributes["email"]
+                if by_email
+                else visit.form.get("username", ""),
+                password=visit.form.get("password", ""),
+                attributes=attributes,
+                client_id=visit.client.id,
+            ),
         )
     except AccountError as error:
         return show_signup(visit, error=error)
     try:
-        await accounts.mail_code(visit.services, pool, user, CodeKind.CONFIRM)
+        await send_confirmation(visit.services, pool, user, client_id=visit.client.id)
     except AccountError as error:
         response = show_confirm(visit, user=user, error=error.message)
     else:
         response = redirect(visit.url("/confirm"))
     visit.remember_pending(response, user)
     return response
-
-
-def mask(address: str) -> str:
-    """An address as it may be shown: first letters only."""
-    local, _, host = address.partition("@")
-    return f"{local[:1]}***@{host[:1]}***"
 
 
 def show_confirm(
@@ -142,13 +145,13 @@ def show_confirm(
     status: int = 200,
 ) -> Response:
     """The form for the mailed code."""
-    address = user.attributes.get("email", "") if user else ""
+    sent = choose_verification(visit.site.pool, user.attributes) if user else None
     return visit.show(
         "confirm.html",
         status=status,
         action=visit.url("/confirm"),
         resend_action=visit.url("/resendcode"),
-        destination=mask(address) if user else "",
+        destination=sent.masked if sent else "",
         username=visit.form.get("username", ""),
         error=error,
         notice=notice,
@@ -175,12 +178,16 @@ async def post_confirm(visit: Visit) -> Response:
         response = redirect(visit.url("/login"))
         delete_cookie(response, PENDING, path=visit.site.cookie_path)
         return response
-    user = pending or await accounts.find_user(
+    user = pending or await find_user(
         visit.services, visit.site.pool, visit.form.get("username", "")
     )
     try:
         confirmed = await accounts.confirm(
-            visit.services, user, visit.form.get("code", "")
+            visit.services,
+            visit.site.pool,
+            user,
+            visit.form.get("code", ""),
+            client_id=visit.client.id,
         )
     except AccountError as error:
         return show_confirm(visit, user=pending, error=visit.code_refusal(error))
@@ -197,8 +204,12 @@ async def post_resend(visit: Visit) -> Response:
     if user is None or user.status is not UserStatus.UNCONFIRMED:
         return redirect(visit.url("/login"))
     try:
-        await accounts.mail_code(
-            visit.services, visit.site.pool, user, CodeKind.CONFIRM
+        await send_confirmation(
+            visit.services,
+            visit.site.pool,
+            user,
+            source="ResendCode",
+            client_id=visit.client.id,
         )
     except AccountError as error:
         return show_confirm(visit, user=user, error=error.message)

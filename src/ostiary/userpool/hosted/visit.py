@@ -33,9 +33,9 @@ from ostiary.oidc.op.errors import RedirectError, ShowError
 from ostiary.oidc.op.parameters import parse_parameters
 from ostiary.pages import render
 from ostiary.userpool import grants, messages
-from ostiary.userpool.accounts import AccountError
 from ostiary.userpool.hosted.session import start_session
 from ostiary.userpool.identifiers import new_uuid
+from ostiary.userpool.refusal import AccountError
 from ostiary.userpool.services import Services, load_clients
 from ostiary.userpool.site import Site, load_site, raw_query, read_query
 from ostiary.web import csrf
@@ -182,7 +182,9 @@ async def open_visit(services: Services, request: Request) -> Visit | Response:
             request,
             cookie=cookie,
             field=form.get("_csrf"),
-            home=services.config.domain_url(site.pool.domain),
+            home=services.config.domain_url(
+                site.pool.domain or site.pool.custom_domain
+            ),
         ),
     )
 

@@ -1,0 +1,65 @@
+"""All tables as JSON and back; bytes stand in base64 under a name of their own."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ostiary.adapters.sql.tables import METADATA
+from ostiary.ports.pool_store import StoreUnavailable
+
+_BYTES: Final = "base64"
+Json = dict[str, Any]  # Any: JSON
+
+
+def _to_json(value: object) -> object:
+    if isinstance(value, bytes):
+        return {_BYTES: base64.b64encode(value).decode("ascii")}
+    return value
+
+
+def _from_json(value: object) -> object:
+    if isinstance(value, dict):
+        return base64.b64decode(value[_BYTES], validate=True)
+    return value
+
+
+async def dump_tables(db: AsyncConnection) -> Json:
+    """The rows of every table, by its name."""
+    found: Json = {}
+    for table in METADATA.sorted_tables:
+        rows = (await db.execute(select(table))).mappings().all()
+        found[table.name] = [{k: _to_json(v) for k, v in row.items()} for row in rows]
+    return found
+
+
+async def restore_tables(db: AsyncConnection, data: Mapping[str, Any]) -> None:
+    """
+    Empty every table, then fill it with the rows of a dump.
+
+    Raises:
+        StoreUnavailable: The dump cannot be read.
+    """
+    for table in reversed(METADATA.sorted_tables):
+        await db.execute(delete(table))
+    for table in METADATA.sorted_tables:
+        try:
+            rows = [
+                {k: _from_json(v) for k, v in row.items()}
+                for row in data.get(table.name, ())
+            ]
+            if rows:
+                await db.execute(insert(table), rows)
+        except (
+            ArgumentError,
+            AttributeError,
+            KeyError,
+            TypeError,
+            ValueError,
+        ) as error:
+            raise StoreUnavailable(f"no dump of {table.name}") from error

@@ -1,0 +1,1 @@
+"""Sign-in through the API: flows, challenges, factors, devices."""

@@ -1,0 +1,218 @@
+"""
+USER_SRP_AUTH: the password is proven and never sent.
+
+What the server must remember between both calls lies sealed in the SECRET_BLOCK, which works
+once. A name that nobody has gets numbers that are always the same for that name.
+
+Spec: cognito §3.8, §3.11; RFC 5054 §2.5.3, §2.5.4 (A mod N is not 0).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hmac
+import json
+from dataclasses import dataclass, field
+from typing import Final
+
+from ostiary.jose.errors import JoseError
+from ostiary.jose.seal import mac
+from ostiary.model.pool import ChallengeUse, User
+from ostiary.userpool import messages, srp
+from ostiary.userpool.auth.outcome import Challenge, Request
+from ostiary.userpool.identifiers import hash_token, new_uuid
+from ostiary.userpool.lookup import find_user
+from ostiary.userpool.refusal import AccountError
+from ostiary.userpool.signing_in import begin_attempt
+
+NAME: Final = "PASSWORD_VERIFIER"
+_PURPOSE: Final = "secret block"
+_EXPONENT_BYTES: Final = 32
+_MAX_PUBLIC_HEX: Final = 2 * len(srp.pad(srp.N))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Block:
+    """What a SECRET_BLOCK says. `name` is what was typed; `username` is the user's, or invented."""
+
+    id: str
+    pool_id: str
+    client_id: str
+    name: str = field(repr=False)
+    username: str
+    public: str = field(repr=False)
+    b: str = field(repr=False)
+    expires_at: float
+    device_key: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Verifier:
+    """The numbers that stand for a password, a user's or invented ones."""
+
+    username: str
+    salt: str = field(repr=False)
+    verifier: int = field(repr=False)
+
+
+def parse_public(text: str) -> int:
+    """
+    The client's public number A.
+
+    Raises:
+        AccountError: No hexadecimal number, or a multiple of N, which proves nothing.
+    """
+    refusal = AccountError("InvalidParameterException", messages.SRP_WRONG)
+    if not 0 < len(text) <= _MAX_PUBLIC_HEX or not all(
+        c in "0123456789abcdefABCDEF" for c in text
+    ):
+        raise refusal
+    number = int(text, 16)
+    if number % srp.N == 0:
+        raise refusal
+    return number
+
+
+def _find_verifier(request: Request, name: str, user: User | None) -> _Verifier:
+    if user is not None and user.password is not None and user.password.srp_verifier:
+        return _Verifier(
+            username=user.username,
+            salt=user.password.srp_salt,
+            verifier=int(user.password.srp_verifier, 16),
+        )
+    key = request.pool.settings.login_key(name)
+    seed = mac(
+        request.services.vault.code_key,
+        b"nobody",
+        request.pool.id.encode(),
+        key.encode(),
+    ).hex()
+    sub = f"{seed[:8]}-{seed[8:12]}-70{seed[12:14]}-{seed[14:18]}-{seed[18:30]}"
+    by_sub = request.pool.settings.has_attribute_names
+    return _Verifier(
+        username=user.username if user else (sub if by_sub else key),
+        salt=f"{int(seed[32:64], 16) | 1 << 127:x}",
+        # Any number will do: without its logarithm nobody can answer.
+        verifier=int(seed * 12, 16) % srp.N,
+    )
+
+
+async def ask_verifier(
+    request: Request, name: str, public: str, *, device_key: str | None = None
+) -> Challenge:
+    """
+    The question that only the password's holder can answer.
+
+    Raises:
+        AccountError: A is no number, or there is no such user and that may be said.
+    """
+    services = request.services
+    a_public = parse_public(public)
+    user = await find_user(services, request.pool, name)
+    if user is None and not request.hides_existence:
+        raise AccountError("UserNotFoundException", messages.USER_MISSING)
+    found = _find_verifier(request, name, user)
+    b = int.from_bytes(services.config.entropy.bytes(_EXPONENT_BYTES), "big")
+    b_public = await asyncio.to_thread(
+        srp.derive_server_public, b=b, verifier=found.verifier
+    )
+    block = {
+        "id": new_uuid(services.config.entropy),
+        "pool_id": request.pool.id,
+        "client_id": request.client.id,
+        "name": name,
+        "username": found.username,
+        "public": f"{a_public:x}",
+        "b": f"{b:x}",
+        "expires_at": services.now() + request.client.settings.AuthSessionValidity * 60,
+        "device_key": device_key,
+    }
+    sealed = services.vault.wrap(json.dumps(block).encode(), purpose=_PURPOSE)
+    return Challenge(
+        name=NAME,
+        parameters={
+            "SALT": found.salt,
+            "SECRET_BLOCK": base64.b64encode(sealed).decode("ascii"),
+            "SRP_B": f"{b_public:x}",
+            "USERNAME": found.username,
+            "USER_ID_FOR_SRP": found.username,
+        },
+    )
+
+
+def _open_block(request: Request, raw: bytes) -> _Block:
+    wrong = AccountError("NotAuthorizedException", messages.SIGN_IN_WRONG)
+    try:
+        text = request.services.vault.unwrap(raw, purpose=_PURPOSE)
+    except JoseError as error:
+        raise wrong from error
+    block = _Block(**json.loads(text))
+    ours = (block.pool_id, block.client_id) == (request.pool.id, request.client.id)
+    if not ours:
+        raise wrong
+    if request.services.now() >= block.expires_at:
+        raise AccountError("NotAuthorizedException", messages.SESSION_EXPIRED)
+    return block
+
+
+async def _use_block(request: Request, block: _Block) -> bool:
+    def rule(use: ChallengeUse) -> tuple[ChallengeUse, bool]:
+        return ChallengeUse(spent=True), not use.spent
+
+    return await request.services.config.store.use_challenge(
+        hash_token(block.id), expires_at=block.expires_at, rule=rule
+    )
+
+
+def _sign(request: Request, block: _Block, found: _Verifier, raw: bytes) -> str:
+    """The signature that the right answer has. Tens of milliseconds."""
+    a_public, b = int(block.public, 16), int(block.b, 16)
+    u = srp.derive_u(a_public, srp.derive_server_public(b=b, verifier=found.verifier))
+    secret = srp.derive_server_secret(
+        client_public=a_public, verifier=found.verifier, b=b, u=u
+    )
+    return srp.sign_answer(
+        srp.derive_key(secret=secret, u=u),
+        pool_name=request.pool.id.partition("_")[2],
+        username=found.username,
+        secret_block=raw,
+        timestamp=request.parameters["TIMESTAMP"],
+    )
+
+
+async def check_answer(request: Request) -> tuple[User, str | None]:
+    """
+    The user whose password the answer proves, and the device it was begun with.
+
+    Raises:
+        AccountError: It proves nothing, came twice or too late, or the user is locked out.
+    """
+    given = request.parameters
+    for name in (
+        "USERNAME",
+        "PASSWORD_CLAIM_SECRET_BLOCK",
+        "PASSWORD_CLAIM_SIGNATURE",
+        "TIMESTAMP",
+    ):
+        if not given.get(name):
+            text = messages.PARAMETER_MISSING.format(name)
+            raise AccountError("InvalidParameterException", text)
+    try:
+        raw = base64.b64decode(given["PASSWORD_CLAIM_SECRET_BLOCK"], validate=True)
+    except ValueError as error:
+        raise AccountError("NotAuthorizedException", messages.SIGN_IN_WRONG) from error
+    block = _open_block(request, raw)
+    async with begin_attempt(
+        request.services,
+        request.pool,
+        name=block.name,
+        hides_existence=request.hides_existence,
+    ) as attempt:
+        fresh = await _use_block(request, block)
+        found = _find_verifier(request, block.name, attempt.user)
+        expected = await asyncio.to_thread(_sign, request, block, found, raw)
+        attempt.right = hmac.compare_digest(
+            expected.encode(), given["PASSWORD_CLAIM_SIGNATURE"].encode()
+        ) and (fresh and found.username == block.username)
+    return attempt.end(), block.device_key

@@ -1,0 +1,151 @@
+"""
+Refresh tokens through the API: used, replaced, revoked.
+
+Spec: cognito §1.8 (rotation), §2.3, §3.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ostiary.model.pool import Grant, Pool, PoolClient, RefreshToken
+from ostiary.userpool import messages
+from ostiary.userpool.auth.outcome import Outcome, Request, SignedIn
+from ostiary.userpool.auth.secret_hash import check_secret_hash
+from ostiary.userpool.identifiers import hash_token, new_token
+from ostiary.userpool.minting import ADMIN_SCOPE, build_tokens
+from ostiary.userpool.refusal import AccountError
+from ostiary.userpool.services import Services, client_secrets
+
+
+def _refuse(text: str) -> AccountError:
+    return AccountError("NotAuthorizedException", text)
+
+
+async def load_refresh_token(
+    services: Services, pool: Pool, client: PoolClient, given: str
+) -> tuple[RefreshToken, Grant]:
+    """
+    A client's refresh token and what it stands for, if it still stands.
+
+    A token that another took the place of works for the grace period; who brings it later has
+    stolen it, or was stolen from: everything made from it ends.
+
+    Raises:
+        AccountError: NotAuthorizedException or RefreshTokenReuseException.
+    """
+    store, now = services.config.store, services.now()
+    found = await store.load_refresh_token(hash_token(given))
+    grant = await store.load_grant(found.grant_id) if found else None
+    if found is None or grant is None:
+        raise _refuse(messages.REFRESH_TOKEN_WRONG)
+    if (grant.pool_id, grant.client_id) != (pool.id, client.id):
+        raise _refuse(messages.REFRESH_TOKEN_WRONG)
+    if grant.revoked:
+        raise _refuse(messages.REFRESH_TOKEN_REVOKED)
+    if now >= found.expires_at:
+        raise _refuse(messages.REFRESH_TOKEN_EXPIRED)
+    rotation = client.settings.RefreshTokenRotation
+    if found.rotated_at is not None and rotation is not None:
+        if now > found.rotated_at + rotation.RetryGracePeriodSeconds:
+            await store.revoke_grant(grant.id)
+            raise AccountError(
+                "RefreshTokenReuseException", messages.REFRESH_TOKEN_REUSED
+            )
+    elif found.rotated_at is not None:
+        raise _refuse(messages.REFRESH_TOKEN_REVOKED)
+    return found, grant
+
+
+async def issue_from_refresh_token(
+    services: Services,
+    pool: Pool,
+    client: PoolClient,
+    given: str,
+    *,
+    device_key: str | None = None,
+    metadata: Mapping[str, str] | None = None,
+) -> SignedIn:
+    """
+    New tokens for a refresh token; a new refresh token too where the client rotates them.
+
+    Raises:
+        AccountError: It does not stand, its user is gone, or it needs its device.
+    """
+    found, grant = await load_refresh_token(services, pool, client, given)
+    store, now = services.config.store, services.now()
+    user = await store.load_user(pool_id=pool.id, username=grant.username)
+    if user is None:
+        raise AccountError("UserNotFoundException", messages.USER_MISSING)
+    if not user.enabled:
+        raise _refuse(messages.USER_DISABLED)
+    if grant.device_key is not None and device_key not in {None, grant.device_key}:
+        raise _refuse(messages.REFRESH_TOKEN_WRONG)
+    tokens = await build_tokens(
+        services,
+        pool,
+        client,
+        user,
+        grant,
+        source="RefreshTokens",
+        by_oauth=grant.scopes != (ADMIN_SCOPE,),
+        metadata=metadata,
+    )
+    fresh = None
+    if client.settings.rotates:
+        fresh = new_token(services.config.entropy)
+        await store.rotate_refresh_token(
+            found.token_hash,
+            RefreshToken(
+                token_hash=hash_token(fresh),
+                grant_id=grant.id,
+                expires_at=found.expires_at,
+            ),
+            now=now,
+        )
+    return SignedIn(
+        user=user,
+        access_token=tokens.access_token,
+        id_token=tokens.id_token,
+        refresh_token=fresh,
+        expires_in_s=client.settings.access_token_s,
+    )
+
+
+async def refresh(request: Request) -> Outcome:
+    """
+    REFRESH_TOKEN_AUTH.
+
+    Raises:
+        AccountError: As `issue_from_refresh_token`, or the client rotates its tokens.
+    """
+    given = request.parameters.get("REFRESH_TOKEN")
+    if not given:
+        text = messages.PARAMETER_MISSING.format("REFRESH_TOKEN")
+        raise AccountError("InvalidParameterException", text)
+    if request.client.settings.rotates:
+        raise AccountError("InvalidParameterException", messages.FLOW_DISABLED_OTHER)
+    secrets = client_secrets(request.client, request.services.vault)
+    if secrets:
+        _, grant = await load_refresh_token(
+            request.services, request.pool, request.client, given
+        )
+        user = await request.services.config.store.load_user(
+            pool_id=request.pool.id, username=grant.username
+        )
+        names = {
+            grant.username,
+            *((user.login_key, *user.aliases) if user else ()),
+            request.parameters.get("USERNAME", ""),
+        }
+        check_secret_hash(
+            request.client, secrets, request.parameters.get("SECRET_HASH"), names
+        )
+    return await issue_from_refresh_token(
+        request.services,
+        request.pool,
+        request.client,
+        given,
+        device_key=request.parameters.get("DEVICE_KEY"),
+        metadata=request.metadata,
+    )
