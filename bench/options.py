@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 SYSTEMS = ("nginx", "apache", "envoy", "ostiary")
-REPORTS = ("routes", "startup", "memory")
+REPORTS = ("routes", "startup", "memory", "userpool")
 
 
 class OptionsInvalid(Exception):
@@ -54,7 +54,7 @@ def _number(environ: Mapping[str, str], name: str, default: float) -> float:
 def read_options(environ: Mapping[str, str]) -> Options:
     """
     The options that an environment holds: ROUNDS, SECONDS, ROWS, TLS, PEERS, QUICK, ROUTES,
-    STARTUP, MEMORY.
+    STARTUP, MEMORY, USERPOOL.
 
     Raises:
         OptionsInvalid: One of them cannot be read.
@@ -62,7 +62,9 @@ def read_options(environ: Mapping[str, str]) -> Options:
     quick = _is_on(environ.get("QUICK"))
     asked = [name for name in REPORTS if _is_on(environ.get(name.upper()))]
     if len(asked) > 1:
-        raise OptionsInvalid("ask for one of ROUTES, STARTUP and MEMORY at a time")
+        raise OptionsInvalid(
+            "ask for one of ROUTES, STARTUP, MEMORY and USERPOOL at a time"
+        )
     text = environ.get("PEERS") or ",".join(SYSTEMS)
     peers = tuple(part.strip() for part in text.split(",") if part.strip())
     unknown = [name for name in peers if name not in SYSTEMS]

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-from bench import memory, routes, startup
+from bench import memory, routes, startup, userpool
 from bench.certificates import make_certificates
 from bench.figures import judge
 from bench.measure import measure
@@ -31,7 +31,12 @@ from bench.rows import Absent, Row, Stage
 from bench.systems import apache, envoy, nginx, ostiary
 
 OUT = Path(__file__).resolve().parent / "out"
-REPORTS = {"routes": routes.run, "startup": startup.run, "memory": memory.run}
+REPORTS = {
+    "routes": routes.run,
+    "startup": startup.run,
+    "memory": memory.run,
+    "userpool": userpool.run,
+}
 
 
 def find_missing(options: Options) -> tuple[str, ...]:

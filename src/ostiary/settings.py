@@ -216,6 +216,16 @@ def _read_database(value: object) -> object:
     return value
 
 
+def _read_credentials(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    pairs = [part.strip().partition(":") for part in value.split(",") if part.strip()]
+    if not all(key_id and secret for key_id, _, secret in pairs):
+        # Without the value: it holds secrets.
+        raise ValueError("must be ACCESS_KEY_ID:SECRET_ACCESS_KEY, comma-separated")
+    return tuple((key_id, secret) for key_id, _, secret in pairs)
+
+
 def _read_triggers(value: object) -> object:
     if not isinstance(value, str):
         return value
@@ -241,6 +251,7 @@ Listen = Annotated[tuple[ListenAddress, ...], BeforeValidator(_read_listen)]
 Networks = Annotated[tuple[str, ...], BeforeValidator(_read_networks)]
 PortMaps = Annotated[tuple[tuple[int, int], ...], BeforeValidator(_read_port_maps)]
 Triggers = Annotated[tuple[tuple[str, str], ...], BeforeValidator(_read_triggers)]
+Credentials = Annotated[tuple[tuple[str, str], ...], BeforeValidator(_read_credentials)]
 Workers = Annotated[int, BeforeValidator(_read_workers), Field(ge=0, le=256)]
 
 
@@ -466,6 +477,31 @@ class Settings(Entity):
         description="Endpoints for tests: read mail, move the clock, break things, start over. "
         "Mail is kept instead of sent. Only where the user pool listens on loopback alone.",
     )
+    userpool_seed: str | None = Field(
+        None,
+        description="A YAML file of pools, clients and users that are made at start unless they are there.",
+    )
+    userpool_credentials: Credentials = Field(
+        (),
+        repr=False,
+        description="`ACCESS_KEY_ID:SECRET_ACCESS_KEY`, comma-separated: with any, signatures of the user "
+        "pool's API are verified. Any signature is accepted when unset.",
+    )
+    userpool_client_rate: float = Field(
+        0, ge=0, description="API calls a second for each app client; 0 for any number."
+    )
+    userpool_address_rate: float = Field(
+        0, ge=0, description="API calls a second for each address; 0 for any number."
+    )
+    userpool_console: Switch = Field(
+        default=True,
+        description="Serve the console at `/console`. Where the user pool listens on loopback alone and "
+        "has no `userpool_credentials`, it is open there; else it asks for the token that `ostiary userpool console-token` prints.",
+    )
+    userpool_mailbox_url: str | None = Field(
+        None,
+        description="Where the console's link to the mailbox leads; with `userpool_testing` it has its own.",
+    )
     userpool_sms_domain: str = Field(
         "sms.localhost",
         description="Short messages are mailed to `<number>@<this>`, as gateways to SMS take them.",
@@ -572,7 +608,8 @@ def _from_environ(
     return found
 
 
-def _is_loopback(address: ListenAddress) -> bool:
+def is_loopback(address: ListenAddress) -> bool:
+    """Tell whether only this machine reaches an address."""
     try:
         return ipaddress.ip_address(address.host.strip("[]")).is_loopback
     except ValueError:
@@ -588,12 +625,18 @@ def _check_together(settings: Settings) -> list[str]:
             "set database = off and declarative_config = FILE"
         )
     if settings.userpool_testing:
-        open_hosts = [a.host for a in settings.userpool_listen if not _is_loopback(a)]
+        open_hosts = [a.host for a in settings.userpool_listen if not is_loopback(a)]
         if open_hosts:
             problems.append(
                 f"userpool_testing lets anybody read codes: userpool_listen must be loopback, not "
                 f"{open_hosts[0]}"
             )
+    if settings.userpool_mailbox_url is not None and not is_http_url(
+        settings.userpool_mailbox_url
+    ):
+        problems.append(
+            "in 'userpool_mailbox_url': must be one absolute http or https URL"
+        )
     if (settings.ssl_cert is None) != (settings.ssl_cert_key is None):
         problems.append("ssl_cert and ssl_cert_key must be set together")
     if settings.client_ssl and not (

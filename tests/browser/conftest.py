@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from tests.browser.demo_routes import (
     build_awkward_config,
     register_callback,
 )
+from tests.browser.factor_pools import build_pools
 from tests.browser.visits import Visitor, open_context, sign_up_someone
 
 
@@ -44,7 +46,8 @@ async def browser(demo: DemoState) -> AsyncIterator[Browser]:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def visitor(browser: Browser, demo: DemoState) -> Visitor:
     async with open_context(browser) as context:
-        return await sign_up_someone(demo, context)
+        someone = await sign_up_someone(demo, context)
+    return replace(someone, pools=await asyncio.to_thread(build_pools, demo))
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -16,6 +16,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page
 
 from ostiary.cli.demo.check import new_person, sign_in, sign_up
+from tests.browser.factor_pools import TEMPORARY
 from tests.browser.visits import Visitor, open_context
 
 Visit = Callable[[Page, Visitor], Awaitable[object]]
@@ -76,6 +77,103 @@ async def reset(page: Page, visitor: Visitor) -> None:
     await page.locator("#username").fill("nobody@example.org")
     await page.locator("input[name=reset_my_password]").click()
     await page.locator("#forgot_password_code").wait_for()
+
+
+async def login_with_codes(page: Page, visitor: Visitor) -> None:
+    await page.goto(visitor.pools["coded"].url())
+    await page.get_by_role("button", name="Email me a code instead").wait_for()
+
+
+async def login_styled(page: Page, visitor: Visitor) -> None:
+    await page.goto(visitor.pools["styled"].url())
+    button = page.locator("input[name=signInSubmitButton]")
+    colour = await button.evaluate("e => getComputedStyle(e).backgroundColor")
+
+    assert colour == "rgb(122, 59, 0)"
+    assert await page.locator("img").evaluate("e => e.naturalWidth") == 160
+
+
+async def login_in_german(page: Page, visitor: Visitor) -> None:
+    await page.goto(visitor.pools["coded"].url(lang="de"))
+    await page.get_by_text("Sprache").click()
+
+    assert await page.locator("html").get_attribute("lang") == "de"
+
+
+async def signup_in_japanese(page: Page, visitor: Visitor) -> None:
+    await page.goto(visitor.pools["coded"].url("/signup", lang="ja"))
+
+
+async def new_password(page: Page, visitor: Visitor) -> None:
+    await visitor.pools["coded"].sign_in(page, "invited", TEMPORARY)
+    await page.locator("#new_password").wait_for()
+
+
+async def new_password_refused(page: Page, visitor: Visitor) -> None:
+    await new_password(page, visitor)
+    for field in await page.locator("form input:visible:not([type=submit])").all():
+        await field.fill("short")
+    await page.locator("input[name=reset_password]").click()
+    await page.locator(".field-error").wait_for()
+
+
+async def mailed_code(page: Page, visitor: Visitor) -> None:
+    await visitor.pools["coded"].sign_in(page, "mailed")
+    await page.locator("#verification_code").wait_for()
+
+
+async def mailed_code_refused(page: Page, visitor: Visitor) -> None:
+    await mailed_code(page, visitor)
+    await page.locator("#verification_code").fill("00000000")
+    await page.locator("input[name=mfaSubmitButton]").click()
+    await page.get_by_role("alert").wait_for()
+
+
+async def mailed_code_resent(page: Page, visitor: Visitor) -> None:
+    await mailed_code(page, visitor)
+    await page.get_by_role("button", name="Resend it").click()
+    await page.get_by_role("status").wait_for()
+
+
+async def factor_choice(page: Page, visitor: Visitor) -> None:
+    await visitor.pools["coded"].sign_in(page, "both")
+    await page.get_by_role("button", name="Code by text message").wait_for()
+
+
+async def chosen_code(page: Page, visitor: Visitor) -> None:
+    await factor_choice(page, visitor)
+    await page.get_by_role("button", name="Code by text message").click()
+    await page.get_by_role("button", name="Use another way").wait_for()
+
+
+async def app_set_up(page: Page, visitor: Visitor) -> None:
+    await visitor.pools["asking"].sign_in(page, "ada")
+    await page.locator("#totp-secret").wait_for()
+
+
+async def app_set_up_refused(page: Page, visitor: Visitor) -> None:
+    await app_set_up(page, visitor)
+    await page.locator("#verification_code").fill("000000")
+    await page.locator("input[name=mfaSubmitButton]").click()
+    await page.get_by_role("alert").wait_for()
+
+
+async def app_set_up_in_german(page: Page, visitor: Visitor) -> None:
+    await visitor.pools["asking"].sign_in(page, "ada", lang="de")
+    await page.locator("#totp-secret").wait_for()
+
+
+async def no_factor(page: Page, visitor: Visitor) -> None:
+    await visitor.pools["texting"].sign_in(page, "ada")
+    await page.get_by_text("A phone number is needed").wait_for()
+
+
+async def step_over(page: Page, visitor: Visitor) -> None:
+    await mailed_code(page, visitor)
+    await page.context.clear_cookies()
+    await page.locator("#verification_code").fill("00000000")
+    await page.locator("input[name=mfaSubmitButton]").click()
+    await page.get_by_text("Please start again").wait_for()
 
 
 async def hosted_error(page: Page, visitor: Visitor) -> None:
@@ -165,6 +263,22 @@ PAGES: dict[str, Visit] = {
         code_resent,
         forgot,
         reset,
+        login_with_codes,
+        login_styled,
+        login_in_german,
+        signup_in_japanese,
+        new_password,
+        new_password_refused,
+        mailed_code,
+        mailed_code_refused,
+        mailed_code_resent,
+        factor_choice,
+        chosen_code,
+        app_set_up,
+        app_set_up_refused,
+        app_set_up_in_german,
+        no_factor,
+        step_over,
         hosted_error,
         mailbox_empty,
         mailbox,

@@ -19,6 +19,7 @@ from ostiary.cli.demo.check import (
     sign_up,
 )
 from ostiary.cli.demo.values import DemoState
+from tests.browser.factor_pools import FactorPool
 
 TIMEOUT_MS = 15_000
 
@@ -76,6 +77,7 @@ class Visitor:
 
     state: DemoState
     person: Person
+    pools: dict[str, FactorPool] = field(default_factory=dict)
 
     @property
     def target(self) -> str:

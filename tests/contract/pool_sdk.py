@@ -26,6 +26,7 @@ class Sdk:
     def __init__(self, url: str) -> None:
         # Threads of its own: the site that is waited for has work for the usual ones.
         self._threads = ThreadPoolExecutor(16)
+        self.url = url
         self._client: Any = boto3.client(
             "cognito-idp",
             endpoint_url=url,
@@ -50,6 +51,11 @@ class Sdk:
             await self.call(operation, **members)
         error = caught.value.response["Error"]
         return error["Code"], error["Message"]
+
+    def use(self, client: Any) -> None:
+        """Call with another client of the same service."""
+        self._client.close()
+        self._client = client
 
     def close(self) -> None:
         self._client.close()

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from ostiary.model.pool import RecordKind
+from ostiary.model.pool import RecordKind, User
+from ostiary.ports.pool_store import StoreUnavailable
 from ostiary.userpool import importing
 from ostiary.userpool.import_jobs import ImportJob, JobStatus, build_record, read_job
 from ostiary.userpool.services import build_services
@@ -68,6 +69,34 @@ async def make_file(sdk: Sdk, pool_id: str, *people: dict[str, str]) -> bytes:
 
 def person(name: str, **more: str) -> dict[str, str]:
     return {"cognito:username": name, "email": f"{name}@example.org", **more}
+
+
+async def test_a_row_that_no_store_can_hold_fails_alone(
+    site: PoolSite, sdk: Sdk, pool_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_user = site.config.store.add_user
+
+    async def refuse_bob(user: User) -> None:
+        if user.username == "bob":
+            raise StoreUnavailable("a value it cannot hold")
+        await add_user(user)
+
+    monkeypatch.setattr(site.config.store, "add_user", refuse_bob)
+    job = await make_job(sdk, pool_id)
+    named = {"UserPoolId": pool_id, "JobId": job["JobId"]}
+    file = await make_file(
+        sdk, pool_id, person("ada"), person("bob"), person("a b"), person("eve")
+    )
+    await put(site, job["PreSignedUrl"], file)
+    await sdk.call("StartUserImportJob", **named)
+    await site.settle()
+    ended = (await sdk.call("DescribeUserImportJob", **named))["UserImportJob"]
+
+    assert (ended["Status"], ended["ImportedUsers"], ended["FailedUsers"]) == (
+        "Succeeded",
+        2,
+        2,
+    )
 
 
 async def test_people_are_imported_and_must_reset_their_passwords(

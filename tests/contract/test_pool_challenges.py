@@ -391,3 +391,58 @@ async def test_a_code_that_cannot_be_sent_is_no_sign_in(
     assert (await stage.sdk.refused("InitiateAuth", **stage.by_password()))[
         0
     ] == "CodeDeliveryFailureException"
+
+
+# What happens meanwhile
+
+
+@pytest.mark.parametrize("change", ["password", "reset", "disabled", "deleted"])
+async def test_a_question_is_over_when_its_user_changed(
+    stage: Stage, with_app: str, change: str
+) -> None:
+    asked = await stage.sign_in()
+    stage.site.clock.pass_s(1)
+    match change:
+        case "password":
+            await stage.admin("AdminSetUserPassword", Password=NEW, Permanent=True)
+        case "reset":
+            await stage.admin("AdminResetUserPassword")
+        case "disabled":
+            await stage.admin("AdminDisableUser")
+        case _:
+            await stage.admin("AdminDeleteUser")
+    code, _ = await stage.respond_refused(
+        asked, SOFTWARE_TOKEN_MFA_CODE=stage.app_code(with_app)
+    )
+
+    assert code in {
+        "NotAuthorizedException",
+        "PasswordResetRequiredException",
+        "CodeMismatchException",
+    }
+
+
+async def test_a_mailed_code_in_place_of_the_password_is_one_factor(
+    stage: Stage,
+) -> None:
+    await stage.build(
+        Policies={
+            "SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD", "EMAIL_OTP"]}
+        }
+    )
+    await set_mfa(stage, **{**TOTP_ON, "MfaConfiguration": "OPTIONAL"})
+    await stage.add_user()
+    secret = await stage.add_app()
+    asked = await stage.sdk.call(
+        "InitiateAuth",
+        ClientId=stage.client_id,
+        AuthFlow="USER_AUTH",
+        AuthParameters={"USERNAME": ADA, "PREFERRED_CHALLENGE": "EMAIL_OTP"},
+    )
+    second = await stage.respond(asked, EMAIL_OTP_CODE=stage.code())
+
+    assert second["ChallengeName"] == "SOFTWARE_TOKEN_MFA"
+    code = stage.app_code(secret)
+    assert "AuthenticationResult" in await stage.respond(
+        second, SOFTWARE_TOKEN_MFA_CODE=code
+    )

@@ -344,3 +344,16 @@ async def test_a_listing_is_filtered(stage: Stage, text: str, names: list[str]) 
     found = await stage.sdk.call("ListUsers", UserPoolId=stage.pool_id, Filter=text)
 
     assert [u["Username"] for u in found["Users"]] == names
+
+
+async def test_a_token_is_not_of_another_user_with_the_same_name(stage: Stage) -> None:
+    stage.client_id = await stage.add_client(EnableTokenRevocation=False)
+    await stage.add_user()
+    token = (await stage.tokens())["AccessToken"]
+    await stage.admin("AdminDeleteUser")
+    await stage.add_user()
+
+    assert await stage.sdk.refused("GetUser", AccessToken=token) == (
+        "UserNotFoundException",
+        "User does not exist.",
+    )

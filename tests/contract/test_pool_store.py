@@ -333,3 +333,26 @@ async def test_the_migrations_make_exactly_the_tables(empty_database_url: str) -
     await database.close()
 
     assert found == []
+
+
+@pytest.mark.parametrize(("grace_s", "expected"), [(0, 1), (10, 5)])
+async def test_a_refresh_token_is_rotated_once_and_in_the_grace_period(
+    store: PoolStore, grace_s: int, expected: int
+) -> None:
+    await store.add_grant(GRANT, None)
+    old = RefreshToken(token_hash="old", grant_id=GRANT.id, expires_at=900)
+    await store.add_refresh_token(old)
+
+    async def rotate(name: str, now: float) -> bool:
+        return await store.rotate_refresh_token(
+            "old", replace(old, token_hash=name), now=now, grace_s=grace_s
+        )
+
+    told = await asyncio.gather(*(rotate(f"new-{n}", 100) for n in range(5)))
+    late = await rotate("late", 111)
+    there = [await store.load_refresh_token(f"new-{n}") for n in range(5)]
+
+    assert sum(told) == expected
+    assert [found is not None for found in there] == told
+    assert late is False
+    assert await store.load_refresh_token("late") is None

@@ -7,15 +7,18 @@ from collections.abc import Iterator
 import pytest
 from anyio.from_thread import start_blocking_portal
 
+from ostiary.testing import LocalUserPool, running_user_pool
 from tests.interop.apache import MISSING as APACHE_MISSING
 from tests.interop.apache import Apache, find_binary, running_apache
 from tests.interop.clients import SECRETS
 from tests.interop.install import MISSING, is_installed
+from tests.interop.pool_clients import NEW_PASSWORD, PASSWORD
 from tests.interop.stage import Stage, Visitor, running_providers, start_with_all
 from tests.interop.streams import holding_upstream
 from tests.support.node import running_node
 
 EMAIL = "ada@example.com"
+SECRET_WORDS = (PASSWORD, NEW_PASSWORD)
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +50,19 @@ def apache(stage: Stage) -> Iterator[Apache]:
         logs = stage.node.logs()
         known = [c.client_secret for c in server.clients.values() if c.client_secret]
         assert [s for s in known if s in logs] == []
+
+
+@pytest.fixture(scope="session")
+def user_pool() -> Iterator[LocalUserPool]:
+    """A user pool alone, as an application's own tests run it."""
+    if not is_installed():
+        pytest.fail(MISSING, pytrace=False)
+    with running_user_pool() as pool:
+        yield pool
+        output = (pool.folder / "output.log").read_text()
+        logs = "".join(p.read_text() for p in pool.folder.rglob("*.log"))
+        assert "Traceback" not in output + logs
+        assert [s for s in SECRET_WORDS if s in output + logs] == []
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ HARMLESS = {
     "stored.refresh_token != session.refresh_token": "ours and another node's",
     "current.factors.sealed_totp != sealed": "ours before and after a verification",
     "kept.refresh_token != session.refresh_token": "ours before and after a refresh",
+    "current.password != instead_of": "a kept record before and after a proof",
     "password != password.strip()": "a new password beside itself",
     "password != visit.form.get('confirmPassword', '')": "two fields of one form",
 }

@@ -8,14 +8,22 @@ from ostiary.oidc.op.authorize import (
     AuthorizationRequest,
     build_code_redirect,
     build_error_redirect,
+    build_token_redirect,
     check_authorization,
     is_fresh_enough,
+    refuse,
 )
 from ostiary.oidc.op.client import Client
 from ostiary.oidc.op.errors import RedirectError, ShowError
 from ostiary.oidc.op.parameters import parse_parameters
 
 CALLBACK = "https://app.example/cb"
+IMPLICIT = Client(
+    id="c",
+    redirect_uris=("https://app.example/cb",),
+    scopes=("openid",),
+    flows=frozenset({"implicit"}),
+)
 CLIENT = Client(
     id="c",
     redirect_uris=(CALLBACK, "https://app.example/cb2?x=1"),
@@ -144,6 +152,12 @@ def test_an_unproven_redirect_uri_gets_nothing(
             "invalid_request",
             "identity_provider is not one of the client's",
         ),
+        (
+            {"idp_identifier": "example.org"},
+            (),
+            "invalid_request",
+            "idp_identifier is not one of the client's",
+        ),
         ({"request": "a.b.c"}, (), "request_not_supported", None),
         ({"request_uri": "urn:x"}, (), "request_uri_not_supported", None),
         ({}, (("scope", "email"),), "invalid_request", "scope is given twice"),
@@ -232,3 +246,55 @@ def test_an_old_sign_in_answers_only_where_it_may(
 
     assert isinstance(request, AuthorizationRequest)
     assert is_fresh_enough(request, auth_time=90, now=100) is fresh
+
+
+@pytest.mark.spec("RFC6749#4.2.2")
+@pytest.mark.parametrize(
+    ("id_token", "begin"),
+    [("i", "id_token=i&access_token=a"), (None, "access_token=a")],
+)
+def test_tokens_go_into_the_fragment(id_token: str | None, begin: str) -> None:
+    request = judge(IMPLICIT, response_type="token", response_mode="fragment")
+
+    assert isinstance(request, AuthorizationRequest)
+    assert (
+        build_token_redirect(
+            request, id_token=id_token, access_token="a", expires_in_s=60
+        )
+        == f"{CALLBACK}#{begin}&token_type=bearer&expires_in=60&state=s"
+    )
+
+
+@pytest.mark.spec("RFC6749#4.2.2.1")
+@pytest.mark.parametrize(
+    ("client", "changes", "query"),
+    [
+        (CLIENT, {}, "state=s&error=unauthorized_client"),
+        (
+            IMPLICIT,
+            {"scope": "openid x"},
+            "error_description=invalid_scope&state=s&error=invalid_request",
+        ),
+        (
+            IMPLICIT,
+            {"response_mode": "query"},
+            "error_description=response_mode&state=s&error=invalid_request",
+        ),
+    ],
+)
+def test_errors_of_who_asks_for_tokens_go_there_too(
+    client: Client, changes: dict[str, str], query: str
+) -> None:
+    told = judge(client, **{"response_type": "token", **changes})
+
+    assert isinstance(told, RedirectError)
+    assert build_error_redirect(told) == f"{CALLBACK}#{query}"
+
+
+def test_a_right_request_can_still_be_refused_where_it_asked() -> None:
+    request = judge(IMPLICIT, response_type="token")
+
+    assert isinstance(request, AuthorizationRequest)
+    assert build_error_redirect(refuse(request, "server_error")) == (
+        f"{CALLBACK}#state=s&error=server_error"
+    )

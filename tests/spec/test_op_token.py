@@ -30,7 +30,13 @@ ISSUED = token.IssuedCode(
     expires_at=100,
     first=True,
 )
-REFRESH = token.IssuedRefreshToken(client_id="c", expires_at=100, revoked=False)
+MACHINE = Client(
+    id="c",
+    flows=frozenset({"client_credentials"}),
+    scopes=("openid", "api/read", "api/gone"),
+    secrets=("s",),
+)
+LIVING = frozenset({"api/read", "other/read"})
 
 
 def form(**values: str) -> Parameters:
@@ -120,34 +126,14 @@ def test_any_difference_is_an_invalid_grant(
     assert caught.value.code == "invalid_grant"
 
 
-@pytest.mark.spec("RFC6749#6")
-@pytest.mark.parametrize(
-    ("issued", "now", "ok"),
-    [
-        (REFRESH, 99, True),
-        (REFRESH, 100, False),
-        (replace(REFRESH, client_id="d"), 99, False),
-        (replace(REFRESH, revoked=True), 99, False),
-    ],
-)
-def test_a_refresh_token_serves_its_client_until_it_ends(
-    issued: token.IssuedRefreshToken, now: int, ok: bool
-) -> None:
-    if ok:
-        token.check_refresh_token(issued, PUBLIC, now=now)
-        return
-    with pytest.raises(TokenRefused) as caught:
-        token.check_refresh_token(issued, PUBLIC, now=now)
-
-    assert caught.value.code == "invalid_grant"
-
-
 @pytest.mark.parametrize(
     ("grant_type", "client", "code"),
     [
         ("", PUBLIC, "invalid_request"),
         ("authorization_code", Client(id="c"), "unauthorized_client"),
         ("client_credentials", PUBLIC, "unauthorized_client"),
+        ("client_credentials", SECRET, "unauthorized_client"),
+        ("client_credentials", replace(MACHINE, secrets=()), "unauthorized_client"),
         ("password", PUBLIC, "unsupported_grant_type"),
     ],
 )
@@ -179,6 +165,58 @@ def test_an_exchange_without_its_half_is_refused(missing: str) -> None:
 @pytest.mark.parametrize("grant_type", ["authorization_code", "refresh_token"])
 def test_a_grant_that_can_be_used_is_read(grant_type: str) -> None:
     assert token.read_grant_type(form(grant_type=grant_type), PUBLIC) == grant_type
+
+
+@pytest.mark.spec("RFC6749#4.4")
+def test_a_confidential_client_may_ask_for_itself() -> None:
+    given = form(grant_type="client_credentials")
+
+    assert token.read_grant_type(given, MACHINE) == "client_credentials"
+
+
+@pytest.mark.spec("RFC6749#4.4.2")
+@pytest.mark.parametrize(
+    "scope", ["", "api/read", "api/read api/read", "api/gone api/read"]
+)
+def test_a_client_s_own_scopes_are_those_that_its_servers_still_have(
+    scope: str,
+) -> None:
+    assert token.read_client_scopes(form(scope=scope), MACHINE, LIVING) == ("api/read",)
+
+
+@pytest.mark.spec("RFC6749#3.3")
+@pytest.mark.parametrize(
+    ("scope", "client", "code"),
+    [
+        ("openid", MACHINE, "invalid_scope"),
+        ("other/read", MACHINE, "invalid_scope"),
+        ("api/read x", MACHINE, "invalid_scope"),
+        ("api/gone", MACHINE, "invalid_grant"),
+        ("", replace(MACHINE, scopes=("openid",)), "invalid_grant"),
+    ],
+)
+def test_scopes_that_a_client_does_not_have_are_refused(
+    scope: str, client: Client, code: str
+) -> None:
+    with pytest.raises(TokenRefused) as caught:
+        token.read_client_scopes(form(scope=scope), client, LIVING)
+
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("", {}), ("{}", {}), ('{"a":"b"}', {"a": "b"})]
+)
+def test_a_client_s_metadata_is_read(text: str, expected: dict[str, str]) -> None:
+    assert token.read_client_metadata(form(aws_client_metadata=text)) == expected
+
+
+@pytest.mark.parametrize("text", ["x", "[]", "1", '{"a":1}', "[" * 100_000])
+def test_metadata_that_is_no_object_of_texts_is_refused(text: str) -> None:
+    with pytest.raises(TokenRefused) as caught:
+        token.read_client_metadata(form(aws_client_metadata=text))
+
+    assert caught.value.code == "invalid_request"
 
 
 @pytest.mark.spec("RFC6749#3.2")

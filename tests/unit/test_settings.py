@@ -353,3 +353,67 @@ def test_a_database_is_not_shown_by_the_errors_cause() -> None:
         load(OSTIARY_USERPOOL_DATABASE=secret)
 
     assert secret not in "".join(traceback.format_exception(caught.value))
+
+
+def test_triggers_are_urls_or_functions_by_name() -> None:
+    text = "a=http://127.0.0.1:9000/a, b=app.hooks:greet"
+    loaded = read_settings(file_text=None, environ={"OSTIARY_USERPOOL_TRIGGERS": text})
+
+    assert loaded.settings.userpool_triggers == (
+        ("a", "http://127.0.0.1:9000/a"),
+        ("b", "app.hooks:greet"),
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["a", "a=", "=x:y", "a=ftp://x/y", "a=app.hooks", "a=1x:y"]
+)
+def test_other_triggers_are_refused(text: str) -> None:
+    with pytest.raises(SettingsInvalid, match="userpool_triggers"):
+        read_settings(file_text=None, environ={"OSTIARY_USERPOOL_TRIGGERS": text})
+
+
+@pytest.mark.parametrize(
+    ("listen", "fine"),
+    [
+        ("127.0.0.1:9229, 127.0.0.1:9443 ssl", True),
+        ("[::1]:9229", True),
+        ("localhost:9229", True),
+        ("0.0.0.0:9229", False),
+        ("127.0.0.1:9229, 10.0.0.1:9443 ssl", False),
+    ],
+)
+def test_the_endpoints_for_tests_are_for_this_machine_alone(
+    listen: str, fine: bool
+) -> None:
+    environ = {
+        "OSTIARY_USERPOOL_TESTING": "on",
+        "OSTIARY_USERPOOL_LISTEN": listen,
+    }
+    if fine:
+        assert read_settings(file_text=None, environ=environ).settings.userpool_testing
+        return
+    with pytest.raises(
+        SettingsInvalid, match="userpool_testing lets anybody read codes"
+    ):
+        read_settings(file_text=None, environ=environ)
+
+
+def test_credentials_are_read_and_never_shown() -> None:
+    environ = {"OSTIARY_USERPOOL_CREDENTIALS": "AKIA1:topsecret, AKIA2:other:colon"}
+    settings = read_settings(file_text=None, environ=environ).settings
+
+    assert settings.userpool_credentials == (
+        ("AKIA1", "topsecret"),
+        ("AKIA2", "other:colon"),
+    )
+    assert "topsecret" not in repr(settings)
+
+
+@pytest.mark.parametrize("text", ["topsecret", "AKIA:", ":topsecret", "a:b,topsecret"])
+def test_broken_credentials_are_not_repeated(text: str) -> None:
+    with pytest.raises(SettingsInvalid) as caught:
+        read_settings(file_text=None, environ={"OSTIARY_USERPOOL_CREDENTIALS": text})
+
+    assert "ACCESS_KEY_ID:SECRET_ACCESS_KEY" in str(caught.value)
+    assert "topsecret" not in str(caught.value)

@@ -219,7 +219,31 @@ def userpool_serve(conf: ConfFile = None, prefix: Prefix = None) -> None:
         f"{'https' if a.tls else 'http'}://{a.host}:{a.port}"
         for a in settings.userpool_listen
     )
-    _run(settings, ("userpool",), f"User pool started: {listens}")
+    console = "; its console is at /console" if settings.userpool_console else ""
+    _run(settings, ("userpool",), f"User pool started: {listens}{console}")
+
+
+@userpool.command("console-token")
+def userpool_console_token(
+    *,
+    conf: ConfFile = None,
+    prefix: Prefix = None,
+    new: Annotated[
+        bool,
+        typer.Option("--new", help="Make another; restart the user pool to use it."),
+    ] = False,
+) -> None:
+    """Print the token that the console asks for where it is open to the network."""
+    from ostiary.node.secrets import SecretsUnsafe, open_console_token
+
+    settings = load_settings(conf, {"prefix": prefix})
+    try:
+        token = open_console_token(Path(settings.prefix), fresh=new)
+    except SecretsUnsafe as error:
+        _fail(error)
+    except OSError as error:
+        _fail(f"cannot write {error.filename}: {error.strerror}")
+    print(token)
 
 
 @secrets.command("rotate")

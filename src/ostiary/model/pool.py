@@ -31,6 +31,7 @@ class CodeKind(StrEnum):
     RESET = "reset"
     EMAIL = "email"
     PHONE = "phone"
+    FACTOR = "factor"  # counters only
 
 
 class RecordKind(StrEnum):
@@ -171,6 +172,7 @@ class Factors:
     totp_verified: bool = False
     totp_name: str = ""
     last_totp_step: int = 0
+    passkeys: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

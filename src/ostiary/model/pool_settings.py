@@ -108,10 +108,10 @@ class PasswordPolicyType(Wire):
 
 
 class SignInPolicyType(Wire):
-    """First factors. Passkeys are not served yet."""
+    """What a sign-in may begin with."""
 
     AllowedFirstAuthFactors: Annotated[
-        tuple[Literal["PASSWORD", "EMAIL_OTP", "SMS_OTP"], ...],
+        tuple[Literal["PASSWORD", "EMAIL_OTP", "SMS_OTP", "WEB_AUTHN"], ...],
         Field(min_length=1, max_length=5),
     ] = ("PASSWORD",)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ KEPT = 2
 RING_FILE = "session-keys.json"
 DATABASE_FILE = "database.key"
 ASSERTION_FILE = "assertion-key.json"
+CONSOLE_FILE = "console-token"
 
 
 class SecretsUnsafe(Exception):
@@ -91,6 +93,27 @@ def open_secrets(prefix: Path) -> Secrets:
     if not ring.keys or len(database_key) != 32:
         raise SecretsUnsafe(f"a file in {folder} is broken; restore it from a backup")
     return Secrets(ring=ring, database_key=database_key, assertion_key=assertion_key)
+
+
+def open_console_token(prefix: Path, *, fresh: bool = False) -> str:
+    """
+    The token of the user pool's console, made when there is none or another is wanted.
+
+    Raises:
+        SecretsUnsafe: It can be read by others, or is broken.
+        OSError: It cannot be read or written.
+    """
+    folder = prefix / "secrets"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _check_private(folder)
+    path = folder / CONSOLE_FILE
+    if fresh or not path.exists():
+        write_private(path, f"{secrets.token_urlsafe(32)}\n".encode())
+    _check_private(path)
+    token = path.read_text(encoding="utf-8").strip()
+    if len(token) < 32:
+        raise SecretsUnsafe(f"{path} is too short to be a token; delete it")
+    return token
 
 
 def rotate_ring(prefix: Path) -> KeyRing:

@@ -16,6 +16,10 @@ from typing import Any
 
 import uvicorn
 
+# Longer than people and pools of connections pause: at five seconds, which are usual, a request
+# often meets its connection being closed.
+_KEEP_ALIVE_S = 75
+
 
 class _Server(uvicorn.Server):
     """uvicorn without its own signal handlers: the process decides when to stop."""
@@ -50,6 +54,7 @@ async def serve_sites(
                 server_header=False,
                 proxy_headers=False,
                 timeout_graceful_shutdown=5,
+                timeout_keep_alive=_KEEP_ALIVE_S,
                 ssl_certfile=cert if kind == "tls" else None,
                 ssl_keyfile=key if kind == "tls" else None,
                 ssl_context_factory=(lambda _config, _usual: tls)

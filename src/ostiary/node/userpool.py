@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import sys
 from pathlib import Path
+
+import yaml
 
 from ostiary.adapters.shared.socket import SocketShared
 from ostiary.adapters.smtp import SmtpMailer
 from ostiary.adapters.sql import open_store
 from ostiary.adapters.system import SystemClock, SystemEntropy
-from ostiary.adapters.triggers import LocalTriggers, load_function
+from ostiary.adapters.triggers import LocalTriggers, TriggerMissing, load_function
 from ostiary.node.certificate import default_certificate
 from ostiary.node.role import (
+    LEVELS,
     READY_CHANNEL,
     Orders,
     build_ready,
@@ -21,11 +25,20 @@ from ostiary.node.role import (
     start_logging,
     wait_for_end,
 )
+from ostiary.node.secrets import SecretsUnsafe, open_console_token
 from ostiary.node.serving import serve_site
 from ostiary.node.tls import build_tls
-from ostiary.settings import Settings
+from ostiary.ports.pool_store import StoreUnavailable
+from ostiary.settings import Settings, is_loopback
 from ostiary.userpool.app import create_app
-from ostiary.userpool.config import UserPoolConfig
+from ostiary.userpool.config import (
+    ConsoleConfig,
+    LoopbackOnly,
+    TokenSignIn,
+    UserPoolConfig,
+)
+from ostiary.userpool.limits import Buckets, Limits
+from ostiary.userpool.seed import SeedInvalid, apply_seed
 from ostiary.userpool.testing.tools import build_testing
 
 ERRANDS_WITHIN_S = 5.0
@@ -84,6 +97,44 @@ def build_triggers(settings: Settings) -> LocalTriggers:
     )
 
 
+def read_seed(path: Path) -> object:
+    """
+    What a seed file says.
+
+    Raises:
+        SeedInvalid: It cannot be read, or is no YAML.
+    """
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SeedInvalid(f"cannot read {path}: {error.strerror}") from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SeedInvalid(f"{path} is no YAML: {error}") from error
+
+
+def build_console(settings: Settings, prefix: Path) -> ConsoleConfig | None:
+    """
+    The console, if there is one: open where the API is and nobody else comes, else behind its token.
+
+    Spec: decision 0029.
+
+    Raises:
+        SecretsUnsafe: The token can be read by others.
+    """
+    if not settings.userpool_console:
+        return None
+    is_private = all(is_loopback(address) for address in settings.userpool_listen)
+    if is_private and not settings.userpool_credentials:
+        access: LoopbackOnly | TokenSignIn = LoopbackOnly()
+    else:
+        access = TokenSignIn(token=open_console_token(prefix))
+        _LOG.log(
+            LEVELS["notice"],
+            "the console asks for a token; print it with: ostiary userpool console-token",
+        )
+    return ConsoleConfig(access=access, mailbox_url=settings.userpool_mailbox_url)
+
+
 async def run(orders: Orders) -> None:
     """Serve until the end."""
     settings = orders.settings
@@ -103,6 +154,12 @@ async def run(orders: Orders) -> None:
                 mailer=testing.outbox if testing else build_mailer(settings),
                 testing=testing,
                 triggers=triggers,
+                console=build_console(settings, orders.prefix),
+                credentials=dict(settings.userpool_credentials),
+                limits=Limits(
+                    clients=Buckets(settings.userpool_client_rate),
+                    addresses=Buckets(settings.userpool_address_rate),
+                ),
                 database_key=orders.database_key,
                 issuer_base=issuer_base(settings),
                 domain_suffix=settings.userpool_domain_suffix,
@@ -111,6 +168,10 @@ async def run(orders: Orders) -> None:
                 strict=settings.userpool_strict,
             )
         )
+        if settings.userpool_seed is not None:
+            await apply_seed(
+                app.state.services, read_seed(Path(settings.userpool_seed)), _LOG.info
+            )
         async with serve_site(app, sockets, tls=tls):
             shared = SocketShared(orders.node_socket)
             await shared.connect()
@@ -128,7 +189,11 @@ def main() -> None:
     """Run the user pool's process."""
     orders = read_orders()
     start_logging(orders, orders.settings.admin_error_log)
-    asyncio.run(run(orders))
+    try:
+        asyncio.run(run(orders))
+    except (SeedInvalid, TriggerMissing, StoreUnavailable, SecretsUnsafe) as error:
+        _LOG.error("the user pool cannot start: %s", error)
+        sys.exit(f"Error: the user pool cannot start: {error}")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ostiary.pages.rendering import render, render_error
+from ostiary.pages.rendering import LAYERED_DESIGN, render, render_error
 from ostiary.pages.security import security_headers
 
-__all__ = ["render", "render_error", "security_headers"]
+__all__ = ["LAYERED_DESIGN", "render", "render_error", "security_headers"]

@@ -8,14 +8,23 @@ is an error, never an empty string.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
 from typing import Final
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
+from ostiary.pages.languages import ENGLISH, load_words
+
 _ROOT: Final = files("ostiary.pages")
 DESIGN: Final = _ROOT.joinpath("design.css").read_text(encoding="utf-8").strip()
+# Rules outside a layer win over those in one, however they are selected: so an operator's style
+# sheet, which may name single classes only, decides.
+LAYERED_DESIGN: Final = f"@layer design {{ {DESIGN} }}"
+CONSOLE_DESIGN: Final = (
+    _ROOT.joinpath("console.css").read_text(encoding="utf-8").strip()
+)
 
 
 def _read_template(name: str) -> str | None:
@@ -24,6 +33,22 @@ def _read_template(name: str) -> str | None:
         return None
     path = _ROOT.joinpath("templates", name)
     return path.read_text(encoding="utf-8") if path.is_file() else None
+
+
+def _read_time(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC)
+
+
+def _iso(at: float) -> str:
+    return _read_time(at).isoformat(timespec="seconds")
+
+
+def _day(at: float) -> str:
+    return f"{_read_time(at):%d %B %Y, %H:%M UTC}"
+
+
+def _date(at: float) -> str:
+    return f"{_read_time(at):%d %b %Y}"
 
 
 @cache
@@ -36,7 +61,11 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
+    environment.filters |= {"iso": _iso, "day": _day, "date": _date}
     environment.globals["design"] = DESIGN
+    environment.globals["language"] = ENGLISH
+    environment.globals["t"] = load_words(ENGLISH).say
+    environment.globals["console_design"] = CONSOLE_DESIGN
     return environment
 
 

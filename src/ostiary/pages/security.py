@@ -16,10 +16,21 @@ from typing import Final
 
 from ostiary.pages.rendering import DESIGN
 
-DESIGN_HASH: Final = base64.b64encode(hashlib.sha256(DESIGN.encode()).digest()).decode()
+
+def _source(style: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return f"'sha256-{digest}'"
 
 
-def security_headers(*, form_action: Sequence[str] = ()) -> tuple[tuple[str, str], ...]:
+_DESIGN_SOURCE: Final = _source(DESIGN)
+
+
+def security_headers(
+    *,
+    form_action: Sequence[str] = (),
+    styles: Sequence[str] = (),
+    has_own_files: bool = False,
+) -> tuple[tuple[str, str], ...]:
     """
     Content-Security-Policy and its companions.
 
@@ -27,12 +38,15 @@ def security_headers(*, form_action: Sequence[str] = ()) -> tuple[tuple[str, str
         form_action: Origins, besides the page's own, that a form of this page may end at.
             Chromium applies the directive to the redirect that answers a POST, so a sign-in
             page names the origin of the client that it returns to.
+        styles: The style sheets of this page besides the design system's.
+        has_own_files: The page loads a style sheet and an image from its own origin.
     """
     targets = " ".join(("'self'", *dict.fromkeys(form_action)))
+    own = " 'self'" if has_own_files else ""
     policy = (
         "default-src 'none'",
-        f"style-src 'sha256-{DESIGN_HASH}'",
-        "img-src data:",
+        f"style-src {' '.join((_DESIGN_SOURCE, *map(_source, styles)))}{own}",
+        f"img-src data:{own}",
         f"form-action {targets}",
         "frame-ancestors 'none'",
         "base-uri 'none'",

@@ -44,6 +44,12 @@ class StoreUnavailable(StoreError):
     code = "store_unavailable"
 
 
+class NotADump(StoreError):
+    """What is to be restored was not made by `dump`; nothing was changed."""
+
+    code = "not_a_dump"
+
+
 class AlreadyExists(StoreError):
     """Something with the same unique name is there already."""
 
@@ -221,9 +227,14 @@ class PoolStore(Protocol):
     async def add_refresh_token(self, token: RefreshToken) -> None: ...
     async def load_refresh_token(self, token_hash: str) -> RefreshToken | None: ...
     async def rotate_refresh_token(
-        self, token_hash: str, fresh: RefreshToken, *, now: float
-    ) -> None:
-        """Add another token; the old one is marked as rotated, unless it was already."""
+        self, token_hash: str, fresh: RefreshToken, *, now: float, grace_s: float
+    ) -> bool:
+        """
+        Add another token in place of one, and tell whether that was done.
+
+        Of any number of callers one marks the old token as rotated. The others may still add
+        theirs within the grace period, and do nothing after it.
+        """
         ...
 
     async def use_challenge(
@@ -249,7 +260,7 @@ class PoolStore(Protocol):
         Let there be what `dump` said and nothing else; of an empty object, nothing.
 
         Raises:
-            StoreUnavailable: It is no such dump; nothing is changed then.
+            NotADump: Nothing is changed then.
         """
         ...
 

@@ -6,7 +6,7 @@ Spec: cognito §3.5 (refusals), §3.9 (states), §3.10 (names), §3.13 (triggers
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -21,7 +21,7 @@ from ostiary.userpool.attributes import (
     is_phone_number,
     with_attributes,
 )
-from ostiary.userpool.delivery import choose_verification
+from ostiary.userpool.delivery import Destination, choose_verification
 from ostiary.userpool.identifiers import new_sub
 from ostiary.userpool.lookup import find_user
 from ostiary.userpool.refusal import AccountError
@@ -69,12 +69,14 @@ def check_name(settings: PoolSettings, name: str) -> None:
         AccountError: InvalidParameterException about `username`.
     """
     refusal = None
+    # Folding case can lengthen a name, and the folded one is kept too.
+    is_long = max(len(name), len(settings.login_key(name))) > _MAX_NAME
     if settings.has_attribute_names:
-        if not name or len(name) > _MAX_NAME or not _name_attribute(settings, name):
+        if not name or is_long or not _name_attribute(settings, name):
             refusal = _NAMES_WRONG.get(
                 "".join(settings.UsernameAttributes or ()), messages.USERNAME_NOT_EITHER
             )
-    elif not name.strip() or len(name) > _MAX_NAME:
+    elif not name.strip() or is_long:
         refusal = messages.USERNAME_WRONG
     elif "email" in (settings.AliasAttributes or ()) and is_mail_address(name):
         refusal = messages.USERNAME_IS_EMAIL
@@ -307,21 +309,26 @@ async def confirm(
     """
     if user is None:
         raise AccountError("ExpiredCodeException", messages.CODE_EXPIRED)
-    if user.status is not UserStatus.UNCONFIRMED:
-        raise AccountError(
-            "NotAuthorizedException", messages.STATUS_WRONG.format(user.status.value)
-        )
-    await try_code(services, user, CodeKind.CONFIRM, code)
+    _check_unconfirmed(user)
     destination = choose_verification(pool, user.attributes)
-    proven = {f"{destination.attribute}_verified": "true"} if destination else {}
-    now = services.now()
-    confirmed = replace(
-        with_attributes(pool, user, proven, now=now), status=UserStatus.CONFIRMED
-    )
+    sent_to = destination.value if destination else ""
+    await try_code(services, user, CodeKind.CONFIRM, code, value=sent_to)
     if force_alias and destination is not None:
-        await _take_alias(services, pool, confirmed, destination.attribute)
+        await _take_alias(services, pool, user, destination)
+    now = services.now()
+
+    def change(current: User) -> User:
+        _check_unconfirmed(current)
+        proven = {}
+        if destination is not None:
+            name = destination.attribute
+            if current.attributes.get(name) == destination.value:
+                proven[f"{name}_verified"] = "true"
+        changed = with_attributes(pool, current, proven, now=now)
+        return replace(changed, status=UserStatus.CONFIRMED)
+
     alias = destination.attribute if destination else None
-    await save_user(services, confirmed, alias=alias)
+    confirmed = await change_user(services, user, change, alias=alias)
     await ask_post_confirmation(
         services,
         pool,
@@ -333,33 +340,64 @@ async def confirm(
     return confirmed
 
 
+def _check_unconfirmed(user: User) -> None:
+    if user.status is not UserStatus.UNCONFIRMED:
+        raise AccountError(
+            "NotAuthorizedException", messages.STATUS_WRONG.format(user.status.value)
+        )
+
+
 async def _take_alias(
-    services: Services, pool: Pool, user: User, attribute: str
+    services: Services, pool: Pool, user: User, taken: Destination
 ) -> None:
     """Let another user's address be unproven, so that it is this user's alias."""
-    key = pool.settings.login_key(user.attributes[attribute])
-    store = services.config.store
-    other = await store.find_user(pool_id=pool.id, login_key=key)
+    key, now = pool.settings.login_key(taken.value), services.now()
+    other = await services.config.store.find_user(pool_id=pool.id, login_key=key)
     if other is None or other.username == user.username or other.login_key == key:
         return
-    lost = {f"{attribute}_verified": "false"}
-    await store.save_user(with_attributes(pool, other, lost, now=services.now()))
+    lost = {f"{taken.attribute}_verified": "false"}
+    await change_user(
+        services,
+        other,
+        lambda current: with_attributes(pool, current, lost, now=now),
+    )
 
 
-async def save_user(
-    services: Services, user: User, *, alias: str | None = None
-) -> None:
+async def change_user(
+    services: Services,
+    user: User,
+    change: Callable[[User], User],
+    *,
+    by_user: bool = False,
+    alias: str | None = None,
+) -> User:
     """
-    Store a changed user.
+    The user as a change makes them, stored: what happened meanwhile stays as it is.
 
     Args:
+        change: Makes the changed user of the present one; it may raise an AccountError.
+        by_user: Refuse when the user was disabled meanwhile.
         alias: The attribute whose new value may be another user's name already.
 
     Raises:
-        AccountError: AliasExistsException.
+        AccountError: UserNotFoundException, AliasExistsException, or what `change` raises.
     """
+
+    def rule(current: User) -> tuple[User, User]:
+        if current.sub != user.sub:  # another of the same name
+            raise AccountError("UserNotFoundException", messages.USER_MISSING)
+        if by_user and not current.enabled:
+            raise AccountError("NotAuthorizedException", messages.USER_DISABLED)
+        changed = change(current)
+        return changed, changed
+
     try:
-        await services.config.store.save_user(user)
+        changed = await services.config.store.change_user(
+            pool_id=user.pool_id, username=user.username, rule=rule
+        )
     except AlreadyExists as error:
         text = messages.ALIAS_EXISTS.format(alias or "alias")
         raise AccountError("AliasExistsException", text) from error
+    if changed is None:
+        raise AccountError("UserNotFoundException", messages.USER_MISSING)
+    return changed

@@ -23,12 +23,21 @@ from ostiary.ports.pool_store import StoreUnavailable
 from ostiary.userpool import messages, oauth
 from ostiary.userpool.api.wire import answer_api
 from ostiary.userpool.config import UserPoolConfig
+from ostiary.userpool.console.routes import build_console_routes
 from ostiary.userpool.cors import Cors
-from ostiary.userpool.hosted import leaving, reset, sign_in, sign_up
+from ostiary.userpool.hosted import (
+    codes,
+    enrolling,
+    leaving,
+    new_password,
+    reset,
+    sign_in,
+    sign_up,
+)
 from ostiary.userpool.hosted.visit import Visit, open_visit
 from ostiary.userpool.identifiers import new_uuid
 from ostiary.userpool.import_upload import receive_file
-from ostiary.userpool.look_images import get_image
+from ostiary.userpool.look_files import get_file
 from ostiary.userpool.services import Services, build_services
 from ostiary.userpool.site import DomainRouting, UnknownSite
 from ostiary.userpool.testing.endpoints import build_testing_routes
@@ -40,6 +49,13 @@ PageHandler = Callable[[Visit], Awaitable[Response]]
 
 _PAGES: Final[tuple[tuple[str, PageHandler | None, PageHandler | None], ...]] = (
     ("/login", sign_in.get_login, sign_in.post_login),
+    ("/startOver", None, sign_in.post_start_over),
+    ("/changePassword", new_password.get_new_password, new_password.post_new_password),
+    ("/mfa", codes.get_code, codes.post_code),
+    ("/mfa/resend", None, codes.post_resend),
+    ("/mfa/choose", codes.get_choice, codes.post_choice),
+    ("/mfa/other", None, codes.post_other),
+    ("/mfa/setup", enrolling.get_set_up, enrolling.post_set_up),
     ("/signup", sign_up.get_signup, sign_up.post_signup),
     ("/confirm", sign_up.get_confirm, sign_up.post_confirm),
     ("/resendcode", None, sign_up.post_resend),
@@ -117,7 +133,7 @@ def _routes(services: Services) -> list[Route]:
         Route("/health", _bind(services, _health), methods=["GET"]),
         Route(f"{well_known}/openid-configuration", _bind(services, _discovery)),
         Route(f"{well_known}/jwks.json", _bind(services, _jwks)),
-        Route("/_look/{pool_id}/{owner}/{digest}", _bind(services, get_image)),
+        Route("/_look/{pool_id}/{owner}/{digest}", _bind(services, get_file)),
     ]
     routes.append(
         Route("/_import/{token}", _bind(services, receive_file), methods=["PUT"])
@@ -129,6 +145,8 @@ def _routes(services: Services) -> list[Route]:
         routes.append(route)
     if services.config.testing is not None:
         routes += build_testing_routes(services, services.config.testing)
+    if services.config.console is not None:
+        routes += build_console_routes(services, services.config.console)
     for path, get, post in _PAGES:
         methods = [m for m, h in (("GET", get), ("POST", post)) if h]
         routes.append(Route(path, _bind_page(services, get, post), methods=methods))
@@ -194,4 +212,5 @@ def create_app(config: UserPoolConfig) -> Starlette:
         },
     )
     app.state.errands = services.errands
+    app.state.services = services
     return app

@@ -131,6 +131,14 @@ def _check_standard(name: str, value: str) -> None:
         raise _refuse(name, messages.NOT_A_NUMBER.format(name))
 
 
+def _looks_like_alias(settings: PoolSettings, value: str) -> bool:
+    """Whether a preferred username could be another person's address or number."""
+    aliases = settings.AliasAttributes or ()
+    return ("email" in aliases and "@" in value) or (
+        "phone_number" in aliases and is_phone_number(value.strip())
+    )
+
+
 def check_values(settings: PoolSettings, attributes: Mapping[str, str]) -> None:
     """
     Judge names and values against the pool's schema. Empty values are deletions.
@@ -143,6 +151,8 @@ def check_values(settings: PoolSettings, attributes: Mapping[str, str]) -> None:
         if name not in custom and (name not in STANDARD_ATTRIBUTES or name == "sub"):
             text = messages.ATTRIBUTE_UNKNOWN.format(name)
             raise _refuse(name, messages.ATTRIBUTES_WRONG.format(text))
+        if name == "preferred_username" and _looks_like_alias(settings, value):
+            raise _refuse(name, messages.PREFERRED_WRONG)
         if "\0" in value or (name == "preferred_username" and len(value) > _MAX_NAME):
             raise _refuse(name, messages.NOT_A_TEXT.format(name))
         if len(value) > _MAX_LENGTH:
@@ -173,12 +183,21 @@ def check_mutable(settings: PoolSettings, changes: Mapping[str, str]) -> None:
         raise _refuse(broken[0], text)
 
 
+def _unproven(user: User, changes: Mapping[str, str]) -> dict[str, str]:
+    """A new address is not proven by the old one, nor is none."""
+    return {
+        f"{name}_verified": "false" if changes[name] else ""
+        for name in ("email", "phone_number")
+        if name in changes and changes[name] != user.attributes.get(name)
+    }
+
+
 def with_attributes(
     pool: Pool, user: User, changes: Mapping[str, str], *, now: float
 ) -> User:
     """A user with changed attributes, and with the sign-in names that follow of them."""
     settings = pool.settings
-    merged = {**user.attributes, **changes}
+    merged = {**user.attributes, **_unproven(user, changes), **changes}
     for name in VERIFIED_ATTRIBUTES & changes.keys():
         merged[name] = merged[name].lower()
     attributes = {name: value for name, value in merged.items() if value}

@@ -106,24 +106,27 @@ def _proven(user: User, mechanism: str) -> Destination | None:
     return None
 
 
-def pretend_destination(services: Services, pool: Pool, name: str) -> dict[str, str]:
-    """CodeDeliveryDetails of a name that nobody has: always the same for that name."""
+def pretend_destination(
+    services: Services, pool: Pool, name: str, *, attribute: Attribute | None = None
+) -> Destination:
+    """
+    Where a code for a name that nobody has would go: always the same for that name.
+
+    Args:
+        attribute: What the code would be about; None for what the name looks like.
+    """
     key = pool.settings.login_key(name)
+    looks_like: Attribute | None = None
+    if "@" in key or key.startswith("+"):
+        looks_like = "email" if "@" in key else "phone_number"
+    wanted = attribute or looks_like or "email"
+    if wanted == looks_like:
+        return Destination(attribute=wanted, value=key)
     seed = mac(services.vault.code_key, b"nowhere", pool.id.encode(), key.encode())
-    letters = [chr(ord("a") + byte % 26) for byte in seed[:2]]
-    if "@" in name:
-        letters[0] = name[0]
-    if name.startswith("+"):
-        return {
-            "Destination": mask(name),
-            "DeliveryMedium": "SMS",
-            "AttributeName": "phone_number",
-        }
-    return {
-        "Destination": f"{letters[0]}***@{letters[1]}***",
-        "DeliveryMedium": "EMAIL",
-        "AttributeName": "email",
-    }
+    local, domain = (chr(ord("a") + byte % 26) for byte in seed[:2])
+    number = int.from_bytes(seed[:4], "big") % 10_000
+    invented = f"{local}@{domain}" if wanted == "email" else f"+{number:04d}"
+    return Destination(attribute=wanted, value=invented)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

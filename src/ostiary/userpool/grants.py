@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
 from typing import Final
 
-from ostiary.jose.errors import JoseError
-from ostiary.jose.jwt import read_unverified_claims, verify_jwt
 from ostiary.model.pool import (
     AuthorizationCode,
     Grant,
@@ -20,6 +17,7 @@ from ostiary.oidc.op import claims, token
 from ostiary.oidc.op.authorize import AuthorizationRequest
 from ostiary.oidc.op.client import Client
 from ostiary.oidc.op.errors import TokenRefused
+from ostiary.userpool.auth.refreshing import load_refresh_token, renew
 from ostiary.userpool.identifiers import hash_token, new_token, new_uuid
 from ostiary.userpool.minting import build_tokens
 from ostiary.userpool.refusal import AccountError
@@ -28,22 +26,12 @@ from ostiary.userpool.services import Services
 _log: Final = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccessToken:
-    """A verified access token's claims, and the user it is about."""
-
-    claims: dict[str, object] = field(repr=False)
-    user: User
-
-
-async def issue_code(
+def build_grant(
     services: Services, user: User, request: AuthorizationRequest, *, auth_time: int
-) -> str:
-    """A new authorization code for a signed-in user and a checked request."""
-    entropy, now = services.config.entropy, services.now()
-    code = new_uuid(entropy)
-    grant = Grant(
-        id=new_uuid(entropy),
+) -> Grant:
+    """What a sign-in gives the client that asked."""
+    return Grant(
+        id=new_uuid(services.config.entropy),
         pool_id=user.pool_id,
         client_id=request.client_id,
         username=user.username,
@@ -51,6 +39,14 @@ async def issue_code(
         auth_time=auth_time,
         nonce=request.nonce,
     )
+
+
+async def issue_code(
+    services: Services, user: User, request: AuthorizationRequest, *, auth_time: int
+) -> str:
+    """A new authorization code for a signed-in user and a checked request."""
+    now, code = services.now(), new_uuid(services.config.entropy)
+    grant = build_grant(services, user, request, auth_time=auth_time)
     issued = AuthorizationCode(
         code_hash=hash_token(code),
         grant_id=grant.id,
@@ -100,35 +96,33 @@ async def exchange_code(
             expires_at=now + stored.settings.refresh_token_s,
         )
     )
-    tokens = await _issue_tokens(
-        services, pool, stored, taken.grant, source="HostedAuth", with_nonce=True
-    )
+    tokens = await issue_tokens(services, pool, stored, taken.grant)
     return tokens | {"refresh_token": refresh_token}
 
 
 async def refresh(
-    services: Services, pool: Pool, stored: PoolClient, client: Client, given: str
+    services: Services, pool: Pool, stored: PoolClient, given: str
 ) -> dict[str, object]:
     """
-    New ID and access tokens for a refresh token; it stays as it is.
+    New tokens for a refresh token. It stays as it is, unless the client rotates them.
 
-    Spec: RFC 6749 §6.
+    Spec: RFC 6749 §6, RFC 9700 §4.14.2.
 
     Raises:
         TokenRefused: invalid_grant.
     """
-    found = await _load_refresh_token(services, pool, given)
-    if found is None:
-        raise TokenRefused("invalid_grant", "unknown refresh token")
-    issued = token.IssuedRefreshToken(
-        client_id=found[1].client_id,
-        expires_at=found[0].expires_at,
-        revoked=found[1].revoked,
+    try:
+        found, grant = await load_refresh_token(services, pool, stored, given)
+        _check_readable(services, stored, grant.scopes)
+        signed_in = await renew(services, pool, stored, found, grant)
+    except AccountError as error:
+        raise TokenRefused("invalid_grant", error.message) from error
+    reply = _build_reply(
+        stored, grant.scopes, signed_in.access_token, signed_in.id_token
     )
-    token.check_refresh_token(issued, client, now=services.now())
-    return await _issue_tokens(
-        services, pool, stored, found[1], source="RefreshTokens", with_nonce=False
-    )
+    if signed_in.refresh_token is not None:
+        reply["refresh_token"] = signed_in.refresh_token
+    return reply
 
 
 async def revoke(
@@ -168,27 +162,47 @@ async def _load_refresh_token(
     return found, grant
 
 
-async def _issue_tokens(
-    services: Services,
-    pool: Pool,
-    stored: PoolClient,
-    grant: Grant,
-    *,
-    source: str,
-    with_nonce: bool,
+def _check_readable(
+    services: Services, stored: PoolClient, scopes: tuple[str, ...]
+) -> None:
+    if not claims.is_scope_unreadable(scopes, stored.settings.ReadAttributes):
+        return
+    _log.warning(
+        "client %s may not read *_verified, which its scopes need; "
+        "strict mode would refuse",
+        stored.id,
+    )
+    if services.config.strict:
+        raise TokenRefused("invalid_grant", "a scope's attribute is not readable")
+
+
+def _build_reply(
+    stored: PoolClient, scopes: tuple[str, ...], access_token: str, id_token: str
 ) -> dict[str, object]:
-    config, settings = services.config, stored.settings
-    user = await config.store.load_user(pool_id=pool.id, username=grant.username)
+    reply: dict[str, object] = {"access_token": access_token}
+    if "openid" in scopes:
+        reply["id_token"] = id_token
+    return reply | {
+        "token_type": "Bearer",
+        "expires_in": stored.settings.access_token_s,
+    }
+
+
+async def issue_tokens(
+    services: Services, pool: Pool, stored: PoolClient, grant: Grant
+) -> dict[str, object]:
+    """
+    The first tokens of a sign-in at the pages, as the token endpoint replies them.
+
+    Raises:
+        TokenRefused: invalid_grant: the user is gone, a trigger refused, or in strict mode
+            a scope's attribute is unreadable.
+    """
+    store = services.config.store
+    user = await store.load_user(pool_id=pool.id, username=grant.username)
     if user is None or not user.enabled:
         raise TokenRefused("invalid_grant", "the user is gone or disabled")
-    if claims.is_scope_unreadable(grant.scopes, settings.ReadAttributes):
-        _log.warning(
-            "client %s may not read *_verified, which its scopes need; "
-            "strict mode would refuse",
-            stored.id,
-        )
-        if config.strict:
-            raise TokenRefused("invalid_grant", "a scope's attribute is not readable")
+    _check_readable(services, stored, grant.scopes)
     try:
         tokens = await build_tokens(
             services,
@@ -196,67 +210,11 @@ async def _issue_tokens(
             stored,
             user,
             grant,
-            source=source,
-            nonce=grant.nonce if with_nonce else None,
+            source="HostedAuth",
+            nonce=grant.nonce,
         )
     except AccountError as error:
-        raise TokenRefused("invalid_grant", error.message) from error
-    reply: dict[str, object] = {"access_token": tokens.access_token}
-    if "openid" in grant.scopes:
-        reply["id_token"] = tokens.id_token
-    return reply | {"token_type": "Bearer", "expires_in": settings.access_token_s}
-
-
-async def read_access_token(
-    services: Services, pool: Pool, text: str
-) -> AccessToken | None:
-    """The claims of a live access token of this pool, or None for anything else."""
-    keys = await services.key_ring.load(pool.id)
-    try:
-        found = dict(
-            verify_jwt(text, keys.key_set, algorithms=frozenset({"RS256"})).claims
-        )
-    except JoseError:
-        return None
-    expires, origin = found.get("exp"), found.get("origin_jti")
-    if found.get("token_use") != "access" or found.get("iss") != services.config.issuer(
-        pool.id
-    ):
-        return None
-    if not isinstance(expires, int) or services.now() >= expires:
-        return None
-    store = services.config.store
-    if isinstance(origin, str):
-        grant = await store.load_grant(origin)
-        if grant is None or grant.revoked:
-            return None
-    username = found.get("username")
-    if not isinstance(username, str):
-        return None
-    user = await store.load_user(pool_id=pool.id, username=username)
-    return AccessToken(claims=found, user=user) if user and user.enabled else None
-
-
-def find_client_id(text: str) -> str | None:
-    """The client a token claims to be for: only to choose whose keys must verify it."""
-    try:
-        named = read_unverified_claims(text).get("client_id")
-    except JoseError:
-        return None
-    return named if isinstance(named, str) else None
-
-
-async def read_id_token_hint(services: Services, pool: Pool, text: str) -> str | None:
-    """
-    The client that an ID token of this pool was for, expired or not.
-
-    Spec: OpenID Connect RP-Initiated Logout 1.0 §2.
-    """
-    keys = await services.key_ring.load(pool.id)
-    try:
-        found = verify_jwt(text, keys.key_set, algorithms=frozenset({"RS256"})).claims
-    except JoseError:
-        return None
-    audience = found.get("aud")
-    ours = found.get("iss") == services.config.issuer(pool.id)
-    return audience if ours and isinstance(audience, str) else None
+        raise TokenRefused(
+            "invalid_grant", error.message, public=error.message
+        ) from error
+    return _build_reply(stored, grant.scopes, tokens.access_token, tokens.id_token)

@@ -12,9 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from ostiary.model.fields import compile_pattern
 from ostiary.model.pool import Pool
 from ostiary.model.pool_settings import STANDARD_ATTRIBUTES, PoolSettings
 from ostiary.userpool.accounts import Newcomer, check_name
+from ostiary.userpool.api.service import load_service
 from ostiary.userpool.attributes import check_required, check_values, find_custom
 from ostiary.userpool.refusal import AccountError
 
@@ -22,6 +24,8 @@ USERNAME: Final = "cognito:username"
 MFA: Final = "cognito:mfa_enabled"
 _MAX_ROW: Final = 16_000
 _TRUTHS: Final = frozenset({"true", "false"})
+# A name that no call of the API could say is nobody's.
+_NAMES: Final = compile_pattern(load_service().shapes["UsernameType"].pattern or "")
 
 
 class UnreadableFile(Exception):
@@ -104,6 +108,8 @@ def judge_row(pool: Pool, cells: list[str]) -> Row:
         raise WrongRow(f"{MFA} is neither true nor false")
     _check_proofs(settings, values)
     name = _choose_name(settings, values)
+    if not _NAMES.fullmatch(name):
+        raise WrongRow("the name has characters that no name may have")
     attributes = {k: v for k, v in values.items() if k not in {MFA, USERNAME}}
     try:
         check_required(settings, attributes)

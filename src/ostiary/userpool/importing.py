@@ -8,10 +8,12 @@ Spec: cognito §3.9 (imported users must reset their password), §3.14.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import Final
 
 from ostiary.model.pool import Pool, RecordKind, UserStatus
+from ostiary.ports.pool_store import StoreError
 from ostiary.userpool.accounts import add_user, build_user
 from ostiary.userpool.import_jobs import (
     INTERRUPTED,
@@ -30,6 +32,7 @@ from ostiary.userpool.import_rows import (
 from ostiary.userpool.refusal import AccountError
 from ostiary.userpool.services import Services
 
+_log: Final = logging.getLogger(__name__)
 _NOTED_EVERY: Final = 50
 _TAKEN: Final = frozenset({"UsernameExistsException", "AliasExistsException"})
 
@@ -46,6 +49,10 @@ async def _count_row(services: Services, pool: Pool, cells: list[str]) -> int:
     try:
         await _import_row(services, pool, judge_row(pool, cells))
     except WrongRow:
+        return 2
+    except StoreError as error:
+        # One that no store can hold; where the store is gone, noting the progress ends the job.
+        _log.warning("a row is not imported: %s", error.code)
         return 2
     except AccountError as error:
         return 1 if error.code in _TAKEN else 2

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -108,11 +109,15 @@ def open_keys(sealed: tuple[SealedKey, ...], vault: Vault) -> SigningKeys:
 
 
 async def issue_keys(
-    pool_id: str, *, vault: Vault, entropy: Entropy
+    pool_id: str,
+    *,
+    vault: Vault,
+    entropy: Entropy,
+    make_key: Callable[[str], PrivateKey],
 ) -> tuple[SealedKey, ...]:
-    """Two new RSA keys for a pool, sealed."""
+    """Two new RSA keys for a pool, sealed. `make_key` makes one for a key id, slowly."""
     made = [
-        (purpose, await asyncio.to_thread(PrivateKey.generate_rsa, new_kid(entropy)))
+        (purpose, await asyncio.to_thread(make_key, new_kid(entropy)))
         for purpose in PURPOSES
     ]
     return tuple(

@@ -110,3 +110,9 @@ def image_path(pool_id: str, owner: str, image: bytes) -> str:
     """Where a logo is served; another logo has another path."""
     digest = hashlib.sha256(image).hexdigest()[:16]
     return f"/_look/{pool_id}/{owner}/{digest}"
+
+
+def style_path(pool_id: str, owner: str, css: str) -> str:
+    """Where style rules are served; other rules have another path."""
+    digest = hashlib.sha256(css.encode()).hexdigest()[:16]
+    return f"/_look/{pool_id}/{owner}/{digest}.css"

@@ -34,6 +34,7 @@ WRITE_UNAUTHORIZED: Final = "A client attempted to write unauthorized attribute"
 NOT_A_NUMBER: Final = (
     "Attributes did not conform to the schema: {}: The value must be a number\n"
 )
+PREFERRED_WRONG: Final = "preferred_username cannot be of email or phone number format, since user pool is configured for such an alias."
 NOT_A_TEXT: Final = "Attributes did not conform to the schema: {}: The value is not a text that can be kept\n"
 NOT_A_BOOLEAN: Final = (
     "Attributes did not conform to the schema: {}: The value must be true or false\n"
@@ -112,6 +113,23 @@ DEVICES_UNCONFIGURED: Final = "Devices are not remembered in this user pool."
 DEVICE_SECRET_WRONG: Final = "Invalid device secret verifier configuration."
 ATTRIBUTE_MISSING: Final = "user.{}: Attribute does not exist in the schema.\n"
 USER_ATTRIBUTES_WRONG: Final = "Invalid user attributes: {}"
+PASSKEYS_OFF: Final = "Passkeys are not enabled in this user pool."
+PASSKEYS_UNCONFIGURED: Final = (
+    "The user pool has neither a relying party id nor a domain."
+)
+PASSKEYS_MANY: Final = "The user has too many passkeys."
+PASSKEY_ORIGIN: Final = "The page is not of the relying party."
+PASSKEY_UNREADABLE: Final = "The credential is not one for this challenge."
+PASSKEY_UNASKED: Final = "No registration of a passkey was begun."
+PASSKEY_KNOWN: Final = "The passkey is registered already."
+PASSKEY_MISSING: Final = "The passkey does not exist."
+PASSKEY_WRONG: Final = "The passkey could not be verified."
+SIGNATURE_FORM: Final = "The Authorization header is not an AWS4-HMAC-SHA256 signature."
+SIGNATURE_DATE: Final = "Date must be in ISO-8601 'basic format'."
+SIGNATURE_SCOPE: Final = "Credential should be scoped to the right date and service, and the host must be signed."
+SIGNATURE_OLD: Final = "Signature expired or not yet valid."
+SIGNATURE_UNKNOWN: Final = "The security token included in the request is invalid."
+SIGNATURE_WRONG: Final = "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method."
 CHALLENGE_MISMATCH: Final = "Challenge name does not match the session."
 ACCESS_TOKEN_WRONG: Final = "Invalid Access Token"
 ACCESS_TOKEN_EXPIRED: Final = "Access Token has expired"
@@ -145,6 +163,14 @@ SIGN_IN_LOCKED: Final = "Password attempts exceeded"
 USER_DISABLED: Final = "User is disabled."
 RESET_REQUIRED: Final = "Password reset required for the user"
 FORM_STALE: Final = "This form has expired. Please try again."
+
+STEP_OVER: Final = (
+    "This sign-in took too long or was tried too often. Please start again."
+)
+APP_CODE_WRONG: Final = "This is not the code that the app shows now. Please try again."
+APP_CODE_USED: Final = "This code was used already. Please wait for the next one."
+WAY_MISSING: Final = "Please choose one of these ways."
+NO_CODE_WAY: Final = "No code can be sent to this account."
 
 PAGE_ERROR: Final = "An error was encountered with the requested page."
 REDIRECT_URI_MISSING: Final = "Required String parameter 'redirect_uri' is not present"

@@ -11,8 +11,9 @@ from ostiary.model.pool import Grant, Pool, PoolClient, User
 from ostiary.oidc.op import claims
 from ostiary.userpool.groups import find_preferred_role, load_groups
 from ostiary.userpool.identifiers import new_uuid
+from ostiary.userpool.scopes import keep_living
 from ostiary.userpool.services import Services
-from ostiary.userpool.token_trigger import ask_overrides
+from ostiary.userpool.token_trigger import Overrides, ask_overrides
 
 ADMIN_SCOPE: Final = "aws.cognito.signin.user.admin"
 
@@ -54,6 +55,7 @@ async def build_tokens(
         services.config.entropy,
     )
     groups = await load_groups(services, pool, user)
+    scopes = await keep_living(services, pool, grant.scopes)
     overrides = await ask_overrides(
         services,
         pool,
@@ -61,7 +63,7 @@ async def build_tokens(
         source=source,
         client_id=client.id,
         groups=groups,
-        scopes=grant.scopes,
+        scopes=scopes,
         metadata=metadata,
     )
     names = tuple(g.name for g in groups)
@@ -71,7 +73,7 @@ async def build_tokens(
         client_id=client.id,
         sub=user.sub,
         username=user.username,
-        scopes=overrides.apply_scopes(grant.scopes),
+        scopes=overrides.apply_scopes(scopes),
         origin_jti=grant.id,
         event_id=new_uuid(entropy),
         auth_time=grant.auth_time,
@@ -84,6 +86,25 @@ async def build_tokens(
         if overrides.groups is not None
         else find_preferred_role(groups),
         device_key=grant.device_key,
+    )
+    return await _sign(services, pool, client, user, facts, overrides, nonce=nonce)
+
+
+async def _sign(
+    services: Services,
+    pool: Pool,
+    client: PoolClient,
+    user: User,
+    facts: claims.TokenFacts,
+    overrides: Overrides,
+    *,
+    nonce: str | None,
+) -> Tokens:
+    """The claims of both tokens, with the trigger's changes, signed."""
+    config, settings, entropy = (
+        services.config,
+        client.settings,
+        services.config.entropy,
     )
     keys = await services.key_ring.load(pool.id)
     access = claims.build_access_claims(

@@ -17,10 +17,10 @@ from ostiary.http.forms import MalformedForm
 from ostiary.model.pool import PoolClient
 from ostiary.oidc.op import token
 from ostiary.oidc.op.authorize import (
-    build_code_redirect,
     build_error_redirect,
     check_authorization,
     is_fresh_enough,
+    refuse,
 )
 from ostiary.oidc.op.claims import build_userinfo, readable
 from ostiary.oidc.op.client import Client
@@ -28,7 +28,10 @@ from ostiary.oidc.op.client_auth import check_client, read_credentials
 from ostiary.oidc.op.errors import RedirectError, ShowError, TokenRefused
 from ostiary.oidc.op.parameters import Parameters, parse_parameters
 from ostiary.userpool import grants, messages
+from ostiary.userpool.answering import answer_request
+from ostiary.userpool.client_tokens import issue_client_token
 from ostiary.userpool.hosted.session import read_session
+from ostiary.userpool.presented_tokens import find_client_id, read_access_token
 from ostiary.userpool.services import Services, load_clients
 from ostiary.userpool.site import Site, load_site, raw_query, read_query
 from ostiary.web.body import BodyTooLarge, NotAForm, read_form
@@ -47,9 +50,10 @@ async def authorize(services: Services, request: Request) -> Response:
     parameters = read_query(request)
     found = await load_clients(services, site.pool, parameters.get("client_id"))
     judged = check_authorization(parameters, found[1] if found else None)
-    if isinstance(judged, ShowError):
+    if isinstance(judged, ShowError) or found is None:
+        code = judged.code if isinstance(judged, ShowError) else "invalid_request"
         shown = (
-            ("error", judged.code),
+            ("error", code),
             ("client_id", parameters.get("client_id") or ""),
         )
         return redirect(site.url("/error", urlencode(shown)))
@@ -59,20 +63,18 @@ async def authorize(services: Services, request: Request) -> Response:
     if session is not None and is_fresh_enough(
         judged, auth_time=session.auth_time, now=services.now()
     ):
-        code = await grants.issue_code(
-            services, session.user, judged, auth_time=session.auth_time
-        )
-        return redirect(build_code_redirect(judged, code))
-    if "none" in judged.prompts:
         return redirect(
-            build_error_redirect(
-                RedirectError(
-                    redirect_uri=judged.redirect_uri,
-                    code="login_required",
-                    state=judged.state,
-                )
+            await answer_request(
+                services,
+                site.pool,
+                found[0],
+                session.user,
+                judged,
+                auth_time=session.auth_time,
             )
         )
+    if "none" in judged.prompts:
+        return redirect(build_error_redirect(refuse(judged, "login_required")))
     return redirect(site.url("/login", raw_query(request)))
 
 
@@ -120,8 +122,10 @@ async def exchange(services: Services, request: Request) -> Response:
                 )
             case "refresh_token":
                 given = token.read_needed(parameters, "refresh_token")
-                tokens = await grants.refresh(
-                    services, site.pool, stored, client, given
+                tokens = await grants.refresh(services, site.pool, stored, given)
+            case "client_credentials":
+                tokens = await issue_client_token(
+                    services, site.pool, stored, client, parameters
                 )
     except TokenRefused as error:
         return _refused(error, request)
@@ -162,8 +166,8 @@ async def userinfo(services: Services, request: Request) -> Response:
     scheme, _, text = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not text.strip():
         return _userinfo_error("invalid_request", messages.USERINFO_BAD_REQUEST, 400)
-    site = await load_site(services, request, grants.find_client_id(text.strip()))
-    found = await grants.read_access_token(services, site.pool, text.strip())
+    site = await load_site(services, request, find_client_id(text.strip()))
+    found = await read_access_token(services, site.pool, text.strip())
     if found is None:
         return _userinfo_error("invalid_token", messages.USERINFO_BAD_TOKEN, 401)
     scopes = tuple(str(found.claims.get("scope", "")).split())

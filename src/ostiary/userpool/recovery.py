@@ -10,10 +10,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from ostiary.model.pool import Attempts, CodeKind, Pool, Record, RecordKind, User
+from ostiary.model.pool import (
+    Attempts,
+    CodeKind,
+    PasswordRecord,
+    Pool,
+    Record,
+    RecordKind,
+    User,
+)
 from ostiary.model.pool import UserStatus as Status
 from ostiary.userpool import messages
-from ostiary.userpool.accounts import ask_post_confirmation, check_password
+from ostiary.userpool.accounts import ask_post_confirmation, change_user, check_password
 from ostiary.userpool.delivery import Destination, choose_recovery
 from ostiary.userpool.refusal import AccountError
 from ostiary.userpool.services import Services
@@ -88,7 +96,7 @@ async def reset_password(
     check_password(pool, password)
     if user is None or not user.enabled or user.status not in _RESETTABLE:
         raise AccountError("CodeMismatchException", messages.CODE_WRONG)
-    await try_code(services, user, CodeKind.RESET, code)
+    await try_code(services, user, CodeKind.RESET, code, value=_sent_to(pool, user))
     await set_password(services, pool, user, password, status=Status.CONFIRMED)
     await ask_post_confirmation(
         services,
@@ -100,14 +108,32 @@ async def reset_password(
     )
 
 
+def _sent_to(pool: Pool, user: User) -> str:
+    try:
+        found = choose_recovery(pool, user)
+    except AccountError:
+        return ""
+    return found.value if found else ""
+
+
 async def set_password(
-    services: Services, pool: Pool, user: User, password: str, *, status: Status
+    services: Services,
+    pool: Pool,
+    user: User,
+    password: str,
+    *,
+    status: Status,
+    instead_of: PasswordRecord | None = None,
 ) -> User:
     """
-    The user with another password, stored; earlier failures are forgotten.
+    The user with another password, stored; earlier failures and codes are forgotten.
+
+    Args:
+        instead_of: The password that was proven; another one meanwhile refuses the change.
 
     Raises:
-        AccountError: InvalidPasswordException, PasswordHistoryPolicyViolationException.
+        AccountError: InvalidPasswordException, PasswordHistoryPolicyViolationException,
+            NotAuthorizedException.
     """
     check_password(pool, password)
     await _check_history(services, pool, user, password)
@@ -116,21 +142,24 @@ async def set_password(
     )
     now, store = services.now(), services.config.store
 
-    def change(current: User) -> tuple[User, User]:
-        changed = replace(
+    def change(current: User) -> User:
+        if instead_of is not None and current.password != instead_of:
+            raise AccountError("NotAuthorizedException", messages.SIGN_IN_WRONG)
+        return replace(
             current,
             password=record,
             status=status,
             modified_at=now,
             password_set_at=now,
         )
-        return changed, changed
 
-    changed = await store.change_user(
-        pool_id=pool.id, username=user.username, rule=change
+    changed = await change_user(services, user, change)
+    await store.update_code(
+        pool_id=pool.id,
+        username=user.username,
+        kind=CodeKind.RESET,
+        rule=lambda code: (replace(code, mac=None), None),
     )
-    if changed is None:
-        raise AccountError("UserNotFoundException", messages.USER_MISSING)
     await store.update_attempts(
         pool_id=pool.id, username=user.username, rule=lambda _: (Attempts(), None)
     )

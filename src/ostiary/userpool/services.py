@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,8 +16,8 @@ from ostiary.userpool.keys import KeyRing, Vault
 from ostiary.userpool.strangers import Strangers
 from ostiary.userpool.turns import Turns
 
-# A hash takes 46 MiB; more at once would starve the machine, not the guesser.
-_HASHES_AT_ONCE: Final = 4
+# A hash takes 46 MiB and a core: one core is left for everything else that people wait for.
+_HASHES_AT_ONCE: Final = max((os.cpu_count() or 1) - 1, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

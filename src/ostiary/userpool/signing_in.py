@@ -103,7 +103,7 @@ async def begin_attempt(
                 # strangers from users.
                 await update_attempts(
                     pool_id=pool.id,
-                    username=key,
+                    username=key[:128],  # as long as a username may be
                     rule=lambda attempts: (attempts, None),
                 )
             if not allowed:

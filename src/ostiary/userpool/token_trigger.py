@@ -52,6 +52,7 @@ _NEVER_ACCESS: Final = _NEVER | {
 }
 _V1: Final = "PreTokenGeneration"
 _CONFIG: Final = "PreTokenGenerationConfig"
+_FOR_CLIENTS: Final = "3"
 _VERSIONS: Final = {"V1_0": "1", "V2_0": "2", "V3_0": "3"}
 
 
@@ -173,29 +174,67 @@ async def ask_overrides(
     if found is None:
         return Overrides()
     name, version = found
-    container = (
+    occasion = Occasion(
+        pool=pool,
+        source=f"TokenGeneration_{source}",
+        username=user.username,
+        client_id=client_id,
+        attributes=user_attributes(user),
+        request=_build_request(version, groups, scopes, metadata),
+        response={_container(version): None},
+    )
+    response = await run_trigger(services, name, occasion, version=version)
+    return read_overrides(response or {}, version)
+
+
+def _container(version: str) -> str:
+    return (
         "claimsOverrideDetails" if version == "1" else "claimsAndScopeOverrideDetails"
     )
-    response = await run_trigger(
-        services,
-        name,
-        Occasion(
-            pool=pool,
-            source=f"TokenGeneration_{source}",
-            username=user.username,
-            client_id=client_id,
-            attributes=user_attributes(user),
-            request={
-                "groupConfiguration": {
-                    "groupsToOverride": [g.name for g in groups],
-                    "iamRolesToOverride": [g.role_arn for g in groups if g.role_arn],
-                    "preferredRole": find_preferred_role(groups),
-                },
-                "scopes": None if version == "1" else list(scopes),
-                "clientMetadata": dict(metadata or {}) or None,
-            },
-            response={container: None},
-        ),
-        version=version,
+
+
+def _build_request(
+    version: str,
+    groups: tuple[Group, ...],
+    scopes: tuple[str, ...],
+    metadata: Mapping[str, str] | None,
+) -> Json:
+    return {
+        "groupConfiguration": {
+            "groupsToOverride": [g.name for g in groups],
+            "iamRolesToOverride": [g.role_arn for g in groups if g.role_arn],
+            "preferredRole": find_preferred_role(groups),
+        },
+        "scopes": None if version == "1" else list(scopes),
+        "clientMetadata": dict(metadata or {}) or None,
+    }
+
+
+async def ask_client_overrides(
+    services: Services,
+    pool: Pool,
+    *,
+    client_id: str,
+    scopes: tuple[str, ...],
+    metadata: Mapping[str, str],
+) -> Overrides:
+    """
+    What the pool's trigger wants to change in a client's own token; from its third version on.
+
+    Raises:
+        AccountError: The trigger refused or failed.
+    """
+    found = _find_version(pool)
+    if found is None or found[1] != _FOR_CLIENTS:
+        return Overrides()
+    name, version = found
+    occasion = Occasion(
+        pool=pool,
+        source="TokenGeneration_ClientCredentials",
+        username=client_id,
+        client_id=client_id,
+        request=_build_request(version, (), scopes, metadata),
+        response={_container(version): None},
     )
+    response = await run_trigger(services, name, occasion, version=version)
     return read_overrides(response or {}, version)

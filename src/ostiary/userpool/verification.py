@@ -61,8 +61,7 @@ async def send_new_code(
         AccountError: Too many this hour, it could not be sent, or the trigger failed.
     """
     now, code = services.now(), issue_code(services)
-    value = destination.value if kind in KIND_OF.values() else ""
-    made = _code_mac(services, user, kind, code, value)
+    made = _code_mac(services, user, kind, code, destination.value)
     opened = await services.config.store.update_code(
         pool_id=pool.id,
         username=user.username,
@@ -121,7 +120,7 @@ async def try_code(
     Use a code up.
 
     Args:
-        value: The address or number that a code of kind EMAIL or PHONE was sent to.
+        value: The address or number that the code was sent to: it proves no other.
 
     Raises:
         AccountError: CodeMismatchException, ExpiredCodeException or LimitExceededException.

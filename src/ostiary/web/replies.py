@@ -11,13 +11,22 @@ from ostiary.pages import security_headers
 
 
 def page(
-    body: bytes, *, status: int = 200, form_action: Sequence[str] = ()
+    body: bytes,
+    *,
+    status: int = 200,
+    form_action: Sequence[str] = (),
+    styles: Sequence[str] = (),
+    has_own_files: bool = False,
 ) -> Response:
     """A page, with the policy that lets nothing but itself work."""
     return Response(
         body,
         status_code=status,
-        headers=dict(security_headers(form_action=form_action)),
+        headers=dict(
+            security_headers(
+                form_action=form_action, styles=styles, has_own_files=has_own_files
+            )
+        ),
         media_type="text/html",
     )
 

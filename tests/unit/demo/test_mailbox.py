@@ -42,6 +42,12 @@ async def test_mails_are_listed_newest_first_with_their_codes() -> None:
     assert reply.text.index("333444") < reply.text.index("111222")
 
 
+async def test_the_longer_codes_of_second_factors_are_codes_too() -> None:
+    reply = await call(mailbox_app(await _filled("Your code is 48201077.")), "/mails/1")
+
+    assert 'aria-labelledby="code-label">48201077<' in reply.text
+
+
 async def test_a_mail_s_page_shows_its_text_and_its_code() -> None:
     reply = await call(
         mailbox_app(await _filled("Your confirmation code is 482010")), "/mails/1"

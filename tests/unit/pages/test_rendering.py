@@ -23,6 +23,9 @@ LOGIN: dict[str, Any] = {
     "email_names": True,
     "forgot_url": "/forgotPassword",
     "signup_url": "/signup",
+    "code_ways": (),
+    "look": None,
+    "languages": ({"tag": "en", "name": "English", "url": "?lang=en"},),
 }
 
 
@@ -152,3 +155,15 @@ def test_colours_can_be_told_apart(
     colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", block))
 
     assert _contrast(colours[text], colours[ground]) >= least
+
+
+def test_files_of_the_page_s_own_are_allowed_where_it_has_any() -> None:
+    plain = dict(security_headers())["Content-Security-Policy"]
+    policy = dict(security_headers(has_own_files=True, styles=["a{}"]))[
+        "Content-Security-Policy"
+    ]
+
+    assert "img-src data:;" in plain
+    assert "img-src data: 'self';" in policy
+    assert re.search(r"style-src 'sha256-[^']*' 'sha256-[^']*' 'self';", policy)
+    assert "unsafe" not in policy

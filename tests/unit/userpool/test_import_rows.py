@@ -142,3 +142,10 @@ def test_a_row_with_another_number_of_cells_is_refused() -> None:
 
     with pytest.raises(WrongRow):
         judge_row(of, row)
+
+
+@pytest.mark.parametrize("name", ["a b", "x\0y", "n" * 129, "\u200b"])
+def test_a_name_that_the_api_would_refuse_is_no_user_s(name: str) -> None:
+    of = pool()
+    with pytest.raises(WrongRow):
+        judge_row(of, cells(of, cognito__username=name))

@@ -6,12 +6,11 @@ import base64
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sqlalchemy import delete, insert, select
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import Table, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ostiary.adapters.sql.tables import METADATA
-from ostiary.ports.pool_store import StoreUnavailable
+from ostiary.ports.pool_store import NotADump
 
 _BYTES: Final = "base64"
 Json = dict[str, Any]  # Any: JSON
@@ -43,23 +42,21 @@ async def restore_tables(db: AsyncConnection, data: Mapping[str, Any]) -> None:
     Empty every table, then fill it with the rows of a dump.
 
     Raises:
-        StoreUnavailable: The dump cannot be read.
+        NotADump: A table's rows are not its rows.
     """
     for table in reversed(METADATA.sorted_tables):
         await db.execute(delete(table))
     for table in METADATA.sorted_tables:
-        try:
-            rows = [
-                {k: _from_json(v) for k, v in row.items()}
-                for row in data.get(table.name, ())
-            ]
-            if rows:
-                await db.execute(insert(table), rows)
-        except (
-            ArgumentError,
-            AttributeError,
-            KeyError,
-            TypeError,
-            ValueError,
-        ) as error:
-            raise StoreUnavailable(f"no dump of {table.name}") from error
+        rows = _read_rows(table, data.get(table.name, []))
+        if rows:
+            await db.execute(insert(table), rows)
+
+
+def _read_rows(table: Table, given: object) -> list[Json]:
+    names = {column.name for column in table.columns}
+    try:
+        if not isinstance(given, list) or any(set(row) != names for row in given):
+            raise NotADump(f"no rows of {table.name}")
+        return [{k: _from_json(v) for k, v in row.items()} for row in given]
+    except (KeyError, TypeError, ValueError) as error:
+        raise NotADump(f"no rows of {table.name}") from error

@@ -246,19 +246,25 @@ class SqlPoolStore(UserTables, RecordTables):
             await db.execute(insert(REFRESH_TOKENS).values(values))
 
     async def rotate_refresh_token(
-        self, token_hash: str, fresh: RefreshToken, *, now: float
-    ) -> None:
+        self, token_hash: str, fresh: RefreshToken, *, now: float, grace_s: float
+    ) -> bool:
+        tokens = REFRESH_TOKENS
         async with self._database.writing() as db:
-            await db.execute(
-                update(REFRESH_TOKENS)
-                .where(
-                    REFRESH_TOKENS.c.token_hash == token_hash,
-                    REFRESH_TOKENS.c.rotated_at.is_(None),
-                )
+            marked = await db.execute(
+                update(tokens)
+                .where(tokens.c.token_hash == token_hash, tokens.c.rotated_at.is_(None))
                 .values(rotated_at=now)
             )
+            if marked.rowcount != 1:
+                query = select(tokens.c.rotated_at)
+                found = await db.execute(query.where(tokens.c.token_hash == token_hash))
+                rotated_at = found.scalar_one_or_none()
+                # Without a grace period the second is late, whatever its clock says.
+                if not grace_s or rotated_at is None or now > rotated_at + grace_s:
+                    return False
             values = rows.refresh_token_values(fresh)
-            await db.execute(insert(REFRESH_TOKENS).values(values))
+            await db.execute(insert(tokens).values(values))
+            return True
 
     async def load_refresh_token(self, token_hash: str) -> RefreshToken | None:
         query = select(REFRESH_TOKENS).where(REFRESH_TOKENS.c.token_hash == token_hash)

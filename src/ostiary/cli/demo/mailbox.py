@@ -32,7 +32,7 @@ from ostiary.web.replies import json_reply, page
 KEPT: Final = 200
 SIZE_LIMIT: Final = 1024 * 1024
 WAIT_S: Final = 15.0
-_CODE: Final = re.compile(r"(?<!\d)\d{6}(?!\d)")
+_CODE: Final = re.compile(r"(?<!\d)(?:\d{6}|\d{8})(?!\d)")
 # A page elsewhere must not read codes by pointing a name of its own at this machine.
 LOOPBACK_HOSTS: Final = ("127.0.0.1", "localhost", "*.localhost")
 

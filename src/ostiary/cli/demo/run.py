@@ -112,6 +112,7 @@ def build_settings(options: DemoOptions, ports: Ports, trust: Trust) -> Settings
             "userpool_ssl_cert_key": str(trust.pool_key),
             "smtp_host": loopback,
             "smtp_port": ports.smtp,
+            "userpool_mailbox_url": f"http://{loopback}:{ports.mailbox}/",
         },
     ).settings
 
@@ -277,6 +278,7 @@ Everything is running. Start here:
   The mailbox               {state.mailbox_url}
   The Admin API             {state.admin_url}
   The user pool (boto3)     {state.userpool_url}
+  The user pool's console   {state.userpool_url}/console
 
 Your browser does not know the demo's certificate authority and will warn once;
 its certificate is {state.ca_file}

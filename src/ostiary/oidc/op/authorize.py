@@ -5,7 +5,7 @@ The order is the security: nothing is sent to a redirect URI before it was found
 client's. Texts and their order are those of Amazon Cognito where it is known to differ from
 the specification (`invalid_request` with the description `invalid_scope`).
 
-Spec: RFC 6749 §4.1.1, §4.1.2; RFC 7636 §4.3; OpenID Connect Core 1.0 §3.1.2.
+Spec: RFC 6749 §4.1.1, §4.1.2, §4.2.1, §4.2.2; RFC 7636 §4.3; OpenID Connect Core 1.0 §3.1.2.
 """
 
 from __future__ import annotations
@@ -48,10 +48,15 @@ _NEED_OPENID: Final = frozenset({"email", "phone", "profile"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorizationRequest:
-    """An authorization request that passed every check. Only `check_authorization` makes one."""
+    """
+    An authorization request that passed every check. Only `check_authorization` makes one.
+
+    `in_fragment`: tokens are asked for instead of a code, and go where no server sees them.
+    """
 
     client_id: str
     redirect_uri: str
+    in_fragment: bool = False
     scopes: tuple[str, ...]
     state: str | None = field(repr=False)
     nonce: str | None = field(repr=False)
@@ -99,8 +104,9 @@ def _check_flow(draft: _Draft) -> _Refusal | None:
 
 
 def _check_response_mode(draft: _Draft) -> _Refusal | None:
+    usual = "fragment" if _is_implicit(draft.parameters) else "query"
     mode = draft.get("response_mode")
-    return None if mode in {None, "query"} else ("invalid_request", "response_mode")
+    return None if mode in {None, usual} else ("invalid_request", "response_mode")
 
 
 def _check_pkce(draft: _Draft) -> _Refusal | None:
@@ -142,9 +148,11 @@ def _check_max_age(draft: _Draft) -> _Refusal | None:
 
 
 def _check_identity_provider(draft: _Draft) -> _Refusal | None:
-    if draft.get("identity_provider") in {None, "COGNITO"}:
-        return None
-    return "invalid_request", "identity_provider is not one of the client's"
+    if draft.get("identity_provider") not in {None, "COGNITO"}:
+        return "invalid_request", "identity_provider is not one of the client's"
+    if draft.get("idp_identifier"):
+        return "invalid_request", "idp_identifier is not one of the client's"
+    return None
 
 
 CHECKS: Final[tuple[Check, ...]] = (
@@ -159,6 +167,10 @@ CHECKS: Final[tuple[Check, ...]] = (
     _check_max_age,
     _check_identity_provider,
 )
+
+
+def _is_implicit(parameters: Parameters) -> bool:
+    return parameters.get("response_type") == "token"
 
 
 def _scopes(draft: _Draft) -> tuple[str, ...]:
@@ -226,11 +238,13 @@ def check_authorization(
                 code=refusal[0],
                 description=refusal[1],
                 state=state,
+                in_fragment=_is_implicit(parameters),
             )
     max_age = draft.get("max_age")
     return AuthorizationRequest(
         client_id=client_id,
         redirect_uri=redirect_uri,
+        in_fragment=_is_implicit(parameters),
         scopes=_scopes(draft),
         state=state,
         nonce=draft.get("nonce"),
@@ -250,9 +264,29 @@ def is_fresh_enough(
     return request.max_age_s is None or now - auth_time <= request.max_age_s
 
 
-def build_redirect(redirect_uri: str, pairs: tuple[tuple[str, str | None], ...]) -> str:
-    """A redirect URI with the given pairs added to its query; None leaves a pair out."""
+def refuse(
+    request: AuthorizationRequest, code: str, description: str | None = None
+) -> RedirectError:
+    """The error that a request which passed every check is answered with after all."""
+    return RedirectError(
+        redirect_uri=request.redirect_uri,
+        code=code,
+        description=description,
+        state=request.state,
+        in_fragment=request.in_fragment,
+    )
+
+
+def build_redirect(
+    redirect_uri: str,
+    pairs: tuple[tuple[str, str | None], ...],
+    *,
+    in_fragment: bool = False,
+) -> str:
+    """A redirect URI with the given pairs added; None leaves a pair out."""
     query = urlencode([(k, v) for k, v in pairs if v is not None])
+    if in_fragment:
+        return f"{redirect_uri}#{query}"
     return f"{redirect_uri}{'&' if '?' in redirect_uri else '?'}{query}"
 
 
@@ -260,6 +294,31 @@ def build_code_redirect(request: AuthorizationRequest, code: str) -> str:
     """Where the browser takes the code."""
     return build_redirect(
         request.redirect_uri, (("code", code), ("state", request.state))
+    )
+
+
+def build_token_redirect(
+    request: AuthorizationRequest,
+    *,
+    id_token: str | None,
+    access_token: str,
+    expires_in_s: int,
+) -> str:
+    """
+    Where the browser takes the tokens, in Cognito's order and spelling.
+
+    Spec: RFC 6749 §4.2.2.
+    """
+    return build_redirect(
+        request.redirect_uri,
+        (
+            ("id_token", id_token),
+            ("access_token", access_token),
+            ("token_type", "bearer"),
+            ("expires_in", str(expires_in_s)),
+            ("state", request.state),
+        ),
+        in_fragment=True,
     )
 
 
@@ -272,4 +331,5 @@ def build_error_redirect(error: RedirectError) -> str:
             ("state", error.state),
             ("error", error.code),
         ),
+        in_fragment=error.in_fragment,
     )

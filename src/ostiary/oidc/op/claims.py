@@ -188,6 +188,34 @@ def build_access_claims(
     }
 
 
+def build_client_claims(
+    *,
+    issuer: str,
+    client_id: str,
+    scopes: tuple[str, ...],
+    jti: str,
+    issued_at: int,
+    lifetime_s: int,
+) -> dict[str, object]:
+    """
+    The claims of a client's own access token: about nobody but itself.
+
+    Spec: RFC 6749 §4.4.3.
+    """
+    return {
+        "sub": client_id,
+        "token_use": "access",
+        "scope": " ".join(scopes),
+        "auth_time": issued_at,
+        "iss": issuer,
+        "exp": issued_at + lifetime_s,
+        "iat": issued_at,
+        "version": 2,
+        "jti": jti,
+        "client_id": client_id,
+    }
+
+
 def build_userinfo(
     attributes: Mapping[str, str], *, sub: str, username: str, scopes: tuple[str, ...]
 ) -> dict[str, str]:

@@ -53,6 +53,11 @@ class Client:
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
+def is_custom_scope(scope: str) -> bool:
+    """Tell whether a scope is a resource server's: `<identifier>/<name>`."""
+    return "/" in scope
+
+
 def is_http_on_a_foreign_host(uri: str) -> bool:
     """Tell whether a URI sends its answer in the clear over a network."""
     parts = urlsplit(uri)

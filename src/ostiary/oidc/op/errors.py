@@ -28,13 +28,21 @@ class RedirectError:
     code: str
     description: str | None = None
     state: str | None = None
+    in_fragment: bool = False
 
 
 class TokenRefused(Exception):
-    """A back-channel request is refused. `code` goes out, `detail` to the log only."""
+    """
+    A back-channel request is refused. `code` goes out, `detail` to the log only.
 
-    def __init__(self, code: str, detail: str, *, status: int = 400) -> None:
+    `public` is a text that was made for the client, such as a trigger's.
+    """
+
+    def __init__(
+        self, code: str, detail: str, *, status: int = 400, public: str | None = None
+    ) -> None:
         super().__init__(detail)
         self.code = code
         self.detail = detail
         self.status = status
+        self.public = public

@@ -1,15 +1,18 @@
 """
 The token endpoint's judgements: which grant, and whether it may be redeemed.
 
-Spec: RFC 6749 §4.1.3, §5.2, §6; RFC 7636 §4.6; RFC 9700 §4.14.
+What a refresh token stands for is judged where it is kept (`userpool.auth.refreshing`).
+
+Spec: RFC 6749 §4.1.3, §4.4, §5.2; RFC 7636 §4.6; RFC 9700 §4.14.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from ostiary.oidc.op.client import Client
+from ostiary.oidc.op.client import Client, is_custom_scope
 from ostiary.oidc.op.errors import TokenRefused
 from ostiary.oidc.op.parameters import Parameters
 from ostiary.oidc.op.pkce import is_verified
@@ -27,9 +30,10 @@ _PARAMETERS: Final = frozenset(
         "scope",
         "token",
         "token_type_hint",
+        "aws_client_metadata",
     }
 )
-GrantType = Literal["authorization_code", "refresh_token"]
+GrantType = Literal["authorization_code", "refresh_token", "client_credentials"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,15 +54,6 @@ class IssuedCode:
     code_challenge: str | None = field(repr=False)
     expires_at: float
     first: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IssuedRefreshToken:
-    """What was remembered when the refresh token was issued."""
-
-    client_id: str
-    expires_at: float
-    revoked: bool
 
 
 def check_once(parameters: Parameters) -> None:
@@ -89,7 +84,10 @@ def read_grant_type(parameters: Parameters, client: Client) -> GrantType:
         case "refresh_token":
             return "refresh_token"
         case "client_credentials":
-            raise TokenRefused("unauthorized_client", "no client_credentials flow")
+            # A public client proves nothing, so it has no tokens of its own.
+            if "client_credentials" not in client.flows or not client.secrets:
+                raise TokenRefused("unauthorized_client", "no client_credentials flow")
+            return "client_credentials"
         case _:
             raise TokenRefused("unsupported_grant_type", "unknown grant_type")
 
@@ -146,20 +144,49 @@ def check_code(
         raise TokenRefused("invalid_grant", "PKCE failed")
 
 
-def check_refresh_token(
-    issued: IssuedRefreshToken, client: Client, *, now: float
-) -> None:
+def read_client_scopes(
+    parameters: Parameters, client: Client, living: frozenset[str]
+) -> tuple[str, ...]:
     """
-    Whether a refresh token may be used.
+    The scopes of a client's own token: those asked for, else all that it may have.
 
-    Spec: RFC 6749 §6.
+    Only scopes of resource servers count. One that its server no longer has is left out.
+
+    Spec: RFC 6749 §3.3, §4.4.2.
+
+    Args:
+        living: The scopes that the pool's resource servers have.
 
     Raises:
-        TokenRefused: invalid_grant, whichever check failed.
+        TokenRefused: invalid_scope for one that the client does not have, invalid_grant
+            where none is left.
     """
-    if issued.client_id != client.id:
-        raise TokenRefused("invalid_grant", "the refresh token is another client's")
-    if issued.revoked:
-        raise TokenRefused("invalid_grant", "the refresh token was revoked")
-    if now >= issued.expires_at:
-        raise TokenRefused("invalid_grant", "the refresh token has expired")
+    asked = (parameters.get("scope") or "").split()
+    may_have = [s for s in client.scopes if is_custom_scope(s)]
+    if not set(asked) <= set(may_have):
+        raise TokenRefused("invalid_scope", "a scope is not the client's")
+    scopes = tuple(s for s in dict.fromkeys(asked or may_have) if s in living)
+    if not scopes:
+        raise TokenRefused("invalid_grant", "the client has no scope")
+    return scopes
+
+
+def read_client_metadata(parameters: Parameters) -> dict[str, str]:
+    """
+    What a client wants its pool's trigger to know: a JSON object of texts.
+
+    Raises:
+        TokenRefused: invalid_request when it is something else.
+    """
+    text = parameters.get("aws_client_metadata")
+    if text is None:
+        return {}
+    try:
+        given = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise TokenRefused("invalid_request", "the metadata is not JSON") from error
+    if not isinstance(given, dict) or not all(
+        isinstance(value, str) for value in given.values()
+    ):
+        raise TokenRefused("invalid_request", "the metadata is no object of texts")
+    return given

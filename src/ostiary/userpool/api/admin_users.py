@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from ostiary.model.pool import Pool, User, UserStatus
 from ostiary.userpool import accounts, messages
-from ostiary.userpool.accounts import Newcomer, save_user
+from ostiary.userpool.accounts import Newcomer, change_user
 from ostiary.userpool.api.caller import Call, Operations, Shape
 from ostiary.userpool.api.errors import ApiError, invalid
 from ostiary.userpool.api.pools import load_pool
@@ -133,12 +133,12 @@ async def admin_update_user_attributes(
     changes = read_list(given["UserAttributes"])
     check_mutable(pool.settings, changes)
     check_values(pool.settings, changes)
-    applied = dict(changes)
-    for name in _CODED:
-        if changes.get(name) and changes[name] != user.attributes.get(name):
-            applied.setdefault(f"{name}_verified", "false")
-    changed = with_attributes(pool, user, applied, now=call.services.now())
-    await save_user(call.services, changed)
+    now = call.services.now()
+    changed = await change_user(
+        call.services,
+        user,
+        lambda current: with_attributes(pool, current, changes, now=now),
+    )
     auto = pool.settings.AutoVerifiedAttributes or ()
     for name in _CODED:
         new = changes.get(name)
@@ -168,11 +168,12 @@ async def admin_delete_user_attributes(
         text = "".join(messages.ATTRIBUTE_MISSING.format(n) for n in unknown)
         raise invalid(messages.USER_ATTRIBUTES_WRONG.format(text))
     check_values(pool.settings, gone)
-    for name in _CODED:
-        if name in gone:
-            gone[f"{name}_verified"] = ""
-    changed = with_attributes(pool, user, gone, now=call.services.now())
-    await save_user(call.services, changed)
+    now = call.services.now()
+    await change_user(
+        call.services,
+        user,
+        lambda current: with_attributes(pool, current, gone, now=now),
+    )
     return {}
 
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ostiary.userpool import messages
 from ostiary.userpool.api.caller import Call, Operations, Shape
-from ostiary.userpool.api.errors import ApiError, client_missing
+from ostiary.userpool.api.errors import ApiError, client_missing, invalid
 from ostiary.userpool.api.pools import load_pool
 from ostiary.userpool.api.tokens import load_caller, load_client
-from ostiary.userpool.auth.flows import initiate, respond
+from ostiary.userpool.auth.flows import initiate, is_flow_allowed, respond
 from ostiary.userpool.auth.outcome import Request, build_outcome
 from ostiary.userpool.auth.refreshing import issue_from_refresh_token
 from ostiary.userpool.auth.secret_hash import is_live_secret
@@ -96,6 +96,10 @@ async def get_tokens_from_refresh_token(
     pool, client = await load_client(call, given["ClientId"])
     secrets = client_secrets(client, call.services.vault)
     _check_client_secret(secrets, given.get("ClientSecret"))
+    if not client.settings.rotates and not is_flow_allowed(
+        client.settings, "REFRESH_TOKEN_AUTH"
+    ):
+        raise invalid(messages.FLOW_DISABLED_OTHER)
     signed_in = await issue_from_refresh_token(
         call.services,
         pool,

@@ -76,9 +76,20 @@ async def load_client(call: Call, pool: Pool, client_id: str) -> PoolClient:
 
 
 async def create_client(
-    call: Call, given: t.CreateUserPoolClientRequestTypeDef
+    call: Call,
+    given: t.CreateUserPoolClientRequestTypeDef,
+    *,
+    client_id: str | None = None,
 ) -> Shape:
-    """CreateUserPoolClient."""
+    """
+    CreateUserPoolClient.
+
+    Args:
+        client_id: One of the caller's choice, in process only.
+
+    Raises:
+        AlreadyExists: That one is taken.
+    """
     pool = await load_pool(call, given["UserPoolId"])
     config, now = call.services.config, call.services.now()
     secret = given.get("ClientSecret") or (
@@ -94,7 +105,7 @@ async def create_client(
     )
     known = await load_known(call, pool, settings)
     check_client(pool, settings, known, has_secret=secret is not None)
-    client_id = new_client_id(config.entropy)
+    client_id = client_id or new_client_id(config.entropy)
     sealed = seal_secret(call, client_id, secret, taken=()) if secret else None
     client = PoolClient(
         id=client_id,

@@ -77,7 +77,13 @@ def _is_ours(name: str, config: UserPoolConfig) -> bool:
     return f".{name}".endswith(below) or name == urlsplit(config.issuer_base).hostname
 
 
-def _check_name(name: str, config: UserPoolConfig, *, is_custom: bool) -> None:
+def check_name(name: str, config: UserPoolConfig, *, is_custom: bool) -> None:
+    """
+    See that a name may be a domain at all.
+
+    Raises:
+        ApiError: It may not.
+    """
     if is_custom:
         is_ours = _is_ours(name, config)
         labels = name.split(".")
@@ -115,7 +121,7 @@ async def create_domain(
     pool = await load_pool(call, given["UserPoolId"])
     config, custom, name = call.services.config, _read_custom(given), given["Domain"]
     version = _read_version(given, usual=1)
-    _check_name(name, config, is_custom=custom is not None)
+    check_name(name, config, is_custom=custom is not None)
     if await config.store.load_domain(name) is not None:
         raise invalid(messages.DOMAIN_TAKEN)
     if (pool.domain if custom is None else pool.custom_domain) is not None:

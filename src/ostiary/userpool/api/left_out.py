@@ -12,9 +12,12 @@ from typing import Final
 _REPLICAS: Final = "there is one region"
 _LIMITS: Final = "limits are not bought here"
 _SESSIONS: Final = "sessions are not tracked one by one; sign out globally instead"
+_PROVIDERS: Final = "nobody signs in through other providers yet"
 _EVENTS: Final = "there is no threat protection that records events"
 
 LEFT_OUT: Final[Mapping[str, str]] = {
+    "AdminDisableProviderForUser": _PROVIDERS,
+    "AdminLinkProviderForUser": _PROVIDERS,
     "AdminListUserAuthEvents": _EVENTS,
     "AdminListUserSessions": _SESSIONS,
     "AdminRevokeUserSession": _SESSIONS,

@@ -12,13 +12,10 @@ from ostiary.userpool.api.caller import Call, Operations, Shape
 from ostiary.userpool.api.errors import ApiError, invalid
 from ostiary.userpool.api.pools import load_pool
 from ostiary.userpool.api.tokens import load_caller
-from ostiary.userpool.auth import choice, factors, totp
-from ostiary.userpool.auth.factors import open_totp_secret, seal_totp_secret
-from ostiary.userpool.auth.sessions import (
-    count_try,
-    open_session_of_any_client,
-    reissue_session,
-)
+from ostiary.userpool.auth import choice, enrolment, factors
+from ostiary.userpool.auth.factors import seal_totp_secret
+from ostiary.userpool.auth.guesses import count_guess, forget_guesses
+from ostiary.userpool.auth.sessions import open_session_of_any_client
 from ostiary.userpool.lookup import load_named_user
 
 if TYPE_CHECKING:
@@ -164,10 +161,6 @@ async def admin_get_user_auth_factors(call: Call, given: Given) -> Shape:
     return _auth_factors(pool, user)
 
 
-def _new_secret(call: Call) -> str:
-    return totp.encode_secret(call.services.config.entropy.bytes(totp.SECRET_BYTES))
-
-
 def _check_enabled(pool: Pool) -> None:
     if not pool.mfa.has_software_tokens:
         raise ApiError("SoftwareTokenMFANotFoundException", messages.TOTP_UNCONFIGURED)
@@ -177,15 +170,14 @@ async def associate_software_token(
     call: Call, given: t.AssociateSoftwareTokenRequestTypeDef
 ) -> Shape:
     """AssociateSoftwareToken: a new secret, for who is signed in or is signing in."""
-    secret = _new_secret(call)
     if (text := given.get("Session")) is not None:
         state, pool, _ = await open_session_of_any_client(
             call.services, text, factors.SETUP
         )
         _check_enabled(pool)
-        sealed = seal_totp_secret(call.services.vault, secret)
-        session = reissue_session(call.services, state, {"totp": sealed})
+        secret, session = enrolment.begin(call.services, state)
         return {"SecretCode": secret, "Session": session}
+    secret = enrolment.new_secret(call.services)
     caller = await load_caller(call, given.get("AccessToken", ""))
     _check_enabled(caller.pool)
     sealed = seal_totp_secret(call.services.vault, secret)
@@ -213,38 +205,11 @@ async def _verify_in_session(
         call.services, text, factors.SETUP
     )
     _check_enabled(pool)
-    sealed = state.data.get("totp")
-    if not isinstance(sealed, str):
-        raise ApiError("SoftwareTokenMFANotFoundException", messages.TOTP_UNCONFIGURED)
-    await count_try(call.services, state)
-    step = _find_step(call, sealed, given["UserCode"])
     name = given.get("FriendlyDeviceName", "")
-
-    def rule(current: User) -> tuple[User, None]:
-        changed = replace(
-            current.factors,
-            sealed_totp=sealed,
-            totp_verified=True,
-            software_token=True,
-            totp_name=name,
-            last_totp_step=step,
-            preferred=current.factors.preferred or factors.TOTP,
-        )
-        return replace(current, factors=changed), None
-
-    await call.services.config.store.change_user(
-        pool_id=pool.id, username=user.username, rule=rule
+    session = await enrolment.finish(
+        call.services, state, user, given["UserCode"], name=name
     )
-    session = reissue_session(call.services, state, {"verified": True})
     return {"Status": "SUCCESS", "Session": session}
-
-
-def _find_step(call: Call, sealed: str, code: str) -> int:
-    secret = open_totp_secret(call.services.vault, sealed)
-    step = totp.find_step(secret, code, now=call.services.now(), last_step=0)
-    if step is None:
-        raise ApiError("EnableSoftwareTokenMFAException", messages.TOTP_MISMATCH)
-    return step
 
 
 async def verify_software_token(
@@ -258,12 +223,17 @@ async def verify_software_token(
     sealed = caller.user.factors.sealed_totp
     if sealed is None:
         raise ApiError("SoftwareTokenMFANotFoundException", messages.TOTP_UNCONFIGURED)
-    step = _find_step(call, sealed, given["UserCode"])
+    await count_guess(call.services, caller.user)
+    step = enrolment.find_step(call.services, sealed, given["UserCode"])
     name = given.get("FriendlyDeviceName", "")
 
     def rule(current: User) -> tuple[User, None]:
-        if current.factors.sealed_totp != sealed:  # another secret meanwhile
-            return current, None
+        # Another secret meanwhile, or a code that was used: it would be good once more.
+        if (
+            current.factors.sealed_totp != sealed
+            or step <= current.factors.last_totp_step
+        ):
+            raise ApiError("EnableSoftwareTokenMFAException", messages.TOTP_MISMATCH)
         changed = replace(
             current.factors, totp_verified=True, totp_name=name, last_totp_step=step
         )
@@ -272,6 +242,7 @@ async def verify_software_token(
     await call.services.config.store.change_user(
         pool_id=caller.pool.id, username=caller.user.username, rule=rule
     )
+    await forget_guesses(call.services, caller.user)
     return {"Status": "SUCCESS"}
 
 

@@ -23,6 +23,7 @@ from ostiary.userpool.api import (
     identity_providers,
     mfa,
     monitoring,
+    passkeys,
     pool_details,
     pool_mfa,
     pools,
@@ -61,6 +62,7 @@ _AREAS: Final[tuple[Operations, ...]] = (
     self_service.OPERATIONS,
     authentication.OPERATIONS,
     mfa.OPERATIONS,
+    passkeys.OPERATIONS,
     devices.OPERATIONS,
 )
 

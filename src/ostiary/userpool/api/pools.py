@@ -130,7 +130,12 @@ async def create_pool(call: Call, given: t.CreateUserPoolRequestTypeDef) -> Shap
         modified_at=now,
         mfa=_settle_mfa(settings, MfaSettings()),
     )
-    keys = await issue_keys(pool.id, vault=call.services.vault, entropy=config.entropy)
+    keys = await issue_keys(
+        pool.id,
+        vault=call.services.vault,
+        entropy=config.entropy,
+        make_key=config.make_key,
+    )
     try:
         await config.store.add_pool(pool, keys)
     except AlreadyExists as error:

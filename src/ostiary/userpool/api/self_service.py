@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from ostiary.model.pool import Record, RecordKind, User, UserStatus
 from ostiary.oidc.op.claims import readable
 from ostiary.userpool import messages
-from ostiary.userpool.accounts import save_user
+from ostiary.userpool.accounts import change_user
 from ostiary.userpool.api.caller import Call, Operations, Shape
 from ostiary.userpool.api.errors import ApiError, invalid
 from ostiary.userpool.api.mfa import build_mfa_shape
@@ -56,6 +56,8 @@ async def update_user_attributes(
     check_writable(caller.client.settings, changes)
     check_mutable(pool.settings, changes)
     check_values(pool.settings, changes)
+    emptied = {name: "" for name, value in changes.items() if not value}
+    check_deletable(pool.settings.required_attributes, emptied)
     waiting = pool.settings.UserAttributeUpdateSettings
     held = set(waiting.AttributesRequireVerificationBeforeUpdate) if waiting else set()
     now, sent = call.services.now(), []
@@ -67,10 +69,12 @@ async def update_user_attributes(
         if name in held:
             del applied[name]
             await _keep_waiting(call, caller, name, value)
-        else:
-            applied[f"{name}_verified"] = "false"
-    changed = with_attributes(pool, user, applied, now=now)
-    await save_user(call.services, changed)
+    changed = await change_user(
+        call.services,
+        user,
+        lambda current: with_attributes(pool, current, applied, now=now),
+        by_user=True,
+    )
     auto = pool.settings.AutoVerifiedAttributes or ()
     for name in _CODED:
         value = changes.get(name)
@@ -158,11 +162,14 @@ async def verify_user_attribute(
     await try_code(
         call.services, caller.user, KIND_OF[name], given["Code"], value=value
     )
-    changes = {name: value, f"{name}_verified": "true"}
-    changed = with_attributes(
-        caller.pool, caller.user, changes, now=call.services.now()
-    )
-    await save_user(call.services, changed, alias=name)
+    changes, now = {name: value, f"{name}_verified": "true"}, call.services.now()
+
+    def change(current: User) -> User:
+        if waiting is None and current.attributes.get(name) != value:
+            raise AccountError("CodeMismatchException", messages.CODE_WRONG)
+        return with_attributes(caller.pool, current, changes, now=now)
+
+    await change_user(call.services, caller.user, change, by_user=True, alias=name)
     if waiting is not None:
         await call.services.config.store.delete_record(
             pool_id=caller.pool.id,
@@ -183,11 +190,13 @@ async def delete_user_attributes(
     check_deletable(caller.pool.settings.required_attributes, gone)
     check_mutable(caller.pool.settings, gone)
     check_values(caller.pool.settings, gone)
-    for name in _CODED:
-        if name in gone:
-            gone[f"{name}_verified"] = ""
-    changed = with_attributes(caller.pool, caller.user, gone, now=call.services.now())
-    await save_user(call.services, changed)
+    now = call.services.now()
+    await change_user(
+        call.services,
+        caller.user,
+        lambda current: with_attributes(caller.pool, current, gone, now=now),
+        by_user=True,
+    )
     return {}
 
 
@@ -225,6 +234,7 @@ async def change_password(call: Call, given: t.ChangePasswordRequestTypeDef) -> 
         user,
         given["ProposedPassword"],
         status=UserStatus.CONFIRMED,
+        instead_of=user.password,
     )
     return {}
 

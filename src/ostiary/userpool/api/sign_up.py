@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import logging
+from collections.abc import Coroutine
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
 from ostiary.model.pool import Pool, User, UserStatus
 from ostiary.userpool import accounts, messages
@@ -10,14 +13,30 @@ from ostiary.userpool.accounts import Newcomer
 from ostiary.userpool.api.caller import Call, Operations, Shape
 from ostiary.userpool.api.tokens import check_call_hash, load_client
 from ostiary.userpool.attributes import check_writable, read_list
-from ostiary.userpool.delivery import Destination, pretend_destination
+from ostiary.userpool.delivery import (
+    Attribute,
+    Destination,
+    choose_verification,
+    pretend_destination,
+)
 from ostiary.userpool.lookup import find_user
-from ostiary.userpool.recovery import reset_password, send_reset_code
+from ostiary.userpool.migration import migrate
+from ostiary.userpool.recovery import (
+    find_recovery,
+    reset_password,
+    send_reset_code,
+)
 from ostiary.userpool.refusal import AccountError
 from ostiary.userpool.verification import send_confirmation
 
 if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import type_defs as t
+
+_log: Final = logging.getLogger(__name__)
+# What a code that is not right is refused with; where existence is hidden, one stands for all.
+_CODE_REFUSALS: Final = frozenset(
+    {"CodeMismatchException", "ExpiredCodeException", "LimitExceededException"}
+)
 
 
 def _missing() -> AccountError:
@@ -84,30 +103,61 @@ async def resend_confirmation_code(
     pool, client = await load_client(call, given["ClientId"])
     name = given["Username"]
     await check_call_hash(call, pool, client, given.get("SecretHash"), name)
+    metadata = given.get("ClientMetadata", {})
     user = await find_user(call.services, pool, name)
+
+    async def send(found: User) -> Destination | None:
+        return await send_confirmation(
+            call.services,
+            pool,
+            found,
+            source="ResendCode",
+            client_id=client.id,
+            metadata=metadata,
+        )
+
+    if client.settings.hides_existence:
+        if user is not None and user.status is UserStatus.UNCONFIRMED:
+            _begin(call, send(user))
+        found = choose_verification(pool, user.attributes) if user else None
+        by_mail = "email" in (pool.settings.AutoVerifiedAttributes or ("email",))
+        return _show(call, pool, name, found, by_mail=by_mail)
     if user is None:
-        if client.settings.hides_existence:
-            return _pretend(call, pool, name)
         raise _missing()
     if user.status is not UserStatus.UNCONFIRMED:
         raise AccountError("InvalidParameterException", messages.CONFIRMED_ALREADY)
-    sent = await send_confirmation(
-        call.services,
-        pool,
-        user,
-        source="ResendCode",
-        client_id=client.id,
-        metadata=given.get("ClientMetadata"),
-    )
+    sent = await send(user)
     if sent is None:
         raise AccountError("InvalidParameterException", messages.NO_AUTO_VERIFICATION)
     return {"CodeDeliveryDetails": sent.to_wire()}
 
 
-def _pretend(call: Call, pool: Pool, name: str) -> Shape:
-    """What is said of a name that nobody has: that a code was sent."""
-    shown = pretend_destination(call.services, pool, name)
-    return {"CodeDeliveryDetails": shown}
+def _show(
+    call: Call, pool: Pool, name: str, found: Destination | None, *, by_mail: bool
+) -> Shape:
+    """
+    Where a code went, said alike of users and of names that nobody has.
+
+    Args:
+        by_mail: Whether the pool sends such codes by mail at all.
+    """
+    attribute: Attribute | None = None if by_mail else "phone_number"
+    shown = found or pretend_destination(call.services, pool, name, attribute=attribute)
+    # As the pool compares names: capitals that nobody typed would tell of a user.
+    folded = replace(shown, value=pool.settings.login_key(shown.value))
+    return {"CodeDeliveryDetails": folded.to_wire()}
+
+
+def _begin(call: Call, sending: Coroutine[Any, Any, object]) -> None:
+    """Send after the answer: the time that it takes, and its failures, would tell of a user."""
+
+    async def send() -> None:
+        try:
+            await sending
+        except AccountError as error:
+            _log.info("code not sent: %s", error.code)
+
+    call.services.errands.begin(send())
 
 
 async def forgot_password(call: Call, given: t.ForgotPasswordRequestTypeDef) -> Shape:
@@ -115,28 +165,40 @@ async def forgot_password(call: Call, given: t.ForgotPasswordRequestTypeDef) -> 
     pool, client = await load_client(call, given["ClientId"])
     name = given["Username"]
     await check_call_hash(call, pool, client, given.get("SecretHash"), name)
-    user = await find_user(call.services, pool, name)
     metadata = given.get("ClientMetadata", {})
+    user = await find_user(call.services, pool, name)
 
-    async def send(found: User) -> Destination:
+    async def send() -> Destination:
+        found = user or await migrate(
+            call.services,
+            pool,
+            name,
+            password=None,
+            client_id=client.id,
+            metadata=metadata,
+        )
+        if found is None:
+            raise _missing()
         return await send_reset_code(
             call.services, pool, found, client_id=client.id, metadata=metadata
         )
 
     if not client.settings.hides_existence:
-        if user is None:
-            raise _missing()
-        sent = await send(user)
-        return {"CodeDeliveryDetails": sent.to_wire()}
-    if user is None:
-        return _pretend(call, pool, name)
+        return {"CodeDeliveryDetails": (await send()).to_wire()}
+    _begin(call, send())
+    recovery = pool.settings.AccountRecoverySetting
+    by_mail = recovery is None or any(
+        mechanism.Name != "verified_phone_number"
+        for mechanism in recovery.RecoveryMechanisms
+    )
+    return _show(call, pool, name, _find_recovery(pool, user), by_mail=by_mail)
+
+
+def _find_recovery(pool: Pool, user: User | None) -> Destination | None:
     try:
-        sent = await send(user)
-    except AccountError as error:
-        if error.code in {"LimitExceededException", "CodeDeliveryFailureException"}:
-            raise
-        return _pretend(call, pool, name)
-    return {"CodeDeliveryDetails": sent.to_wire()}
+        return find_recovery(pool, user) if user else None
+    except AccountError:
+        return None
 
 
 async def confirm_forgot_password(
@@ -149,15 +211,20 @@ async def confirm_forgot_password(
     user = await find_user(call.services, pool, name)
     if user is None and not client.settings.hides_existence:
         raise _missing()
-    await reset_password(
-        call.services,
-        pool,
-        user,
-        code=given["ConfirmationCode"],
-        password=given["Password"],
-        client_id=client.id,
-        metadata=given.get("ClientMetadata"),
-    )
+    try:
+        await reset_password(
+            call.services,
+            pool,
+            user,
+            code=given["ConfirmationCode"],
+            password=given["Password"],
+            client_id=client.id,
+            metadata=given.get("ClientMetadata"),
+        )
+    except AccountError as error:
+        if not client.settings.hides_existence or error.code not in _CODE_REFUSALS:
+            raise
+        raise AccountError("CodeMismatchException", messages.CODE_WRONG) from error
     return {}
 
 

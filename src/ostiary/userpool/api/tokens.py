@@ -120,7 +120,7 @@ async def load_caller(
     if client is None or client.pool_id != pool.id:
         raise _refuse(messages.ACCESS_TOKEN_WRONG)
     user = await store.load_user(pool_id=pool.id, username=str(claims.get("username")))
-    if user is None:
+    if user is None or user.sub != claims.get("sub"):  # another of the same name
         raise ApiError("UserNotFoundException", messages.USER_MISSING)
     if not user.enabled:
         raise _refuse(messages.USER_DISABLED)

@@ -19,6 +19,7 @@ from ostiary.userpool.api.caller import Call, check_host, read_region, refuse_we
 from ostiary.userpool.api.errors import ApiError
 from ostiary.userpool.api.operations import find_operation
 from ostiary.userpool.api.service import load_service
+from ostiary.userpool.api.signature import SignedRequest, check_signature
 from ostiary.userpool.api.validation import check_input
 from ostiary.userpool.identifiers import new_uuid
 from ostiary.userpool.refusal import AccountError
@@ -66,10 +67,32 @@ async def _answer(services: Services, request: Request) -> Shape | None:
         body = await read_body(request, _LIMIT)
     except BodyTooLarge as error:
         raise ApiError("SerializationException", messages.TOO_LARGE) from error
+    if operation.shape.signed:
+        _check_signature(services, request, body)
     given = check_input(load_service(), operation.shape.input, parse_body(body))
-    call = Call(services=services, region=region, address=_address(request))
+    address, client_id = _address(request), given.get("ClientId")
+    if not services.config.limits.allow(
+        address=address, client_id=client_id, now=services.now()
+    ):
+        raise ApiError("TooManyRequestsException", messages.RATE_EXCEEDED)
+    call = Call(services=services, region=region, address=address)
     answer = await operation.run(call, given)
     return answer if operation.shape.answers else None
+
+
+def _check_signature(services: Services, request: Request, body: bytes) -> None:
+    """Any signature is accepted, unless the operator has said whose."""
+    credentials = services.config.credentials
+    if not credentials:
+        return
+    signed = SignedRequest(
+        method=request.method,
+        path=request.scope["path"],
+        query=request.scope["query_string"].decode("latin-1"),
+        headers=tuple((k.lower(), v) for k, v in request.headers.items()),
+        body=body,
+    )
+    check_signature(signed, credentials, now=services.now())
 
 
 def _address(request: Request) -> str:

@@ -6,15 +6,21 @@ Spec: cognito §3.7 (SELECT_CHALLENGE), §3.11.
 
 from __future__ import annotations
 
+import json
+import logging
+from dataclasses import replace
 from typing import Final
+from uuid import UUID
 
 from ostiary.jose.seal import mac
 from ostiary.model.pool import Pool, User, UserStatus
 from ostiary.userpool import messages
-from ostiary.userpool.auth import factors
+from ostiary.userpool.auth import factors, passkeys
 from ostiary.userpool.auth.outcome import Challenge, Outcome, Request
+from ostiary.userpool.auth.passkey_store import load_passkeys, save_passkey
 from ostiary.userpool.auth.password_verifier import ask_verifier
-from ostiary.userpool.auth.sessions import issue_session
+from ostiary.userpool.auth.sessions import State, issue_session
+from ostiary.userpool.delivery import Attribute, pretend_destination
 from ostiary.userpool.lookup import find_user
 from ostiary.userpool.refusal import AccountError
 from ostiary.userpool.signing_in import prove_password
@@ -22,7 +28,11 @@ from ostiary.userpool.signing_in import prove_password
 SELECT: Final = "SELECT_CHALLENGE"
 BY_PASSWORD: Final = "PASSWORD"  # noqa: S105 - a challenge's name
 BY_SRP: Final = "PASSWORD_SRP"
-_CODED: Final = {"EMAIL_OTP": "email", "SMS_OTP": "phone_number"}
+_CODED: Final[dict[str, Attribute]] = {
+    "EMAIL_OTP": "email",
+    "SMS_OTP": "phone_number",
+}
+_log: Final = logging.getLogger(__name__)
 
 
 def find_first_factors(pool: Pool, user: User | None) -> tuple[str, ...]:
@@ -39,9 +49,31 @@ def find_first_factors(pool: Pool, user: User | None) -> tuple[str, ...]:
     found += [
         name
         for name, attribute in _CODED.items()
-        if name in allowed and (user is None or user.attributes.get(attribute))
+        if name in allowed and (user is None or _is_verified(user, attribute))
     ]
+    if passkeys.NAME in allowed and user is not None and user.factors.passkeys:
+        found.append(passkeys.NAME)
     return tuple(found)
+
+
+def _is_verified(user: User, attribute: Attribute) -> bool:
+    """Whether an address is proven: a mistyped one would let its owner in."""
+    return user.attributes.get(f"{attribute}_verified") == "true" and bool(
+        user.attributes.get(attribute)
+    )
+
+
+def find_offered(request: Request, user: User | None) -> tuple[str, ...]:
+    """
+    What somebody is offered.
+
+    Where existence is hidden, who is disabled or invited is offered what a stranger is.
+    """
+    if user is not None and request.hides_existence:
+        is_invited = user.status is UserStatus.FORCE_CHANGE_PASSWORD
+        if is_invited or not user.enabled:
+            return find_first_factors(request.pool, None)
+    return find_first_factors(request.pool, user)
 
 
 async def begin(request: Request, name: str) -> Outcome:
@@ -54,7 +86,7 @@ async def begin(request: Request, name: str) -> Outcome:
     user = await find_user(request.services, request.pool, name)
     if user is None and not request.hides_existence:
         raise AccountError("UserNotFoundException", messages.USER_MISSING)
-    available = find_first_factors(request.pool, user)
+    available = find_offered(request, user)
     if not available:
         raise AccountError("InvalidParameterException", messages.FLOW_DISABLED_OTHER)
     preferred = request.parameters.get("PREFERRED_CHALLENGE")
@@ -73,13 +105,22 @@ async def ask(request: Request, user: User | None, name: str, wanted: str) -> Ou
     """
     public = request.parameters.get("SRP_A")
     if wanted == BY_SRP and public:
-        return await ask_verifier(request, name, public)
+        return await ask_verifier(request, name, public, flow="USER_AUTH")
     if wanted in {BY_PASSWORD, BY_SRP}:
         session = issue_session(request, name, wanted, {"name": name})
         return Challenge(name=wanted, session=session, available=(wanted,))
-    if user is None:
-        return _pretend(request, name, wanted)
-    asked = await factors.ask_factor(request, user, wanted)
+    if user is None or not _may_be_sent(request, user, wanted):
+        return _pretend(request, user, name, wanted)
+    if wanted == passkeys.NAME:
+        return await ask_passkey(request, user)
+    try:
+        asked = await factors.ask_factor(request, user, wanted, first=True)
+    except AccountError as error:
+        if not request.hides_existence:
+            raise
+        # Nobody is sent to in a stranger's case, so nothing fails there.
+        _log.warning("code not sent: %s", error.code)
+        return _pretend(request, user, name, wanted)
     return Challenge(
         name=asked.name,
         parameters=asked.parameters,
@@ -88,21 +129,104 @@ async def ask(request: Request, user: User | None, name: str, wanted: str) -> Ou
     )
 
 
-def _pretend(request: Request, name: str, wanted: str) -> Challenge:
-    """The question to a stranger: nothing is sent, and no answer will be right."""
-    seed = mac(request.services.vault.code_key, b"stranger", name.encode()).hex()
-    letters = [chr(ord("a") + int(pair, 16) % 26) for pair in (seed[:2], seed[2:4])]
-    digits = f"{int(seed[:8], 16) % 10_000:04d}"
-    by_mail = wanted == "EMAIL_OTP"
-    masked = f"{name[:1] if '@' in name else letters[0]}***@{letters[1]}***"
+async def ask_passkey(request: Request, user: User) -> Challenge:
+    """
+    The question that only one of the user's passkeys can answer.
+
+    Raises:
+        AccountError: The pool does not say whom passkeys are for.
+    """
+    services = request.services
+    party = passkeys.find_relying_party(services.config, request.pool)
+    known = await load_passkeys(services, request.pool, user.username)
+    raw = services.config.entropy.bytes(passkeys.CHALLENGE_BYTES)
+    return Challenge(
+        name=passkeys.NAME,
+        parameters={
+            "CREDENTIAL_REQUEST_OPTIONS": passkeys.build_request_options(
+                party, known, raw
+            )
+        },
+        session=issue_session(request, user, passkeys.NAME, {"bytes": raw.hex()}),
+        available=(passkeys.NAME,),
+    )
+
+
+async def check_passkey(request: Request, user: User, state: State) -> bool:
+    """
+    Judge the answer of a passkey, keep its counter, and tell whether it is two factors in one.
+
+    Raises:
+        AccountError: NotAuthorizedException: it proves nothing.
+    """
+    text = request.parameters.get(passkeys.ANSWER)
+    if not text:
+        raise AccountError(
+            "InvalidParameterException",
+            messages.PARAMETER_MISSING.format(passkeys.ANSWER),
+        )
+    services = request.services
+    party = passkeys.find_relying_party(services.config, request.pool)
+    known = await load_passkeys(services, request.pool, user.username)
+    raw = bytes.fromhex(str(state.data["bytes"]))
+    found, count = passkeys.read_assertion(party, text, known, raw)
+    await save_passkey(services, request.pool, user, replace(found, sign_count=count))
+    return party.is_second_factor
+
+
+def _may_be_sent(request: Request, user: User, wanted: str) -> bool:
+    """Whether a code goes out; where existence is hidden, the others are treated as strangers."""
+    if wanted not in _CODED or not request.hides_existence:
+        return True
+    return user.enabled and wanted in find_first_factors(request.pool, user)
+
+
+def _pretend(request: Request, user: User | None, name: str, wanted: str) -> Challenge:
+    """The question to who is sent nothing: no answer will be right."""
+    services = request.services
+    own = factors.find_destination(user, wanted) if user else None
+    destination = own or pretend_destination(
+        services, request.pool, name, attribute=_CODED[wanted]
+    )
+    shown = {
+        "CODE_DELIVERY_DELIVERY_MEDIUM": destination.medium,
+        "CODE_DELIVERY_DESTINATION": destination.masked,
+    }
+    # All that a user's session holds, so that the lengths are the same.
+    data = {
+        "device_key": None,
+        "first": True,
+        "salt": services.config.entropy.bytes(16).hex(),
+        "mac": services.config.entropy.bytes(32).hex(),
+        "shown": shown,
+    }
     return Challenge(
         name=wanted,
-        parameters={
-            "CODE_DELIVERY_DELIVERY_MEDIUM": "EMAIL" if by_mail else "SMS",
-            "CODE_DELIVERY_DESTINATION": masked if by_mail else f"+*******{digits}",
-        },
-        session=issue_session(request, name, wanted, {"device_key": None}),
+        parameters=shown,
+        session=issue_session(request, _invent(request, name), wanted, data),
         available=(wanted,),
+    )
+
+
+def _invent(request: Request, name: str) -> User:
+    """Somebody whom the session of nobody is about, with a username that no user has."""
+    pool, services = request.pool, request.services
+    key = pool.settings.login_key(name)
+    seed = mac(services.vault.code_key, b"stranger", pool.id.encode(), key.encode())
+    sub = str(UUID(bytes=seed[:16]))
+    # As long as a user's: the same name, or a `sub`. No username begins with a space.
+    name_like = f" {seed.hex() * 4}"[: len(json.dumps(key)) - len('""')]
+    username = sub if pool.settings.has_attribute_names else name_like
+    return User(
+        pool_id=pool.id,
+        username=username,
+        sub=sub,
+        login_key=key,
+        attributes={},
+        status=UserStatus.CONFIRMED,
+        password=None,
+        created_at=0,
+        modified_at=0,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ostiary.model.pool import Grant, RefreshToken, User
 from ostiary.userpool.auth.devices import Device, save_device
-from ostiary.userpool.auth.outcome import Request, SignedIn
+from ostiary.userpool.auth.outcome import Proven, Request, SignedIn
 from ostiary.userpool.identifiers import (
     hash_token,
     new_device_group_key,
@@ -50,7 +50,7 @@ async def complete(
     *,
     source: str = "Authentication",
     device_key: str | None = None,
-) -> SignedIn:
+) -> SignedIn | Proven:
     """
     Tokens for a user who has proven all there is to prove.
 
@@ -64,7 +64,8 @@ async def complete(
     services, pool, client = request.services, request.pool, request.client
     entropy, now = services.config.entropy, services.now()
     new_device = None
-    if pool.settings.DeviceConfiguration is not None and device_key is None:
+    named = pool.settings.DeviceConfiguration is not None and not request.hosted
+    if named and device_key is None:
         device_key = new_device_key(entropy, pool.id.partition("_")[0])
         new_device = await _name_device(request, user, device_key)
     await run_trigger(
@@ -82,6 +83,8 @@ async def complete(
             },
         ),
     )
+    if request.hosted:
+        return Proven(user=user)
     grant = Grant(
         id=new_uuid(entropy),
         pool_id=pool.id,

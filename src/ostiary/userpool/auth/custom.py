@@ -12,14 +12,14 @@ from typing import Any, Final
 
 from ostiary.model.pool import User
 from ostiary.userpool import messages
-from ostiary.userpool.auth.completion import complete
+from ostiary.userpool.auth import steps
 from ostiary.userpool.auth.outcome import Challenge, Outcome, Request
 from ostiary.userpool.auth.password_verifier import NAME as PASSWORD_VERIFIER
 from ostiary.userpool.auth.password_verifier import ask_verifier
 from ostiary.userpool.auth.sessions import State, issue_session
+from ostiary.userpool.identifiers import hash_token
 from ostiary.userpool.lookup import find_user
 from ostiary.userpool.refusal import AccountError
-from ostiary.userpool.signing_in import check_may_sign_in
 from ostiary.userpool.triggers import (
     Json,
     Occasion,
@@ -29,6 +29,7 @@ from ostiary.userpool.triggers import (
 )
 
 CUSTOM: Final = "CUSTOM_CHALLENGE"
+FLOW: Final = "CUSTOM_AUTH"
 SRP_START: Final = "SRP_A"
 _DEFINE: Final = "DefineAuthChallenge"
 _CREATE: Final = "CreateAuthChallenge"
@@ -103,15 +104,16 @@ async def _decide(
     if answer.get("issueTokens"):
         if user is None:
             raise _wrong()
-        check_may_sign_in(user, request.pool, now=request.services.now())
-        return await complete(request, user)
+        return await steps.go_on(request, user)
     wanted = answer.get("challengeName")
     if wanted == PASSWORD_VERIFIER and request.parameters.get("SRP_A"):
-        asked = await ask_verifier(request, name, request.parameters["SRP_A"])
-        data = {"history": history, "name": name}
-        session = issue_session(
-            request, asked.parameters["USERNAME"], PASSWORD_VERIFIER, data
+        asked = await ask_verifier(
+            request, name, request.parameters["SRP_A"], flow=FLOW
         )
+        block = hash_token(asked.parameters["SECRET_BLOCK"])
+        data = {"history": history, "name": name, "block": block}
+        who = user or asked.parameters["USERNAME"]
+        session = issue_session(request, who, PASSWORD_VERIFIER, data)
         return Challenge(name=asked.name, parameters=asked.parameters, session=session)
     if wanted != CUSTOM:
         raise _wrong()
@@ -138,7 +140,7 @@ async def _ask(
     return Challenge(
         name=CUSTOM,
         parameters={**shown, "USERNAME": username},
-        session=issue_session(request, username, CUSTOM, data),
+        session=issue_session(request, user or name, CUSTOM, data),
     )
 
 

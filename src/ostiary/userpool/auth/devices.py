@@ -112,7 +112,7 @@ def ask_device(request: Request, user: User, device: Device) -> Challenge:
     """The demand that the device begins to prove itself."""
     return Challenge(
         name=ASK,
-        session=issue_session(request, user.username, ASK, {"device_key": device.key}),
+        session=issue_session(request, user, ASK, {"device_key": device.key}),
     )
 
 
@@ -154,7 +154,7 @@ async def ask_device_verifier(request: Request, user: User, state: State) -> Cha
             "DEVICE_KEY": device.key,
             "USERNAME": user.username,
         },
-        session=issue_session(request, user.username, VERIFY, data),
+        session=issue_session(request, user, VERIFY, data),
     )
 
 

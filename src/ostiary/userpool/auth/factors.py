@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -15,6 +16,7 @@ from ostiary.jose.seal import mac
 from ostiary.model.pool import Pool, User
 from ostiary.userpool import messages
 from ostiary.userpool.auth import totp
+from ostiary.userpool.auth.guesses import count_guess, count_send, forget_guesses
 from ostiary.userpool.auth.outcome import Challenge, Request
 from ostiary.userpool.auth.sessions import State, issue_session
 from ostiary.userpool.delivery import Destination, send_code
@@ -117,15 +119,27 @@ def _code_mac(request: Request, state_id: str, code: str) -> str:
 
 
 async def ask_factor(
-    request: Request, user: User, name: str, *, device_key: str | None = None
+    request: Request,
+    user: User,
+    name: str,
+    *,
+    device_key: str | None = None,
+    first: bool = False,
+    more: Mapping[str, object] | None = None,
 ) -> Challenge:
     """
     The question for one factor; a coded one is sent its code.
 
+    Args:
+        first: It stands for the password, so more may be asked after it.
+        more: What else the session is to remember.
+
     Raises:
         AccountError: There is nowhere to send the code, or sending failed.
     """
-    data: dict[str, str | None] = {"device_key": device_key}
+    data: dict[str, object] = {"device_key": device_key, **(more or {})}
+    if first:
+        data["first"] = True
     if name not in CODED:
         return Challenge(
             name=name,
@@ -133,7 +147,7 @@ async def ask_factor(
                 "FRIENDLY_DEVICE_NAME": user.factors.totp_name,
                 "USER_ID_FOR_SRP": user.username,
             },
-            session=issue_session(request, user.username, name, data),
+            session=issue_session(request, user, name, data),
         )
     destination = find_destination(user, name)
     if destination is None:
@@ -141,6 +155,7 @@ async def ask_factor(
             messages.EMAIL_UNCONFIGURED if name == EMAIL else messages.SMS_UNCONFIGURED
         )
         raise AccountError("InvalidParameterException", text)
+    await count_send(request.services, user)
     code = issue_code(request.services, _DIGITS[name])
     salt = request.services.config.entropy.bytes(16).hex()
     data |= {"salt": salt, "mac": _code_mac(request, salt, code)}
@@ -159,12 +174,13 @@ async def ask_factor(
         "CODE_DELIVERY_DELIVERY_MEDIUM": destination.medium,
         "CODE_DELIVERY_DESTINATION": destination.masked,
     }
+    data["shown"] = dict(shown)
     if name == SMS:
         shown["USER_ID_FOR_SRP"] = user.username
     return Challenge(
         name=name,
         parameters=shown,
-        session=issue_session(request, user.username, name, data),
+        session=issue_session(request, user, name, data),
     )
 
 
@@ -178,9 +194,7 @@ def ask_choice(
             "MFAS_CAN_CHOOSE": json.dumps(list(names)),
             "USER_ID_FOR_SRP": user.username,
         },
-        session=issue_session(
-            request, user.username, SELECT, {"device_key": device_key}
-        ),
+        session=issue_session(request, user, SELECT, {"device_key": device_key}),
     )
 
 
@@ -192,7 +206,7 @@ def ask_set_up(request: Request, user: User, names: tuple[str, ...]) -> Challeng
             "MFAS_CAN_SETUP": json.dumps(list(names)),
             "USER_ID_FOR_SRP": user.username,
         },
-        session=issue_session(request, user.username, SETUP),
+        session=issue_session(request, user, SETUP),
     )
 
 
@@ -213,6 +227,7 @@ async def use_totp(request: Request, user: User, code: str) -> None:
         AccountError: CodeMismatchException: it is wrong. ExpiredCodeException: it was used.
     """
     now = request.services.now()
+    await count_guess(request.services, user)
 
     def rule(current: User) -> tuple[User, bool | None]:
         if current.factors.sealed_totp is None:
@@ -234,3 +249,4 @@ async def use_totp(request: Request, user: User, code: str) -> None:
         raise AccountError("CodeMismatchException", messages.TOTP_WRONG)
     if not right:
         raise AccountError("ExpiredCodeException", messages.TOTP_USED)
+    await forget_guesses(request.services, user)

@@ -6,20 +6,29 @@ Spec: cognito §3.5 (refusals), §3.6, §3.7.
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
-from ostiary.model.pool import User
+from ostiary.model.pool import User, UserStatus
 from ostiary.model.pool_settings import ClientSettings
-from ostiary.userpool import messages
-from ostiary.userpool.auth import choice, custom, devices, factors, steps
+from ostiary.userpool import messages, migration
+from ostiary.userpool.auth import choice, custom, devices, factors, passkeys, steps
 from ostiary.userpool.auth.completion import complete
+from ostiary.userpool.auth.guesses import count_guess, forget_guesses
 from ostiary.userpool.auth.outcome import Outcome, Request
 from ostiary.userpool.auth.password_verifier import NAME as PASSWORD_VERIFIER
 from ostiary.userpool.auth.password_verifier import ask_verifier, check_answer
 from ostiary.userpool.auth.refreshing import refresh
 from ostiary.userpool.auth.secret_hash import check_secret_hash
-from ostiary.userpool.auth.sessions import State, count_try, open_session, spend
+from ostiary.userpool.auth.sessions import (
+    State,
+    check_unchanged,
+    count_try,
+    open_session,
+    spend,
+)
+from ostiary.userpool.identifiers import hash_token
 from ostiary.userpool.lookup import find_user
 from ostiary.userpool.refusal import AccountError
 from ostiary.userpool.services import client_secrets
@@ -29,6 +38,7 @@ Begin = Callable[[Request], Awaitable[Outcome]]
 Judge = Callable[[Request, User, State], Awaitable[Outcome]]
 _INVALID: Final = "InvalidParameterException"
 _SRP: Final = "USER_SRP_AUTH"
+_CHOICE: Final = "USER_AUTH"
 _ALLOWED_BY: Final[Mapping[str, frozenset[str]]] = {
     "USER_PASSWORD_AUTH": frozenset({"ALLOW_USER_PASSWORD_AUTH", "USER_PASSWORD_AUTH"}),
     "ADMIN_USER_PASSWORD_AUTH": frozenset(
@@ -68,6 +78,8 @@ def _need(request: Request, name: str) -> str:
 
 
 async def _check_hash(request: Request, name: str, *others: str) -> None:
+    if request.hosted:
+        return
     secrets = client_secrets(request.client, request.services.vault)
     if not secrets:
         return
@@ -82,7 +94,16 @@ async def _by_password(request: Request) -> Outcome:
     name = _need(request, "USERNAME")
     await _check_hash(request, name)
     password = _need(request, "PASSWORD")
-    found = await find_user(request.services, request.pool, name)
+    found = await find_user(
+        request.services, request.pool, name
+    ) or await migration.migrate(
+        request.services,
+        request.pool,
+        name,
+        password=password,
+        client_id=request.client.id,
+        metadata=request.metadata,
+    )
     await steps.ask_pre_authentication(request, found, name)
     user = await prove_password(
         request.services,
@@ -103,7 +124,11 @@ async def _by_srp(request: Request) -> Outcome:
     found = await find_user(request.services, request.pool, name)
     await steps.ask_pre_authentication(request, found, name)
     return await ask_verifier(
-        request, name, public, device_key=request.parameters.get("DEVICE_KEY")
+        request,
+        name,
+        public,
+        flow=_SRP,
+        device_key=request.parameters.get("DEVICE_KEY"),
     )
 
 
@@ -121,6 +146,8 @@ async def _by_choice(request: Request) -> Outcome:
     if request.parameters.get(
         "PREFERRED_CHALLENGE"
     ) == choice.BY_PASSWORD and request.parameters.get("PASSWORD"):
+        if choice.BY_PASSWORD not in choice.find_first_factors(request.pool, None):
+            raise AccountError(_INVALID, messages.FLOW_DISABLED_OTHER)
         return await steps.go_on(request, await choice.prove(request, name))
     return await choice.begin(request, name)
 
@@ -151,12 +178,24 @@ async def initiate(request: Request, flow: str) -> Outcome:
     return await _BEGINNINGS[flow](request)
 
 
-async def _judge_code(request: Request, user: User, state: State) -> Outcome:
-    code = _need(request, factors.ANSWER_OF[state.asked])
+async def _use_code(request: Request, user: User, state: State, code: str) -> None:
+    """
+    Judge a code that was sent, and use its session up.
+
+    Raises:
+        AccountError: It is wrong, or too many were.
+    """
     await count_try(request.services, state)
+    await count_guess(request.services, user)
     if not factors.is_code_right(request, state, code):
         raise AccountError("CodeMismatchException", messages.CODE_STATE)
     await spend(request.services, state)
+    await forget_guesses(request.services, user)
+
+
+async def _judge_code(request: Request, user: User, state: State) -> Outcome:
+    code = _need(request, factors.ANSWER_OF[state.asked])
+    await _use_code(request, user, state, code)
     key = state.data.get("device_key")
     return await complete(request, user, device_key=key)
 
@@ -164,10 +203,7 @@ async def _judge_code(request: Request, user: User, state: State) -> Outcome:
 async def _judge_first_code(request: Request, user: User, state: State) -> Outcome:
     """A code that stands for the password: the user's state is still to be looked at."""
     code = _need(request, factors.ANSWER_OF[state.asked])
-    await count_try(request.services, state)
-    if not factors.is_code_right(request, state, code):
-        raise AccountError("CodeMismatchException", messages.CODE_STATE)
-    await spend(request.services, state)
+    await _use_code(request, user, state, code)
     return await steps.go_on(request, user)
 
 
@@ -180,6 +216,12 @@ async def _judge_totp(request: Request, user: User, state: State) -> Outcome:
     await factors.use_totp(request, user, code)
     await spend(request.services, state)
     return await complete(request, user, device_key=state.data.get("device_key"))
+
+
+async def _judge_passkey(request: Request, user: User, state: State) -> Outcome:
+    await spend(request.services, state)
+    is_strong = await choice.check_passkey(request, user, state)
+    return await steps.go_on(request, user, is_strong=is_strong)
 
 
 async def _judge_set_up(request: Request, user: User, state: State) -> Outcome:
@@ -203,6 +245,8 @@ async def _judge_choice_of_factor(
 
 
 async def _judge_new_password(request: Request, user: User, state: State) -> Outcome:
+    if user.status is not UserStatus.FORCE_CHANGE_PASSWORD:
+        raise AccountError("NotAuthorizedException", messages.SESSION_WRONG)
     await count_try(request.services, state)
     outcome = await steps.take_new_password(request, user, state)
     await spend(request.services, state)
@@ -225,6 +269,7 @@ _JUDGES: Final[Mapping[str, Judge]] = {
     factors.EMAIL: _judge_code,
     factors.SMS_FIRST: _judge_first_code,
     factors.TOTP: _judge_totp,
+    passkeys.NAME: _judge_passkey,
     factors.SETUP: _judge_set_up,
     factors.SELECT: _judge_choice_of_factor,
     steps.NEW_PASSWORD: _judge_new_password,
@@ -263,8 +308,11 @@ async def respond(request: Request, question: str, session: str | None) -> Outco
     if user is None:
         await count_try(request.services, state)
         raise AccountError("CodeMismatchException", messages.CODE_STATE)
-    if not user.enabled:
-        raise AccountError("NotAuthorizedException", messages.USER_DISABLED)
+    try:
+        check_unchanged(user, state)
+    except AccountError:
+        await count_try(request.services, state)  # says so if it was answered already
+        raise
     named = await find_user(request.services, request.pool, name)
     if named is None or named.username != user.username:
         raise AccountError("NotAuthorizedException", messages.SESSION_WRONG)
@@ -275,7 +323,9 @@ async def respond(request: Request, question: str, session: str | None) -> Outco
 
 async def _answer_verifier(request: Request, session: str | None) -> Outcome:
     if session is None:
-        user, device_key = await check_answer(request)
+        settings = request.client.settings
+        allowed = {flow for flow in (_SRP, _CHOICE) if is_flow_allowed(settings, flow)}
+        user, device_key = await check_answer(request, frozenset(allowed))
         return await steps.go_on(
             request,
             user,
@@ -283,8 +333,10 @@ async def _answer_verifier(request: Request, session: str | None) -> Outcome:
         )
     state = open_session(request, session, PASSWORD_VERIFIER)
     await spend(request.services, state)
-    user, _ = await check_answer(request)
-    if user.username != state.username:
+    block = request.parameters.get("PASSWORD_CLAIM_SECRET_BLOCK", "")
+    same = hmac.compare_digest(hash_token(block), str(state.data["block"]))
+    user, _ = await check_answer(request, frozenset({custom.FLOW}))
+    if user.username != state.username or not same:
         raise AccountError("NotAuthorizedException", messages.SESSION_WRONG)
     return await custom.take_password(request, user, state, right=True)
 
@@ -296,7 +348,7 @@ async def _answer_choice(
     name = str(state.data["name"])
     wanted = _need(request, "ANSWER") if question == choice.SELECT else question
     user = await find_user(request.services, request.pool, name)
-    if wanted not in choice.find_first_factors(request.pool, user):
+    if wanted not in choice.find_offered(request, user):
         raise AccountError(_INVALID, messages.FLOW_DISABLED_OTHER)
     await spend(request.services, state)
     if wanted == choice.BY_PASSWORD and request.parameters.get("PASSWORD"):

@@ -19,6 +19,8 @@ class Request:
         parameters: AuthParameters or ChallengeResponses.
         metadata: ClientMetadata, for triggers.
         by_admin: Signed with credentials of an operator.
+        hosted: From our own pages: no client speaks, so it proves nothing, and no tokens of
+            the API are made.
     """
 
     services: Services
@@ -27,6 +29,7 @@ class Request:
     parameters: Mapping[str, str] = field(repr=False)
     metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
     by_admin: bool = False
+    hosted: bool = False
     address: str = ""
 
     @property
@@ -56,7 +59,14 @@ class SignedIn:
     new_device: Mapping[str, str] | None = None
 
 
-Outcome = Challenge | SignedIn
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proven:
+    """Somebody who signs in at our own pages has proven all there is to prove."""
+
+    user: User
+
+
+Outcome = Challenge | SignedIn | Proven
 
 
 def build_outcome(outcome: Outcome) -> dict[str, Any]:  # Any: JSON
@@ -71,6 +81,8 @@ def build_outcome(outcome: Outcome) -> dict[str, Any]:  # Any: JSON
         if outcome.available:
             shape["AvailableChallenges"] = list(outcome.available)
         return shape
+    if isinstance(outcome, Proven):
+        raise RuntimeError("a sign-in at the pages came to the API")
     result: dict[str, Any] = {  # Any: JSON
         "AccessToken": outcome.access_token,
         "ExpiresIn": outcome.expires_in_s,

@@ -45,6 +45,7 @@ class _Block:
     b: str = field(repr=False)
     expires_at: float
     device_key: str | None
+    flow: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,10 +100,18 @@ def _find_verifier(request: Request, name: str, user: User | None) -> _Verifier:
 
 
 async def ask_verifier(
-    request: Request, name: str, public: str, *, device_key: str | None = None
+    request: Request,
+    name: str,
+    public: str,
+    *,
+    flow: str,
+    device_key: str | None = None,
 ) -> Challenge:
     """
     The question that only the password's holder can answer.
+
+    Args:
+        flow: The flow that asks it; its answer is one of no other flow.
 
     Raises:
         AccountError: A is no number, or there is no such user and that may be said.
@@ -127,6 +136,7 @@ async def ask_verifier(
         "b": f"{b:x}",
         "expires_at": services.now() + request.client.settings.AuthSessionValidity * 60,
         "device_key": device_key,
+        "flow": flow,
     }
     sealed = services.vault.wrap(json.dumps(block).encode(), purpose=_PURPOSE)
     return Challenge(
@@ -181,9 +191,14 @@ def _sign(request: Request, block: _Block, found: _Verifier, raw: bytes) -> str:
     )
 
 
-async def check_answer(request: Request) -> tuple[User, str | None]:
+async def check_answer(
+    request: Request, flows: frozenset[str]
+) -> tuple[User, str | None]:
     """
     The user whose password the answer proves, and the device it was begun with.
+
+    Args:
+        flows: Those that this answer may be one of.
 
     Raises:
         AccountError: It proves nothing, came twice or too late, or the user is locked out.
@@ -203,6 +218,8 @@ async def check_answer(request: Request) -> tuple[User, str | None]:
     except ValueError as error:
         raise AccountError("NotAuthorizedException", messages.SIGN_IN_WRONG) from error
     block = _open_block(request, raw)
+    if block.flow not in flows:
+        raise AccountError("NotAuthorizedException", messages.SIGN_IN_WRONG)
     async with begin_attempt(
         request.services,
         request.pool,

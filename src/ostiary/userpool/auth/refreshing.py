@@ -1,5 +1,5 @@
 """
-Refresh tokens through the API: used, replaced, revoked.
+Refresh tokens, of the API and of the token endpoint: used, replaced, revoked.
 
 Spec: cognito §1.8 (rotation), §2.3, §3.5.
 """
@@ -45,16 +45,26 @@ async def load_refresh_token(
         raise _refuse(messages.REFRESH_TOKEN_REVOKED)
     if now >= found.expires_at:
         raise _refuse(messages.REFRESH_TOKEN_EXPIRED)
-    rotation = client.settings.RefreshTokenRotation
-    if found.rotated_at is not None and rotation is not None:
-        if now > found.rotated_at + rotation.RetryGracePeriodSeconds:
-            await store.revoke_grant(grant.id)
-            raise AccountError(
-                "RefreshTokenReuseException", messages.REFRESH_TOKEN_REUSED
-            )
-    elif found.rotated_at is not None:
+    if found.rotated_at is not None and client.settings.RefreshTokenRotation is None:
         raise _refuse(messages.REFRESH_TOKEN_REVOKED)
+    grace_s = _grace_s(client)
+    if found.rotated_at is not None and (
+        not grace_s or now > found.rotated_at + grace_s
+    ):
+        raise await _end_reused(services, grant)
     return found, grant
+
+
+def _grace_s(client: PoolClient) -> int:
+    """How long a token that another took the place of still works, in seconds."""
+    rotation = client.settings.RefreshTokenRotation
+    return rotation.RetryGracePeriodSeconds if rotation else 0
+
+
+async def _end_reused(services: Services, grant: Grant) -> AccountError:
+    """End all that was made from a token that came again, and say so."""
+    await services.config.store.revoke_grant(grant.id)
+    return AccountError("RefreshTokenReuseException", messages.REFRESH_TOKEN_REUSED)
 
 
 async def issue_from_refresh_token(
@@ -73,6 +83,28 @@ async def issue_from_refresh_token(
         AccountError: It does not stand, its user is gone, or it needs its device.
     """
     found, grant = await load_refresh_token(services, pool, client, given)
+    return await renew(
+        services, pool, client, found, grant, device_key=device_key, metadata=metadata
+    )
+
+
+async def renew(
+    services: Services,
+    pool: Pool,
+    client: PoolClient,
+    found: RefreshToken,
+    grant: Grant,
+    *,
+    device_key: str | None = None,
+    metadata: Mapping[str, str] | None = None,
+) -> SignedIn:
+    """
+    New tokens for a refresh token that stands.
+
+    Raises:
+        AccountError: Its user is gone, it needs its device, the trigger refused, or another
+            took its place meanwhile.
+    """
     store, now = services.config.store, services.now()
     user = await store.load_user(pool_id=pool.id, username=grant.username)
     if user is None:
@@ -94,7 +126,7 @@ async def issue_from_refresh_token(
     fresh = None
     if client.settings.rotates:
         fresh = new_token(services.config.entropy)
-        await store.rotate_refresh_token(
+        rotated = await store.rotate_refresh_token(
             found.token_hash,
             RefreshToken(
                 token_hash=hash_token(fresh),
@@ -102,7 +134,10 @@ async def issue_from_refresh_token(
                 expires_at=found.expires_at,
             ),
             now=now,
+            grace_s=_grace_s(client),
         )
+        if not rotated:  # somebody else was faster
+            raise await _end_reused(services, grant)
     return SignedIn(
         user=user,
         access_token=tokens.access_token,

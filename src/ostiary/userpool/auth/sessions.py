@@ -11,13 +11,15 @@ Spec: cognito §3.5 (texts), §3.7.
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from ostiary.jose.errors import JoseError
-from ostiary.model.pool import ChallengeUse, Pool, User
+from ostiary.model.pool import ChallengeUse, Pool, User, UserStatus
 from ostiary.userpool import messages
 from ostiary.userpool.auth.outcome import Request
 from ostiary.userpool.identifiers import hash_token, new_uuid
@@ -35,8 +37,11 @@ class State:
     What a session says.
 
     Args:
+        mark: What it rests on (`find_mark`); when that changes, the question is over.
         asked: The question's name, a challenge's.
         username: The user's, or an invented one where nobody may learn that there is none.
+        hosted: Asked on our own pages. Its answer is given there: a session of the pages is none
+            of the API, whose tokens may do more than the pages' client may.
         data: What the question's own room needs. It is sealed, so it may be secret.
     """
 
@@ -44,40 +49,87 @@ class State:
     pool_id: str
     client_id: str
     username: str
+    mark: str
     asked: str
     expires_at: float
+    hosted: bool = False
     data: Mapping[str, Any] = field(default_factory=dict, repr=False)  # Any: JSON
+
+
+def find_mark(user: User) -> str:
+    """What a question to a user rests on: who they are, their password, state and factors."""
+    resting_on = (
+        user.sub,
+        user.password.argon2 if user.password else "",
+        user.status.value,
+        user.enabled,
+        user.factors.sms,
+        user.factors.email,
+        user.factors.software_token,
+        user.factors.sealed_totp,
+    )
+    return hashlib.sha256(repr(resting_on).encode()).hexdigest()
 
 
 def issue_session(
     request: Request,
-    username: str,
+    who: User | str,
     asked: str,
     data: Mapping[str, Any] | None = None,  # Any: JSON
 ) -> str:
-    """A session for a question that is asked now."""
+    """
+    A session for a question that is asked now.
+
+    Args:
+        who: Whom it is asked; a name alone where nobody is known, or nothing rests on them yet.
+    """
     services = request.services
     lifetime_s = request.client.settings.AuthSessionValidity * 60
     state = {
         "id": new_uuid(services.config.entropy),
         "pool_id": request.pool.id,
         "client_id": request.client.id,
-        "username": username,
+        "username": who if isinstance(who, str) else who.username,
+        "mark": "" if isinstance(who, str) else find_mark(who),
         "asked": asked,
         "expires_at": services.now() + lifetime_s,
+        "hosted": request.hosted,
         "data": dict(data or {}),
     }
     return _seal(services, state)
+
+
+def check_unchanged(user: User, state: State) -> None:
+    """
+    Refuse an answer when what its question rests on has changed meanwhile.
+
+    Raises:
+        AccountError: NotAuthorizedException or PasswordResetRequiredException.
+    """
+    if not user.enabled:
+        raise AccountError("NotAuthorizedException", messages.USER_DISABLED)
+    if user.status is UserStatus.RESET_REQUIRED:
+        raise AccountError("PasswordResetRequiredException", messages.RESET_REQUIRED)
+    if not hmac.compare_digest(find_mark(user), state.mark):
+        raise AccountError("NotAuthorizedException", messages.SESSION_WRONG)
 
 
 def reissue_session(
     services: Services,
     state: State,
     data: Mapping[str, Any],  # Any: JSON
+    *,
+    user: User | None = None,
 ) -> str:
-    """The session of a step further on: the same sign-in, another session."""
+    """
+    The session of a step further on: the same sign-in, another session.
+
+    Args:
+        user: As this step has changed them.
+    """
     fresh = {
         **asdict(state),
+        **({"mark": find_mark(user)} if user is not None else {}),
         "id": new_uuid(services.config.entropy),
         "data": {**state.data, **data},
     }
@@ -118,7 +170,8 @@ def open_session(request: Request, session: str | None, *questions: str) -> Stat
         AccountError: NotAuthorizedException: not ours, another's, or over.
     """
     state = _open(request.services, session)
-    if (state.pool_id, state.client_id) != (request.pool.id, request.client.id):
+    asked_by = (state.pool_id, state.client_id, state.hosted)
+    if asked_by != (request.pool.id, request.client.id, request.hosted):
         raise AccountError("NotAuthorizedException", messages.SESSION_WRONG)
     _check(request.services, state, questions)
     return state
@@ -137,8 +190,9 @@ async def open_session_of_any_client(
     _check(services, state, questions)
     pool = await store.load_pool(state.pool_id)
     user = await store.load_user(pool_id=state.pool_id, username=state.username)
-    if pool is None or user is None or not user.enabled:
+    if pool is None or user is None or state.hosted:
         raise AccountError("NotAuthorizedException", messages.SESSION_WRONG)
+    check_unchanged(user, state)
     return state, pool, user
 
 

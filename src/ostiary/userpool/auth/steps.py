@@ -11,7 +11,7 @@ from typing import Final
 
 from ostiary.model.pool import User, UserStatus
 from ostiary.userpool import messages
-from ostiary.userpool.accounts import save_user
+from ostiary.userpool.accounts import change_user
 from ostiary.userpool.attributes import check_values, check_writable, with_attributes
 from ostiary.userpool.auth import devices, factors
 from ostiary.userpool.auth.completion import complete
@@ -55,10 +55,17 @@ async def ask_pre_authentication(
 
 
 async def go_on(
-    request: Request, user: User, *, device_key: str | None = None
+    request: Request,
+    user: User,
+    *,
+    device_key: str | None = None,
+    is_strong: bool = False,
 ) -> Outcome:
     """
-    The step after a password, or a code in its place, was right.
+    The step after a password, or what stands in its place, was right.
+
+    Args:
+        is_strong: What was right is two factors in one.
 
     Raises:
         AccountError: The user may not go on, or a code could not be sent.
@@ -68,6 +75,8 @@ async def go_on(
         raise AccountError("UserNotConfirmedException", messages.NOT_CONFIRMED)
     if user.status is UserStatus.FORCE_CHANGE_PASSWORD:
         return _ask_new_password(request, user)
+    if is_strong:
+        return await complete(request, user)
     return await ask_second_factor(request, user, device_key=device_key)
 
 
@@ -109,7 +118,7 @@ def _ask_new_password(request: Request, user: User) -> Challenge:
             "requiredAttributes": json.dumps(missing),
             "userAttributes": json.dumps(shown),
         },
-        session=issue_session(request, user.username, NEW_PASSWORD),
+        session=issue_session(request, user, NEW_PASSWORD),
     )
 
 
@@ -142,12 +151,21 @@ async def take_new_password(request: Request, user: User, state: State) -> Outco
             text = messages.NEW_PASSWORD_ATTRIBUTE.format(name)
             raise AccountError("InvalidParameterException", text)
     changed = await set_password(
-        request.services, request.pool, user, password, status=UserStatus.CONFIRMED
+        request.services,
+        request.pool,
+        user,
+        password,
+        status=UserStatus.CONFIRMED,
+        instead_of=user.password,
     )
     if given:
         now = request.services.now()
-        changed = with_attributes(request.pool, changed, given, now=now)
-        await save_user(request.services, changed)
+        changed = await change_user(
+            request.services,
+            changed,
+            lambda current: with_attributes(request.pool, current, given, now=now),
+            by_user=True,
+        )
     return await ask_second_factor(
         request, changed, device_key=None, source="NewPasswordChallenge"
     )

@@ -11,9 +11,12 @@ from starlette.responses import Response
 
 from ostiary.oidc.op.logout import LeaveTo, LogoutMistake, SignInAgain, decide_logout
 from ostiary.pages import render
-from ostiary.userpool import accounts, grants, messages
+from ostiary.userpool import accounts, messages
+from ostiary.userpool.hosted.language import choose
 from ostiary.userpool.hosted.session import end_session
+from ostiary.userpool.hosted.step import COOKIE as STEP
 from ostiary.userpool.hosted.visit import PENDING
+from ostiary.userpool.presented_tokens import read_id_token_hint
 from ostiary.userpool.refusal import AccountError
 from ostiary.userpool.services import Services, load_clients
 from ostiary.userpool.site import load_site, raw_query, read_query
@@ -48,7 +51,7 @@ async def logout(services: Services, request: Request) -> Response:
     hint = parameters.get("id_token_hint")
     site = await load_site(services, request, client_id)
     if client_id is None and hint is not None and not services.config.strict:
-        client_id = await grants.read_id_token_hint(services, site.pool, hint)
+        client_id = await read_id_token_hint(services, site.pool, hint)
     found = await load_clients(services, site.pool, client_id)
     match decide_logout(
         parameters, found[1] if found else None, strict=services.config.strict
@@ -66,19 +69,23 @@ async def logout(services: Services, request: Request) -> Response:
             shown = (("error", message), ("client_id", client_id or ""))
             response = redirect(site.url("/error", urlencode(shown)))
     await end_session(services, site, request, response)
-    delete_cookie(response, PENDING, path=site.cookie_path)
+    for name in (PENDING, STEP):
+        delete_cookie(response, name, path=site.cookie_path)
     return response
 
 
 async def show_error(_services: Services, request: Request) -> Response:
     """The error page; its status is 400."""
     code = read_query(request).get("error") or "invalid_request"
+    words = choose(request)
     return page(
         render(
             "error.html",
+            t=words.say,
+            language=words.language,
             status=400,
-            title=messages.PAGE_ERROR,
-            message="Please go back to the application and try again.",
+            title=words.say(messages.PAGE_ERROR),
+            message=words.say("Please go back to the application and try again."),
             code=code if code in _KNOWN_ERRORS else "invalid_request",
             action_url=None,
             action_label=None,
@@ -106,7 +113,14 @@ async def confirm_by_link(services: Services, request: Request) -> Response:
     except AccountError:
         # Expired or confirmed already would tell of a user.
         title, message, status = "Not confirmed", messages.CODE_WRONG, 400
+    words = choose(request)
     body = render(
-        "message.html", title=title, message=message, action_url=None, action_label=None
+        "message.html",
+        t=words.say,
+        language=words.language,
+        title=words.say(title),
+        message=words.say(message),
+        action_url=None,
+        action_label=None,
     )
     return page(body, status=status)

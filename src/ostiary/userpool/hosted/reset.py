@@ -13,10 +13,10 @@ from starlette.responses import Response
 
 from ostiary.model.pool import Pool
 from ostiary.userpool import messages
-from ostiary.userpool.hosted.sign_in import show_login
+from ostiary.userpool.hosted.login_page import show_login
 from ostiary.userpool.hosted.visit import Visit
 from ostiary.userpool.lookup import find_user
-from ostiary.userpool.passwords import describe_policy
+from ostiary.userpool.migration import migrate
 from ostiary.userpool.recovery import reset_password, send_reset_code
 from ostiary.userpool.refusal import AccountError
 from ostiary.userpool.services import Services
@@ -24,7 +24,8 @@ from ostiary.userpool.services import Services
 _log: Final = logging.getLogger(__name__)
 
 
-def _show_forgot(visit: Visit, *, error: str = "", status: int = 200) -> Response:
+def show_forgot(visit: Visit, *, error: str = "", status: int = 200) -> Response:
+    """The form that asks for the name."""
     return visit.show(
         "forgot.html",
         status=status,
@@ -44,33 +45,36 @@ def _show_reset(
         username=visit.form.get("username", ""),
         error=error,
         password_error=password_error,
-        password_rules=describe_policy(
-            visit.site.pool.settings.Policies.PasswordPolicy
-        ),
+        password_rules=visit.password_rules,
     )
 
 
 async def get_forgot(visit: Visit) -> Response:
     """Show the form that asks for the name."""
-    return _show_forgot(visit)
+    return show_forgot(visit)
 
 
 async def post_forgot(visit: Visit) -> Response:
     """Mail a code if there is someone to mail it to; look the same if not."""
     if not visit.is_own_form:
-        return _show_forgot(visit, error=messages.FORM_STALE, status=403)
+        return show_forgot(visit, error=messages.FORM_STALE, status=403)
     name = visit.form.get("username", "")
     # Not awaited: the time that looking up and mailing take would tell who exists.
-    visit.services.errands.begin(_mail_reset(visit.services, visit.site.pool, name))
+    visit.services.errands.begin(
+        _mail_reset(visit.services, visit.site.pool, name, visit.client.id)
+    )
     return _show_reset(visit)
 
 
-async def _mail_reset(services: Services, pool: Pool, name: str) -> None:
-    user = await find_user(services, pool, name)
-    if user is None:
-        return
+async def _mail_reset(
+    services: Services, pool: Pool, name: str, client_id: str
+) -> None:
     try:
-        await send_reset_code(services, pool, user)
+        user = await find_user(services, pool, name) or await migrate(
+            services, pool, name, password=None, client_id=client_id
+        )
+        if user is not None:
+            await send_reset_code(services, pool, user, client_id=client_id)
     except AccountError as error:
         # Nowhere to send it, a limit, or a failure: each would tell that the user exists.
         _log.info("reset code not mailed: %s", error.code)
@@ -96,6 +100,7 @@ async def post_reset(visit: Visit) -> Response:
             await find_user(visit.services, pool, name),
             code=visit.form.get("confirmation_code", ""),
             password=password,
+            client_id=visit.client.id,
         )
     except AccountError as error:
         if error.field == "password":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
 
 from starlette.responses import Response
 
@@ -11,61 +10,34 @@ from ostiary.model.pool import User, UserStatus
 from ostiary.userpool import accounts, messages
 from ostiary.userpool.accounts import Newcomer
 from ostiary.userpool.delivery import choose_verification
-from ostiary.userpool.hosted.sign_in import show_login
+from ostiary.userpool.hosted.engine import finish_sign_up
+from ostiary.userpool.hosted.fields import Field, build_fields, field_name, read_fields
+from ostiary.userpool.hosted.login_page import show_login
+from ostiary.userpool.hosted.pending import read_pending, remember_pending
+from ostiary.userpool.hosted.proceeding import proceed
 from ostiary.userpool.hosted.visit import PENDING, Visit
 from ostiary.userpool.lookup import find_user
-from ostiary.userpool.passwords import describe_policy
 from ostiary.userpool.refusal import AccountError
 from ostiary.userpool.verification import send_confirmation
 from ostiary.web.cookies import delete_cookie
 from ostiary.web.replies import redirect
 
-_AUTOCOMPLETE: Final = {
-    "email": "email",
-    "given_name": "given-name",
-    "family_name": "family-name",
-    "middle_name": "additional-name",
-    "name": "name",
-    "nickname": "nickname",
-    "phone_number": "tel",
-    "website": "url",
-    "birthdate": "bday",
-    "gender": "sex",
-    "address": "street-address",
-}
-_TYPES: Final = {"email": "email", "phone_number": "tel", "website": "url"}
 
-
-def field_name(attribute: str) -> str:
-    """The form's name for an attribute, as automated clients know it."""
-    return f"requiredAttributes[{attribute}]"
-
-
-def _fields(visit: Visit, wrong: str | None, message: str) -> list[dict[str, object]]:
+def _fields(visit: Visit, wrong: str | None, message: str) -> list[Field]:
     settings = visit.site.pool.settings
-    fields = [
-        {
-            "id": f"signUp-{attribute}",
-            "name": field_name(attribute),
-            "label": attribute.replace("_", " ").capitalize(),
-            "type": _TYPES.get(attribute, "text"),
-            "value": visit.form.get(field_name(attribute), ""),
-            "autocomplete": _AUTOCOMPLETE.get(attribute, "off"),
-            "error": message if wrong == attribute else "",
-            "required": True,
-        }
-        for attribute in settings.required_attributes
-    ]
+    fields = build_fields(
+        visit, settings.required_attributes, wrong=wrong, message=message
+    )
     if settings.has_email_names:
         return sorted(fields, key=lambda f: f["name"] != field_name("email"))
-    username: dict[str, object] = {
+    username: Field = {
         "id": "signUpUsername",
         "name": "username",
-        "label": "Username",
+        "label": visit.words.say("Username"),
         "type": "text",
         "value": visit.form.get("username", ""),
         "autocomplete": "username",
-        "error": message if wrong == "username" else "",
+        "error": visit.words.say(message) if wrong == "username" else "",
         "required": True,
     }
     return [username, *fields]
@@ -85,9 +57,7 @@ def show_signup(
         fields=fields,
         error="" if named else message,
         password_error=message if wrong == "password" else "",
-        password_rules=describe_policy(
-            visit.site.pool.settings.Policies.PasswordPolicy
-        ),
+        password_rules=visit.password_rules,
     )
 
 
@@ -98,7 +68,7 @@ async def get_signup(visit: Visit) -> Response:
 
 def _attributes(visit: Visit) -> Mapping[str, str]:
     asked = visit.site.pool.settings.required_attributes
-    given = {a: visit.form.get(field_name(a), "").strip() for a in asked}
+    given = read_fields(visit, asked)
     if visit.site.pool.settings.has_email_names and not given["email"]:
         given["email"] = visit.form.get("username", "").strip()
     return given
@@ -132,7 +102,7 @@ async def post_signup(visit: Visit) -> Response:
         response = show_confirm(visit, user=user, error=error.message)
     else:
         response = redirect(visit.url("/confirm"))
-    visit.remember_pending(response, user)
+    remember_pending(visit, response, user)
     return response
 
 
@@ -160,7 +130,7 @@ def show_confirm(
 
 async def get_confirm(visit: Visit) -> Response:
     """Show the form."""
-    return show_confirm(visit, user=await visit.read_pending())
+    return show_confirm(visit, user=await read_pending(visit))
 
 
 async def post_confirm(visit: Visit) -> Response:
@@ -171,7 +141,7 @@ async def post_confirm(visit: Visit) -> Response:
     must this one when someone else has used the code: whoever signs up with another
     person's address would be signed in as that person.
     """
-    pending = await visit.read_pending()
+    pending = await read_pending(visit)
     if not visit.is_own_form:
         return show_confirm(visit, user=pending, error=messages.FORM_STALE, status=403)
     if pending is not None and pending.status is not UserStatus.UNCONFIRMED:
@@ -193,12 +163,15 @@ async def post_confirm(visit: Visit) -> Response:
         return show_confirm(visit, user=pending, error=visit.code_refusal(error))
     if pending is None or not confirmed.enabled:
         return show_login(visit, notice=messages.CONFIRMED)
-    return await visit.finish(confirmed)
+    try:
+        return await proceed(visit, await finish_sign_up(visit, confirmed))
+    except AccountError as error:
+        return show_login(visit, error=error.message)
 
 
 async def post_resend(visit: Visit) -> Response:
     """Mail a new code to the address this browser signed up with."""
-    user = await visit.read_pending()
+    user = await read_pending(visit)
     if not visit.is_own_form:
         return show_confirm(visit, user=user, error=messages.FORM_STALE, status=403)
     if user is None or user.status is not UserStatus.UNCONFIRMED:

@@ -7,10 +7,6 @@ request in its query, and judges them again each time.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -20,21 +16,24 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ostiary.http.forms import MalformedForm
-from ostiary.jose.errors import JoseError
 from ostiary.model.pool import PoolClient, User
 from ostiary.oidc.op.authorize import (
     AuthorizationRequest,
-    build_code_redirect,
     build_error_redirect,
     check_authorization,
 )
 from ostiary.oidc.op.client import origin_of
 from ostiary.oidc.op.errors import RedirectError, ShowError
 from ostiary.oidc.op.parameters import parse_parameters
-from ostiary.pages import render
-from ostiary.userpool import grants, messages
+from ostiary.pages import LAYERED_DESIGN, render
+from ostiary.pages.languages import Words
+from ostiary.userpool import messages
+from ostiary.userpool.answering import answer_request
+from ostiary.userpool.hosted import language
+from ostiary.userpool.hosted.look import Look, load_look
 from ostiary.userpool.hosted.session import start_session
 from ostiary.userpool.identifiers import new_uuid
+from ostiary.userpool.passwords import describe_policy
 from ostiary.userpool.refusal import AccountError
 from ostiary.userpool.services import Services, load_clients
 from ostiary.userpool.site import Site, load_site, raw_query, read_query
@@ -44,8 +43,8 @@ from ostiary.web.cookies import delete_cookie, read_cookie, set_cookie
 from ostiary.web.replies import page, redirect
 
 PENDING: Final = "pending-signup"
-_PENDING_S: Final = 3600
-_PURPOSE: Final = "pending sign-up, bound to a password"
+# What may hold a text of `messages`, or of a trigger.
+_SPOKEN: Final = ("error", "notice", "password_error")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +59,8 @@ class Visit:
     csrf_token: str = field(repr=False)
     form: Mapping[str, str] = field(repr=False)
     is_own_form: bool
+    words: Words
+    look: Look | None
 
     @property
     def query(self) -> str:
@@ -68,7 +69,16 @@ class Visit:
     @property
     def hides_existence(self) -> bool:
         """Whether nobody may learn here who has an account."""
-        return self.client.settings.PreventUserExistenceErrors == "ENABLED"
+        return self.client.settings.hides_existence
+
+    @property
+    def password_rules(self) -> tuple[str, ...]:
+        """What a new password must hold, in the page's language."""
+        policy = self.site.pool.settings.Policies.PasswordPolicy
+        length = self.words.say(
+            "at least {count} characters", count=policy.MinimumLength
+        )
+        return (length, *map(self.words.say, describe_policy(policy)[1:]))
 
     def code_refusal(self, error: AccountError) -> str:
         """What may be said of a code that did not work: expired or used up tells of a user."""
@@ -80,77 +90,52 @@ class Visit:
 
     def show(self, template: str, *, status: int = 200, **values: object) -> Response:
         """A page of this visit, with the token its forms need."""
-        settings = self.site.pool.settings
+        say = self.words.say
+        spoken = {n: say(str(values[n])) for n in _SPOKEN if values.get(n)}
+        design = {"design": LAYERED_DESIGN} if self.look else {}
         body = render(
             template,
+            **design,
             csrf=self.csrf_token,
             client_name=self.client.name,
-            email_names=settings.has_email_names,
+            email_names=self.site.pool.settings.has_email_names,
             login_url=self.url("/login"),
-            **values,
+            t=say,
+            language=self.words.language,
+            languages=language.build_links(self.site, self.request),
+            look=self.look,
+            **{**values, **spoken},
         )
         origin = origin_of(self.authorization.redirect_uri)
-        response = page(body, status=status, form_action=(origin,) if origin else ())
-        set_cookie(
-            response,
-            csrf.COOKIE,
-            self.csrf_token,
-            path=self.site.cookie_path,
-            max_age_s=None,
+        response = page(
+            body,
+            status=status,
+            form_action=(origin,) if origin else (),
+            styles=(LAYERED_DESIGN,) if self.look else (),
+            has_own_files=self.look is not None,
         )
+        self._keep(response, csrf.COOKIE, self.csrf_token)
+        language.keep(self.site, self.request, response)
         return response
 
+    def _keep(self, response: Response, name: str, value: str) -> None:
+        path = self.site.cookie_path
+        set_cookie(response, name, value, path=path, max_age_s=None)
+
     async def finish(self, user: User) -> Response:
-        """Sign the browser in and send it back to the client with a code."""
-        code = await grants.issue_code(
+        """Sign the browser in and send it back to the client with what was asked for."""
+        location = await answer_request(
             self.services,
+            self.site.pool,
+            self.client,
             user,
             self.authorization,
             auth_time=int(self.services.now()),
         )
-        response = redirect(build_code_redirect(self.authorization, code))
+        response = redirect(location)
         await start_session(self.services, self.site, user, response)
         delete_cookie(response, PENDING, path=self.site.cookie_path)
         return response
-
-    def remember_pending(self, response: Response, user: User) -> None:
-        """Let this browser, and no other, be signed in when the mailed code is right."""
-        until = self.services.now() + _PENDING_S
-        text = json.dumps([user.pool_id, user.username, until, _password_digest(user)])
-        sealed = self.services.vault.wrap(text.encode(), purpose=_PURPOSE)
-        set_cookie(
-            response,
-            PENDING,
-            base64.urlsafe_b64encode(sealed).decode("ascii"),
-            path=self.site.cookie_path,
-            max_age_s=_PENDING_S,
-        )
-
-    async def read_pending(self) -> User | None:
-        """The user that this browser signed up as, or proved the password of."""
-        cookie = read_cookie(self.request, PENDING)
-        if cookie is None:
-            return None
-        try:
-            sealed = base64.b64decode(cookie, altchars=b"-_", validate=True)
-            text = self.services.vault.unwrap(sealed, purpose=_PURPOSE)
-        except (JoseError, ValueError):
-            return None
-        pool_id, username, expires_at, digest = json.loads(text)
-        if pool_id != self.site.pool.id or self.services.now() >= expires_at:
-            return None
-        user = await self.services.config.store.load_user(
-            pool_id=pool_id, username=username
-        )
-        if user is None or not hmac.compare_digest(_password_digest(user), digest):
-            return None
-        return user
-
-
-def _password_digest(user: User) -> str:
-    # A new password ends what the old one had proven.
-    kept = user.password.argon2 if user.password else ""
-    return hashlib.sha256(kept.encode("ascii")).hexdigest()
 
 
 async def open_visit(services: Services, request: Request) -> Visit | Response:
@@ -177,16 +162,21 @@ async def open_visit(services: Services, request: Request) -> Visit | Response:
         if cookie is not None and csrf.is_token(cookie)
         else new_uuid(services.config.entropy),
         form=form or {},
-        is_own_form=form is not None
-        and csrf.is_own_form(
-            request,
-            cookie=cookie,
-            field=form.get("_csrf"),
-            home=services.config.domain_url(
-                site.pool.domain or site.pool.custom_domain
-            ),
-        ),
+        is_own_form=form is not None and _is_own(services, request, site, cookie, form),
+        words=language.choose(request),
+        look=await load_look(services, site, found[0].id),
     )
+
+
+def _is_own(
+    services: Services,
+    request: Request,
+    site: Site,
+    cookie: str | None,
+    form: Mapping[str, str],
+) -> bool:
+    home = services.config.domain_url(site.pool.domain or site.pool.custom_domain)
+    return csrf.is_own_form(request, cookie=cookie, field=form.get("_csrf"), home=home)
 
 
 async def _read_fields(request: Request) -> Mapping[str, str] | None:

@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ostiary.ports.pool_store import NotADump
 from ostiary.userpool.api.caller import check_host, refuse_web_pages
 from ostiary.userpool.api.errors import ApiError
 from ostiary.userpool.keys import issue_keys
@@ -157,7 +158,10 @@ async def keys(services: Services, _tools: TestingTools, request: Request) -> Re
     if await store.load_pool(pool_id) is None:
         raise _Refused(f"there is no pool {pool_id}")
     fresh = await issue_keys(
-        pool_id, vault=services.vault, entropy=services.config.entropy
+        pool_id,
+        vault=services.vault,
+        entropy=services.config.entropy,
+        make_key=services.config.make_key,
     )
     await store.replace_keys(pool_id, fresh)
     services.key_ring.forget(pool_id)
@@ -211,7 +215,7 @@ def _bind(
             return await handler(services, tools, request)
         except ApiError as error:
             return json_reply({"message": error.message}, status=error.status)
-        except _Refused as error:
+        except (_Refused, NotADump) as error:
             return json_reply({"message": str(error)}, status=400)
 
     return endpoint
