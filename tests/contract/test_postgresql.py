@@ -181,7 +181,8 @@ async def test_a_database_that_cannot_be_opened_is_told_without_the_secret(
         ("postgresql:///pool", True),  # where it is, is said elsewhere
         ("postgresql://u:p@db.example/pool?sslmode=require", False),
         ("postgresql://u:p@localhost/pool", False),
-        ("postgresql://127.0.0.1:1,[::1]:2/pool", False),
+        ("postgresql://127.0.0.1:1,localhost:2/pool", False),
+        ("postgresql://[::1]:2,127.0.0.1:1/pool", False),
         ("postgresql://u:p@/pool?host=/run/postgresql", False),
         ("postgresql://u:p@%2Frun%2Fpostgresql/pool", False),
     ],
