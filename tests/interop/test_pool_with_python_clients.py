@@ -83,7 +83,9 @@ def test_pycognito_answers_with_an_authenticator_app(user_pool: LocalUserPool) -
     person = sign_up(app)
     person.authenticate(password=PASSWORD)
     secret = person.associate_software_token()
-    assert person.verify_software_token(pyotp.TOTP(secret).now(), "phone")
+    assert person.verify_software_token(
+        pyotp.TOTP(secret).at(int(app.pool.now())), "phone"
+    )
     person.set_user_mfa_preference(
         sms_mfa=False, software_token_mfa=True, preferred="SOFTWARE_TOKEN"
     )
