@@ -34,7 +34,7 @@ COVERAGE_STEP = [
     "-c",
     f"{sys.executable} -m coverage combine --quiet && {sys.executable} -m coverage report",
 ]
-SLOW = ("contract", "proxy", "security", "browser", "interop")
+SLOW = ("contract", "userpool", "proxy", "security", "browser", "interop")
 
 
 def run(name: str, command: list[str]) -> tuple[str, float, bool]:

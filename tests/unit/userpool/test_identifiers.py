@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from ostiary.userpool import identifiers
-from tests.contract.pool_kit import FakeEntropy
+from tests.userpool.pool_kit import FakeEntropy
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,47 @@
+"""What the tests of hosted pages share: a site, a demo client, and codes."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.userpool.pool_kit import (
+    PASSWORD,
+    Demo,
+    PoolSite,
+    build_demo,
+    open_site,
+    query_of,
+)
+
+VERIFIER = "v" * 43
+CHALLENGE = (
+    base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest())
+    .rstrip(b"=")
+    .decode()
+)
+SIGN_IN = {"username": "ada@example.org", "password": PASSWORD}
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[PoolSite]:
+    async with open_site(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def demo(site: PoolSite) -> Demo:
+    return await build_demo(site)
+
+
+async def code_of(demo: Demo, **query: str) -> str:
+    """A code for a browser that is signed in."""
+    answer = await demo.browser.get(f"/oauth2/authorize?{demo.query(**query)}")
+
+    assert answer.status == 302, answer.text
+
+    return query_of(answer.location)["code"]
