@@ -488,10 +488,17 @@ class Settings(Entity):
         "pool's API are verified. Any signature is accepted when unset.",
     )
     userpool_client_rate: float = Field(
-        0, ge=0, description="API calls a second for each app client; 0 for any number."
+        0,
+        ge=0,
+        description="Requests a second that each app client's name may come in: API calls, `/oauth2/authorize`, "
+        "`/oauth2/token`, `/oauth2/revoke`, `/oauth2/userInfo`, and forms of the hosted pages. Whoever knows a name can "
+        "use it up, as far as `userpool_address_rate` lets them. Each process counts for itself; 0 for any number.",
     )
     userpool_address_rate: float = Field(
-        0, ge=0, description="API calls a second for each address; 0 for any number."
+        0,
+        ge=0,
+        description="As many of the same requests a second from each address. All who come through one reverse "
+        "proxy have its address; 0 for any number.",
     )
     userpool_console: Switch = Field(
         default=True,

@@ -19,12 +19,12 @@ from starlette.types import ASGIApp
 from starlette.types import Message as AsgiMessage
 
 from ostiary.adapters.sql import open_store
-from ostiary.jose.keys import PrivateKey
 from ostiary.ports.mail import MailUnavailable, Message
 from ostiary.ports.triggers import TriggerHost
 from ostiary.userpool.app import create_app
 from ostiary.userpool.config import NoTriggers, UserPoolConfig
 from ostiary.userpool.testing.tools import TestingTools
+from tests.userpool.shortcuts import CHEAP, make_database, reuse_key
 
 DATABASE_KEY = sha256(b"a database key for tests").digest()
 START = 1_800_000_000.0
@@ -33,19 +33,6 @@ SIGNED = {
     "cognito-idp/aws4_request, SignedHeaders=host, Signature=00"
 }
 PASSWORD = "Passw0rd!x"
-
-
-_KEYS: list[PrivateKey] = []
-_ENOUGH_KEYS = 6
-
-
-def reuse_key(kid: str) -> PrivateKey:
-    """A real RSA key under a name of its own: making one takes longer than most tests."""
-    if len(_KEYS) < _ENOUGH_KEYS:
-        _KEYS.append(PrivateKey.generate_rsa(kid))
-        return _KEYS[-1]
-    _KEYS.append(_KEYS.pop(0))
-    return PrivateKey.from_private_jwk({**_KEYS[-1].to_private_jwk(), "kid": kid})
 
 
 @dataclass
@@ -243,7 +230,7 @@ async def open_site(
     testing: TestingTools | None = None,
 ) -> AsyncIterator[PoolSite]:
     clock, mailer = FakeClock(), FakeMailer()
-    url = database_url or f"sqlite:///{folder / 'pool.db'}"
+    url = database_url or await make_database(folder / "pool.db")
     async with open_store(url) as store:
         config = UserPoolConfig(
             store=store,
@@ -252,6 +239,7 @@ async def open_site(
             mailer=testing.outbox if testing else mailer,
             testing=testing,
             make_key=reuse_key,
+            hash_cost=CHEAP,
             database_key=DATABASE_KEY,
             issuer_base="https://cognito-idp.localhost:9443",
             domain_suffix="auth.localhost",

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
+from socket import socket
 from typing import Any
 
 import boto3
@@ -62,19 +63,47 @@ class Sdk:
         self._threads.shutdown()
 
 
+class PromptServer(uvicorn.Server):
+    """
+    Begins and ends when it is told to.
+
+    The original looks ten times a second whether it is to end, and then waits as long once
+    more: together longer than most tests take.
+    """
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.began, self.told_to_end = asyncio.Event(), asyncio.Event()
+
+    async def main_loop(self) -> None:
+        await self.on_tick(0)
+        self.began.set()
+        await self.told_to_end.wait()
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        del sockets
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        while self.server_state.connections or self.server_state.tasks:
+            await asyncio.sleep(0.001)
+
+
 @asynccontextmanager
 async def serve_sdk(app: ASGIApp) -> AsyncIterator[Sdk]:
     """Serve the site on a port of its own, and the SDK that talks to it."""
-    server = uvicorn.Server(
+    server = PromptServer(
         uvicorn.Config(app, port=0, lifespan="off", log_level="warning")
     )
     task = asyncio.create_task(server.serve())
     async with asyncio.timeout(20):
-        while not server.started:
-            await asyncio.sleep(0.01)
+        await server.began.wait()
     port = server.servers[0].sockets[0].getsockname()[1]
     client = Sdk(f"http://127.0.0.1:{port}")
-    yield client
-    client.close()
-    server.should_exit = True
-    await task
+    try:
+        yield client
+    finally:
+        client.close()
+        server.told_to_end.set()
+        await task

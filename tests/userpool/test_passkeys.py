@@ -315,15 +315,21 @@ async def test_what_is_no_credential_is_not_registered(
     assert code == "WebAuthnCredentialNotSupportedException"
 
 
-async def test_a_key_that_is_none_signs_nobody_in(stage: Stage) -> None:
+@pytest.mark.parametrize(
+    "key", [{**COSE, -2: 1, -3: 2}, COSE, {**COSE, -1: 2}, {1: 3, 3: -257}, 4]
+)
+async def test_a_key_that_is_none_is_not_registered(stage: Stage, key: object) -> None:
+    """Numbers that are no point, no point of the curve, of another curve, or no key at all."""
     token, options = await start(stage)
-    credential = (key := Authenticator(id=b"a")).create(options)
-    credential["response"]["attestationObject"] = attested({**COSE, -2: 1, -3: 2})
-    await stage.sdk.call(
+    credential = Authenticator(id=b"a").create(options)
+    credential["response"]["attestationObject"] = attested(key)
+    code, _ = await stage.sdk.refused(
         "CompleteWebAuthnRegistration", AccessToken=token, Credential=credential
     )
+    listed = await stage.sdk.call("ListWebAuthnCredentials", AccessToken=token)
 
-    assert (await refuse_answer(stage, key))[0] == "NotAuthorizedException"
+    assert code == "WebAuthnCredentialNotSupportedException"
+    assert listed["Credentials"] == []
 
 
 async def test_a_credential_with_a_name_too_long_to_keep_is_not_registered(

@@ -21,6 +21,7 @@ from ostiary.userpool.attributes import (
     is_phone_number,
     with_attributes,
 )
+from ostiary.userpool.decoy import write_in_vain
 from ostiary.userpool.delivery import Destination, choose_verification
 from ostiary.userpool.identifiers import new_sub
 from ostiary.userpool.lookup import find_user
@@ -76,7 +77,7 @@ def check_name(settings: PoolSettings, name: str) -> None:
             refusal = _NAMES_WRONG.get(
                 "".join(settings.UsernameAttributes or ()), messages.USERNAME_NOT_EITHER
             )
-    elif not name.strip() or is_long:
+    elif not name or is_long or any(map(str.isspace, name)):
         refusal = messages.USERNAME_WRONG
     elif "email" in (settings.AliasAttributes or ()) and is_mail_address(name):
         refusal = messages.USERNAME_IS_EMAIL
@@ -307,6 +308,8 @@ async def confirm(
         AccountError: Wrong, expired, too many tries, confirmed already, or the alias is
             another's. An unknown user looks like an expired code.
     """
+    if user is None or user.status is not UserStatus.UNCONFIRMED:
+        await write_in_vain(services, pool.id, "confirm")  # as a try is counted
     if user is None:
         raise AccountError("ExpiredCodeException", messages.CODE_EXPIRED)
     _check_unconfirmed(user)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 from starlette.applications import Starlette
@@ -18,13 +19,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ostiary.oidc.op.discovery import build_discovery, build_jwks
-from ostiary.pages import render_error
 from ostiary.ports.pool_store import StoreUnavailable
-from ostiary.userpool import messages, oauth
+from ostiary.userpool import messages, oauth, rates
 from ostiary.userpool.api.wire import answer_api
 from ostiary.userpool.config import UserPoolConfig
 from ostiary.userpool.console.routes import build_console_routes
 from ostiary.userpool.cors import Cors
+from ostiary.userpool.failures import show_failure
 from ostiary.userpool.hosted import (
     codes,
     enrolling,
@@ -35,13 +36,13 @@ from ostiary.userpool.hosted import (
     sign_up,
 )
 from ostiary.userpool.hosted.visit import Visit, open_visit
-from ostiary.userpool.identifiers import new_uuid
 from ostiary.userpool.import_upload import receive_file
 from ostiary.userpool.look_files import get_file
+from ostiary.userpool.rates import Rate, refuse_haste
 from ostiary.userpool.services import Services, build_services
 from ostiary.userpool.site import DomainRouting, UnknownSite
 from ostiary.userpool.testing.endpoints import build_testing_routes
-from ostiary.web.replies import json_reply, page
+from ostiary.web.replies import json_reply
 
 _log: Final = logging.getLogger(__name__)
 Handler = Callable[[Services, Request], Awaitable[Response]]
@@ -63,16 +64,17 @@ _PAGES: Final[tuple[tuple[str, PageHandler | None, PageHandler | None], ...]] = 
     ("/confirmforgotPassword", reset.get_reset, reset.post_reset),
     ("/confirmForgotPassword", reset.get_reset, reset.post_reset),
 )
-_ENDPOINTS: Final[tuple[tuple[str, tuple[str, ...], Handler], ...]] = (
-    ("/oauth2/authorize", ("GET",), oauth.authorize),
-    ("/oauth2/token", ("POST",), oauth.exchange),
-    ("/oauth2/userInfo", ("GET", "POST"), oauth.userinfo),
-    ("/oauth2/revoke", ("POST",), oauth.revoke),
-    ("/logout", ("GET",), leaving.logout),
-    ("/error", ("GET",), leaving.show_error),
-    ("/confirmUser", ("GET",), leaving.confirm_by_link),
-    ("/confirmUser/", ("GET",), leaving.confirm_by_link),
-    ("/", ("POST",), answer_api),
+# The API counts its own calls: an operation's input names the client.
+_ENDPOINTS: Final[tuple[tuple[str, tuple[str, ...], Handler, Rate | None], ...]] = (
+    ("/oauth2/authorize", ("GET",), oauth.authorize, rates.PAGES),
+    ("/oauth2/token", ("POST",), oauth.exchange, rates.CLIENTS),
+    ("/oauth2/userInfo", ("GET", "POST"), oauth.userinfo, rates.BEARERS),
+    ("/oauth2/revoke", ("POST",), oauth.revoke, rates.CLIENTS),
+    ("/logout", ("GET",), leaving.logout, None),
+    ("/error", ("GET",), leaving.show_error, None),
+    ("/confirmUser", ("GET",), leaving.confirm_by_link, rates.PAGES),
+    ("/confirmUser/", ("GET",), leaving.confirm_by_link, rates.PAGES),
+    ("/", ("POST",), answer_api, None),
 )
 
 
@@ -106,10 +108,11 @@ async def _health(services: Services, _request: Request) -> Response:
 
 
 def _bind(
-    services: Services, handler: Handler
+    services: Services, handler: Handler, rate: Rate | None = None
 ) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
-        return await handler(services, request)
+        refusal = await refuse_haste(services, request, rate) if rate else None
+        return refusal or await handler(services, request)
 
     return endpoint
 
@@ -118,6 +121,11 @@ def _bind_page(
     services: Services, get: PageHandler | None, post: PageHandler | None
 ) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
+        # A page that is only looked at tries nothing, and is not counted.
+        if request.method == "POST" and (
+            refusal := await refuse_haste(services, request, rates.PAGES)
+        ):
+            return refusal
         visit = await open_visit(services, request)
         if isinstance(visit, Response):
             return visit
@@ -138,8 +146,8 @@ def _routes(services: Services) -> list[Route]:
     routes.append(
         Route("/_import/{token}", _bind(services, receive_file), methods=["PUT"])
     )
-    for path, allowed, handler in _ENDPOINTS:
-        route = Route(path, _bind(services, handler), methods=list(allowed))
+    for path, allowed, handler, rate in _ENDPOINTS:
+        route = Route(path, _bind(services, handler, rate), methods=list(allowed))
         # A HEAD, as link scanners send it, must neither issue a code nor sign anyone out.
         (route.methods or set()).discard("HEAD")
         routes.append(route)
@@ -161,25 +169,20 @@ def create_app(config: UserPoolConfig) -> Starlette:
     """
     services = build_services(config)
 
-    def failed(status: int, title: str, message: str) -> Response:
-        request_id = new_uuid(config.entropy)
-        body = render_error(
-            status=status,
-            title=title,
-            message=message,
-            action_url=None,
-            action_label=None,
-            request_id=request_id,
-        )
-        _log.warning("answered %d, request id %s", status, request_id)
-        return page(body, status=status)
+    failed = partial(show_failure, config)
 
     async def unknown_site(_request: Request, _error: Exception) -> Response:
-        return failed(404, "Nothing is served here", "No user pool has this address.")
+        return failed(
+            status=404,
+            title="Nothing is served here",
+            message="No user pool has this address.",
+        )
 
     async def not_found(_request: Request, _error: Exception) -> Response:
         return failed(
-            404, "Nothing is served here", "There is no page at this address."
+            status=404,
+            title="Nothing is served here",
+            message="There is no page at this address.",
         )
 
     async def wrong_method(_request: Request, error: Exception) -> Response:
@@ -189,13 +192,17 @@ def create_app(config: UserPoolConfig) -> Starlette:
     async def unavailable(_request: Request, error: Exception) -> Response:
         _log.error("the pool store is unavailable: %s", error)
         response = failed(
-            503, "Not available just now", "Please try again in a moment."
+            status=503,
+            title="Not available just now",
+            message="Please try again in a moment.",
         )
         response.headers["Retry-After"] = "5"
         return response
 
     async def broken(_request: Request, _error: Exception) -> Response:
-        return failed(500, "Something went wrong", "Please try again.")
+        return failed(
+            status=500, title="Something went wrong", message="Please try again."
+        )
 
     app = Starlette(
         routes=_routes(services),

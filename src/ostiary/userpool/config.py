@@ -11,6 +11,7 @@ from ostiary.ports.mail import Mailer
 from ostiary.ports.pool_store import PoolStore
 from ostiary.ports.triggers import Event, TriggerHost, TriggerUnavailable
 from ostiary.userpool.limits import Buckets, Limits
+from ostiary.userpool.passwords import HashCost
 from ostiary.userpool.testing.tools import TestingTools
 
 
@@ -55,6 +56,7 @@ class UserPoolConfig:
         credentials: Secret access keys by id; with any, signatures are verified.
         limits: How often each client and address may call.
         make_key: Makes a signing key for a key id.
+        hash_cost: What hashing a password takes; as much is done where there is none.
         strict: Copy Cognito where the lenient default is kinder: read lists are literal,
             logout accepts only Cognito's own forms.
         console: None where there is none.
@@ -76,6 +78,7 @@ class UserPoolConfig:
         repr=False,
     )
     make_key: Callable[[str], PrivateKey] = PrivateKey.generate_rsa
+    hash_cost: HashCost = field(default_factory=HashCost)
     testing: TestingTools | None = field(default=None, repr=False)
     triggers: TriggerHost = field(default_factory=NoTriggers, repr=False)
     console: ConsoleConfig | None = None

@@ -6,7 +6,8 @@ Spec: cognito §1.1 (masks), §3.9 (which medium), §3.14 (default texts).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -28,6 +29,7 @@ Purpose = Literal["verify", "reset", "invite", "authenticate"]
 Attribute = Literal["email", "phone_number"]
 _MEDIA: Final[Mapping[Attribute, Medium]] = {"email": "EMAIL", "phone_number": "SMS"}
 PLACEHOLDER: Final = "{####}"
+_log: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,3 +252,15 @@ async def send_code(
         raise AccountError(
             "CodeDeliveryFailureException", messages.MAIL_FAILED
         ) from error
+
+
+def send_later(services: Services, send_now: Callable[[], Awaitable[object]]) -> None:
+    """Send after the answer: the time that it takes, and its failures, would tell of a user."""
+
+    async def send() -> None:
+        try:
+            await send_now()
+        except AccountError as error:
+            _log.info("code not sent: %s", error.code)
+
+    services.errands.begin(send())

@@ -1,12 +1,14 @@
 """
-How often somebody may ask: so many calls a second for each client and each address.
+How often somebody may ask: so many requests a second for each client and each address.
 
-A bucket holds one second's worth of calls and fills steadily. Buckets are kept in memory, the
-least recently used go first; each process counts for itself.
+A bucket holds one second's worth of requests and fills steadily. Buckets are kept in memory, the
+least recently used go first; each process counts for itself. Which requests are counted, and
+for whom, is said in `rates`.
 """
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass, field
@@ -26,7 +28,7 @@ class Buckets:
     )
 
     def take(self, who: Hashable, *, now: float) -> bool:
-        """Take one call out of somebody's bucket, if there is one in it."""
+        """Take one request out of somebody's bucket, if there is one in it."""
         if not self.per_second:
             return True
         size = max(self.per_second, 1.0)
@@ -38,6 +40,12 @@ class Buckets:
             self._levels.popitem(last=False)
         return allowed
 
+    def wait_s(self, who: Hashable, *, now: float) -> int:
+        """Whole seconds until somebody whose bucket was empty may ask again, at least one."""
+        level, since = self._levels.get(who, (1.0, now))
+        missing = 1 - level - max(now - since, 0.0) * self.per_second
+        return max(math.ceil(missing / self.per_second), 1)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -45,9 +53,3 @@ class Limits:
 
     clients: Buckets
     addresses: Buckets
-
-    def allow(self, *, address: str, client_id: str | None, now: float) -> bool:
-        """Count a call, and tell whether it may go on."""
-        by_address = not address or self.addresses.take(address, now=now)
-        by_client = client_id is None or self.clients.take(client_id, now=now)
-        return by_address and by_client

@@ -173,6 +173,10 @@ WAY_MISSING: Final = "Please choose one of these ways."
 NO_CODE_WAY: Final = "No code can be sent to this account."
 
 PAGE_ERROR: Final = "An error was encountered with the requested page."
+PAGE_TOO_OFTEN: Final = (
+    "Too many requests came at once, from your network or for this application. "
+    "Wait a moment, then go back and try again. Nothing that you did before is lost."
+)
 REDIRECT_URI_MISSING: Final = "Required String parameter 'redirect_uri' is not present"
 CLIENT_ID_MISSING: Final = "Required String parameter 'client_id' is not present"
 

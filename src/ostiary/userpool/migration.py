@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ostiary.model.pool import Pool, User, UserStatus
-from ostiary.userpool.accounts import Newcomer, add_user, build_user
+from ostiary.userpool.accounts import Newcomer, add_user, build_user, check_name
 from ostiary.userpool.attributes import check_values
 from ostiary.userpool.lookup import find_user
 from ostiary.userpool.refusal import AccountError
@@ -32,13 +32,16 @@ async def migrate(
     """
     The user that the trigger makes of a name that nobody has; None where it knows nobody.
 
+    It is asked about names that a user of this pool can have, and no others: else a person could
+    own another's address as a name, or one that cannot be kept.
+
     Args:
         password: What the person gave; None for who has forgotten it.
 
     Raises:
         AccountError: What the trigger told of the user is not right.
     """
-    if not has_trigger(pool, _TRIGGER):
+    if not has_trigger(pool, _TRIGGER) or not _can_be_name(pool, name):
         return None
     source = "Authentication" if password is not None else "ForgotPassword"
     try:
@@ -80,6 +83,14 @@ async def migrate(
             raise
         return await find_user(services, pool, name)  # another call was faster
     return user
+
+
+def _can_be_name(pool: Pool, name: str) -> bool:
+    try:
+        check_name(pool.settings, name)
+    except AccountError:
+        return False
+    return True
 
 
 def _read_attributes(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from typing import Final
-from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,22 +17,26 @@ from ostiary.model.pool import PoolClient
 from ostiary.oidc.op import token
 from ostiary.oidc.op.authorize import (
     build_error_redirect,
-    check_authorization,
     is_fresh_enough,
     refuse,
 )
 from ostiary.oidc.op.claims import build_userinfo, readable
 from ostiary.oidc.op.client import Client
 from ostiary.oidc.op.client_auth import check_client, read_credentials
-from ostiary.oidc.op.errors import RedirectError, ShowError, TokenRefused
+from ostiary.oidc.op.errors import TokenRefused
 from ostiary.oidc.op.parameters import Parameters, parse_parameters
 from ostiary.userpool import grants, messages
 from ostiary.userpool.answering import answer_request
+from ostiary.userpool.asking import read_asked
 from ostiary.userpool.client_tokens import issue_client_token
 from ostiary.userpool.hosted.session import read_session
-from ostiary.userpool.presented_tokens import find_client_id, read_access_token
+from ostiary.userpool.presented_tokens import (
+    find_client_id,
+    read_access_token,
+    read_bearer,
+)
 from ostiary.userpool.services import Services, load_clients
-from ostiary.userpool.site import Site, load_site, raw_query, read_query
+from ostiary.userpool.site import Site, load_site, raw_query
 from ostiary.web.body import BodyTooLarge, NotAForm, read_form
 from ostiary.web.replies import json_reply, redirect
 
@@ -46,35 +49,26 @@ async def authorize(services: Services, request: Request) -> Response:
 
     Spec: RFC 6749 §4.1.1.
     """
-    site = await load_site(services, request)
-    parameters = read_query(request)
-    found = await load_clients(services, site.pool, parameters.get("client_id"))
-    judged = check_authorization(parameters, found[1] if found else None)
-    if isinstance(judged, ShowError) or found is None:
-        code = judged.code if isinstance(judged, ShowError) else "invalid_request"
-        shown = (
-            ("error", code),
-            ("client_id", parameters.get("client_id") or ""),
-        )
-        return redirect(site.url("/error", urlencode(shown)))
-    if isinstance(judged, RedirectError):
-        return redirect(build_error_redirect(judged))
+    asked = await read_asked(services, request)
+    if isinstance(asked, Response):
+        return asked
+    site, authorization = asked.site, asked.authorization
     session = await read_session(services, site, request)
     if session is not None and is_fresh_enough(
-        judged, auth_time=session.auth_time, now=services.now()
+        authorization, auth_time=session.auth_time, now=services.now()
     ):
         return redirect(
             await answer_request(
                 services,
                 site.pool,
-                found[0],
+                asked.client,
                 session.user,
-                judged,
+                authorization,
                 auth_time=session.auth_time,
             )
         )
-    if "none" in judged.prompts:
-        return redirect(build_error_redirect(refuse(judged, "login_required")))
+    if "none" in authorization.prompts:
+        return redirect(build_error_redirect(refuse(authorization, "login_required")))
     return redirect(site.url("/login", raw_query(request)))
 
 
@@ -163,11 +157,11 @@ async def userinfo(services: Services, request: Request) -> Response:
 
     Spec: OpenID Connect Core 1.0 §5.3, RFC 6750 §3.
     """
-    scheme, _, text = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not text.strip():
+    text = read_bearer(request.headers.get("authorization"))
+    if text is None:
         return _userinfo_error("invalid_request", messages.USERINFO_BAD_REQUEST, 400)
-    site = await load_site(services, request, find_client_id(text.strip()))
-    found = await read_access_token(services, site.pool, text.strip())
+    site = await load_site(services, request, find_client_id(text))
+    found = await read_access_token(services, site.pool, text)
     if found is None:
         return _userinfo_error("invalid_token", messages.USERINFO_BAD_TOKEN, 401)
     scopes = tuple(str(found.claims.get("scope", "")).split())

@@ -5,11 +5,14 @@ Both records are made at once, because neither can be made from the other: argon
 sign-in with the password itself, and salt and verifier for SRP. They cost tens of
 milliseconds: the shell runs them off the event loop.
 
+What a hash costs is kept in it, so that passwords hashed at another cost stay good.
+
 Spec: RFC 9106 §4 (argon2id), OWASP Password Storage (46 MiB, one pass, one lane).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
@@ -23,7 +26,14 @@ from ostiary.userpool import messages, srp
 SALT_BYTES: Final = 16
 MAX_LENGTH: Final = 256
 SYMBOLS: Final = frozenset("^$*.[]{}()?\"!@#%&/\\,><':;|_~`=+- ")
-_MEMORY_KIB: Final = 46 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HashCost:
+    """What one argon2id hash takes, on one lane. No setting: less than this is for tests."""
+
+    memory_kib: int = 46 * 1024
+    time_cost: int = 1
 
 
 def find_policy_violation(password: str, policy: PasswordPolicyType) -> str | None:
@@ -63,7 +73,13 @@ def describe_policy(policy: PasswordPolicyType) -> tuple[str, ...]:
 
 
 def make_record(
-    *, pool_id: str, username: str, password: str, argon2_salt: bytes, srp_salt: bytes
+    *,
+    pool_id: str,
+    username: str,
+    password: str,
+    argon2_salt: bytes,
+    srp_salt: bytes,
+    cost: HashCost,
 ) -> PasswordRecord:
     """What is kept of a password. Slow on purpose."""
     # Some clients drop leading zeros of the salt, others keep them: never have any.
@@ -75,19 +91,22 @@ def make_record(
         salt=salt,
     )
     return PasswordRecord(
-        argon2=_hash(password, argon2_salt),
+        argon2=_hash(password, argon2_salt, cost),
         srp_salt=f"{salt:x}",
         srp_verifier=f"{srp.derive_verifier(x):x}",
     )
 
 
-def is_right(password: str, record: PasswordRecord | None) -> bool:
+def is_right(password: str, record: PasswordRecord | None, *, cost: HashCost) -> bool:
     """
     Tell whether a password is the recorded one. As slow without a record.
 
     The dummy hash keeps the time of an answer from telling whether a user exists.
+
+    Args:
+        cost: What records are made at, and so what the dummy costs.
     """
-    kept = _dummy_hash() if record is None else record.argon2
+    kept = _dummy_hash(cost) if record is None else record.argon2
     try:
         verify_secret(kept.encode("ascii"), password.encode(), Type.ID)
     except (VerifyMismatchError, InvalidHashError):
@@ -95,12 +114,12 @@ def is_right(password: str, record: PasswordRecord | None) -> bool:
     return record is not None
 
 
-def _hash(password: str, salt: bytes) -> str:
+def _hash(password: str, salt: bytes, cost: HashCost) -> str:
     return hash_secret(
         password.encode(),
         salt,
-        time_cost=1,
-        memory_cost=_MEMORY_KIB,
+        time_cost=cost.time_cost,
+        memory_cost=cost.memory_kib,
         parallelism=1,
         hash_len=32,
         type=Type.ID,
@@ -108,5 +127,5 @@ def _hash(password: str, salt: bytes) -> str:
 
 
 @cache
-def _dummy_hash() -> str:
-    return _hash("nobody has this password", b"\x00" * SALT_BYTES)
+def _dummy_hash(cost: HashCost) -> str:
+    return _hash("nobody has this password", b"\x00" * SALT_BYTES, cost)

@@ -54,8 +54,18 @@ async def read_access_token(
     return AccessToken(claims=found, user=user)
 
 
+def read_bearer(authorization: str | None) -> str | None:
+    """
+    The token that a request bears.
+
+    Spec: RFC 6750 §2.1.
+    """
+    scheme, _, text = (authorization or "").partition(" ")
+    return text.strip() or None if scheme.lower() == "bearer" else None
+
+
 def find_client_id(text: str) -> str | None:
-    """The client a token claims to be for: only to choose whose keys must verify it."""
+    """The client a token claims to be for: only to count it, and to choose whose keys must verify it."""
     try:
         named = read_unverified_claims(text).get("client_id")
     except JoseError:

@@ -22,6 +22,7 @@ from ostiary.model.pool import (
 from ostiary.model.pool import UserStatus as Status
 from ostiary.userpool import messages
 from ostiary.userpool.accounts import ask_post_confirmation, change_user, check_password
+from ostiary.userpool.decoy import write_in_vain
 from ostiary.userpool.delivery import Destination, choose_recovery
 from ostiary.userpool.refusal import AccountError
 from ostiary.userpool.services import Services
@@ -95,6 +96,7 @@ async def reset_password(
     """
     check_password(pool, password)
     if user is None or not user.enabled or user.status not in _RESETTABLE:
+        await write_in_vain(services, pool.id, "reset")  # as a try is counted
         raise AccountError("CodeMismatchException", messages.CODE_WRONG)
     await try_code(services, user, CodeKind.RESET, code, value=_sent_to(pool, user))
     await set_password(services, pool, user, password, status=Status.CONFIRMED)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 from dataclasses import dataclass, field
-from typing import Final
 
 from ostiary.model.pool import Pool, PoolClient
 from ostiary.oidc.op.client import Client
@@ -16,9 +13,6 @@ from ostiary.userpool.keys import KeyRing, Vault
 from ostiary.userpool.strangers import Strangers
 from ostiary.userpool.turns import Turns
 
-# A hash takes 46 MiB and a core: one core is left for everything else that people wait for.
-_HASHES_AT_ONCE: Final = max((os.cpu_count() or 1) - 1, 1)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
@@ -27,10 +21,6 @@ class Services:
     config: UserPoolConfig
     vault: Vault
     key_ring: KeyRing
-    hashing: asyncio.Semaphore = field(
-        default_factory=lambda: asyncio.Semaphore(_HASHES_AT_ONCE), repr=False
-    )
-
     errands: Errands = field(default_factory=Errands, repr=False)
     strangers: Strangers = field(default_factory=Strangers, repr=False)
     turns: Turns = field(default_factory=Turns, repr=False)

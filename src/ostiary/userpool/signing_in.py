@@ -8,14 +8,16 @@ Spec: cognito §3.9 (lock-out), §3.11 (existence).
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from ostiary.model.pool import Attempts, PasswordRecord, Pool, User, UserStatus
 from ostiary.userpool import lockout, messages, passwords
+from ostiary.userpool.decoy import write_in_vain
+from ostiary.userpool.hashing import run_apart
 from ostiary.userpool.lookup import find_user
 from ostiary.userpool.refusal import AccountError
 from ostiary.userpool.services import Services
@@ -38,13 +40,27 @@ class Attempt:
         The user, proven.
 
         Raises:
-            AccountError: The secret was wrong, or there is no such user.
+            AccountError: The secret was wrong, there is no such user, or they have no password
+                because they were imported.
         """
         if self.user is None and not self.hides_existence:
             raise AccountError("UserNotFoundException", messages.USER_MISSING)
+        if _was_imported(self.user) and not self.hides_existence:
+            raise AccountError(
+                "PasswordResetRequiredException", messages.RESET_REQUIRED
+            )
         if self.user is None or not self.right:
             raise AccountError("NotAuthorizedException", messages.SIGN_IN_WRONG)
         return self.user
+
+
+def _was_imported(user: User | None) -> bool:
+    """Whether somebody came without a password, and is to choose one."""
+    return (
+        user is not None
+        and user.password is None
+        and user.status is UserStatus.RESET_REQUIRED
+    )
 
 
 async def make_record(
@@ -52,25 +68,26 @@ async def make_record(
 ) -> PasswordRecord:
     """What is kept of a password, made off the event loop."""
     entropy = services.config.entropy
-    async with services.hashing:
-        return await asyncio.to_thread(
+    return await run_apart(
+        partial(
             passwords.make_record,
             pool_id=pool_id,
             username=username,
             password=password,
             argon2_salt=entropy.bytes(passwords.SALT_BYTES),
             srp_salt=entropy.bytes(passwords.SALT_BYTES),
+            cost=services.config.hash_cost,
         )
+    )
 
 
 async def is_right(
     services: Services, password: str, record: PasswordRecord | None
 ) -> bool:
     """Tell whether a password is the recorded one; as slow without a record."""
-    async with services.hashing:
-        return await asyncio.to_thread(
-            passwords.is_right, password[: passwords.MAX_LENGTH + 1], record
-        )
+    given = password[: passwords.MAX_LENGTH + 1]
+    cost = services.config.hash_cost
+    return await run_apart(partial(passwords.is_right, given, record, cost=cost))
 
 
 @asynccontextmanager
@@ -99,13 +116,7 @@ async def begin_attempt(
                 allowed = services.strangers.begin_attempt(
                     pool_id=pool.id, login_key=key, now=now
                 )
-                # For its time alone: a refusal that asks the store less would tell
-                # strangers from users.
-                await update_attempts(
-                    pool_id=pool.id,
-                    username=key[:128],  # as long as a username may be
-                    rule=lambda attempts: (attempts, None),
-                )
+                await write_in_vain(services, pool.id, key)
             if not allowed:
                 raise AccountError("NotAuthorizedException", messages.SIGN_IN_LOCKED)
             attempt = Attempt(user=user, hides_existence=hides_existence)

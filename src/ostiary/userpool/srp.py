@@ -14,6 +14,8 @@ import hashlib
 import hmac
 from typing import Final
 
+from gmpy2 import context, get_context, mpz, powmod_sec
+
 N: Final = int(
     "FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74"
     "020BBEA63B139B22514A08798E3404DDEF9519B3CD3A431B302B0A6DF25F1437"
@@ -42,7 +44,18 @@ def _hash_number(*parts: bytes) -> int:
     return int.from_bytes(hashlib.sha256(b"".join(parts)).digest(), "big")
 
 
+_N: Final = mpz(N)
 K: Final = _hash_number(pad(N), pad(G))
+
+
+def _power(base: int, exponent: int) -> int:
+    """
+    A power modulo N, in a time that does not follow the exponent, which is a secret.
+
+    Other threads may run meanwhile: about 2 ms.
+    """
+    with context(get_context(), allow_release_gil=True):
+        return int(powmod_sec(mpz(base), mpz(exponent), _N))
 
 
 def derive_x(*, pool_name: str, username: str, password: str, salt: int) -> int:
@@ -53,17 +66,17 @@ def derive_x(*, pool_name: str, username: str, password: str, salt: int) -> int:
 
 def derive_verifier(x: int) -> int:
     """What the server keeps instead of the password."""
-    return pow(G, x, N)
+    return _power(G, x)
 
 
 def derive_client_public(a: int) -> int:
     """The client's public number A."""
-    return pow(G, a, N)
+    return _power(G, a)
 
 
 def derive_server_public(*, b: int, verifier: int) -> int:
     """The server's public number B."""
-    return (K * verifier + pow(G, b, N)) % N
+    return (K * verifier + _power(G, b)) % N
 
 
 def derive_u(client_public: int, server_public: int) -> int:
@@ -73,7 +86,7 @@ def derive_u(client_public: int, server_public: int) -> int:
 
 def derive_server_secret(*, client_public: int, verifier: int, b: int, u: int) -> int:
     """The shared number S, as the server finds it."""
-    return pow(client_public * pow(verifier, u, N), b, N)
+    return _power(client_public * _power(verifier, u), b)
 
 
 def derive_key(*, secret: int, u: int) -> bytes:

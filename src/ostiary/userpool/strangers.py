@@ -1,5 +1,5 @@
 """
-Password attempts at names that nobody has: locked out by the same rule as users.
+Attempts at names that nobody has: counted and refused by the same rules as users'.
 
 Without them a lock-out would tell that a user exists. They are kept in memory, by hash, and
 bounded: the oldest go first.
@@ -9,12 +9,29 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
 
-from ostiary.model.pool import Attempts
+from ostiary.model.pool import Attempts, MailedCode
 from ostiary.userpool import lockout
 
 _KEPT: Final = 10_000
+C = TypeVar("C", Attempts, MailedCode)
+T = TypeVar("T")
+
+
+def _change(
+    kept: OrderedDict[bytes, C],
+    at_most: int,
+    name: tuple[str, ...],
+    fresh: C,
+    rule: Callable[[C], tuple[C, T]],
+) -> T:
+    key = hashlib.sha256("\0".join(name).encode()).digest()
+    kept[key], answer = rule(kept.pop(key, fresh))
+    if len(kept) > at_most:
+        kept.popitem(last=False)
+    return answer
 
 
 class Strangers:
@@ -23,15 +40,29 @@ class Strangers:
     def __init__(self, kept: int = _KEPT) -> None:
         self._kept = kept
         self._attempts: OrderedDict[bytes, Attempts] = OrderedDict()
+        self._codes: OrderedDict[bytes, MailedCode] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._attempts)
+        return len(self._attempts) + len(self._codes)
 
     def begin_attempt(self, *, pool_id: str, login_key: str, now: float) -> bool:
-        """Count one more attempt, and tell whether it may go on."""
-        key = hashlib.sha256(f"{pool_id}\0{login_key}".encode()).digest()
-        before = self._attempts.pop(key, Attempts())
-        self._attempts[key], allowed = lockout.begin_attempt(before, now=now)
-        if len(self._attempts) > self._kept:
-            self._attempts.popitem(last=False)
-        return allowed
+        """Count one more attempt at a password, and tell whether it may go on."""
+        return _change(
+            self._attempts,
+            self._kept,
+            (pool_id, login_key),
+            Attempts(),
+            lambda attempts: lockout.begin_attempt(attempts, now=now),
+        )
+
+    def update_code(
+        self,
+        *,
+        pool_id: str,
+        login_key: str,
+        rule: Callable[[MailedCode], tuple[MailedCode, T]],
+    ) -> T:
+        """Change the counters of codes, as the store changes a user's."""
+        return _change(
+            self._codes, self._kept, (pool_id, login_key), MailedCode(), rule
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ostiary.userpool.limits import Buckets, Limits
+from ostiary.userpool.limits import Buckets
 
 
 def test_a_bucket_holds_one_second_and_fills_steadily() -> None:
@@ -41,16 +41,14 @@ def test_those_who_have_not_asked_for_longest_are_forgotten() -> None:
     assert [buckets.take(who, now=0.0) for who in "ca"] == [False, True]
 
 
-def test_client_and_address_are_both_counted() -> None:
-    limits = Limits(clients=Buckets(1), addresses=Buckets(2))
+def test_who_is_refused_is_told_when_to_come_again() -> None:
+    slow, fast = Buckets(0.25), Buckets(50)
+    slow.take("a", now=0.0)
+    for _ in range(50):
+        fast.take("a", now=0.0)
 
-    def ask(address: str, client_id: str | None) -> bool:
-        return limits.allow(address=address, client_id=client_id, now=0.0)
-
-    assert [ask("a", "x"), ask("a", "x"), ask("a", "y"), ask("b", "y")] == [
-        True,
-        False,
-        False,
-        False,
-    ]
-    assert [ask("c", None), ask("c", None), ask("c", None)] == [True, True, False]
+    assert not slow.take("a", now=1.0)
+    assert slow.wait_s("a", now=1.0) == 3
+    assert slow.take("a", now=4.0)
+    assert not fast.take("a", now=0.0)
+    assert fast.wait_s("a", now=0.0) == 1

@@ -296,6 +296,12 @@ class SqlPoolStore(UserTables, RecordTables):
             await db.execute(update(CHALLENGES).where(wanted).values(values))
         return answer
 
+    async def load_challenge(self, id_hash: str) -> ChallengeUse:
+        query = select(CHALLENGES).where(CHALLENGES.c.id_hash == id_hash)
+        async with self._database.reading() as db:
+            row = (await db.execute(query)).mappings().first()
+        return rows.read_challenge(row) if row else ChallengeUse()
+
     async def add_hosted_session(self, session: HostedSession) -> None:
         async with self._database.writing() as db:
             values = rows.session_values(session)

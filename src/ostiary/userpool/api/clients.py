@@ -15,7 +15,7 @@ from ostiary.userpool import messages
 from ostiary.userpool.api.caller import Call, Operations, Shape
 from ostiary.userpool.api.client_rules import check_client, load_known
 from ostiary.userpool.api.errors import check_line, read_settings
-from ostiary.userpool.api.paging import build_page_token, read_page_token
+from ostiary.userpool.api.paging import cut_page, read_page_token, with_token
 from ostiary.userpool.api.pools import load_pool, timestamp
 from ostiary.userpool.api.records import missing
 from ostiary.userpool.identifiers import new_client_id, new_client_secret
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import type_defs as t
 
 _USUAL_PAGE: Final = 60
-_DAY_S: Final = 86400
 
 
 def seal_secret(
@@ -174,16 +173,11 @@ async def list_clients(call: Call, given: t.ListUserPoolClientsRequestTypeDef) -
         after=read_page_token(call, given.get("NextToken"), purpose=purpose),
         limit=size + 1,
     )
-    page = found[:size]
-    shape: Shape = {
-        "UserPoolClients": [
-            {"ClientId": c.id, "UserPoolId": pool.id, "ClientName": c.name}
-            for c in page
-        ]
-    }
-    if len(found) > len(page):
-        shape["NextToken"] = build_page_token(call, page[-1].id, purpose=purpose)
-    return shape
+    page, token = cut_page(call, found, size, purpose=purpose, name_of=lambda c: c.id)
+    shown = [
+        {"ClientId": c.id, "UserPoolId": pool.id, "ClientName": c.name} for c in page
+    ]
+    return with_token({"UserPoolClients": shown}, token)
 
 
 OPERATIONS: Final[Operations] = {

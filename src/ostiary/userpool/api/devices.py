@@ -15,7 +15,7 @@ from ostiary.model.pool import Pool, RecordKind, User
 from ostiary.userpool import messages
 from ostiary.userpool.api.caller import Call, Operations, Shape
 from ostiary.userpool.api.errors import ApiError, invalid
-from ostiary.userpool.api.paging import build_page_token, read_page_token
+from ostiary.userpool.api.paging import cut_page, read_page_token, with_token
 from ostiary.userpool.api.pools import load_pool, timestamp
 from ostiary.userpool.api.tokens import load_caller
 from ostiary.userpool.auth.devices import (
@@ -134,14 +134,12 @@ async def _list(
         after=read_page_token(call, given.get("PaginationToken"), purpose=purpose),
         limit=size + 1,
     )
-    devices = [read_device(record) for record in found[:size]]
-    shape: Shape = {
-        "Devices": [_shape(d, for_admin=for_admin) for d in devices if d.verifier]
-    }
-    if len(found) > size:
-        token = build_page_token(call, devices[-1].key, purpose=purpose)
-        shape["PaginationToken"] = token
-    return shape
+    page, token = cut_page(
+        call, found, size, purpose=purpose, name_of=lambda record: record.name
+    )
+    devices = map(read_device, page)
+    shown = [_shape(d, for_admin=for_admin) for d in devices if d.verifier]
+    return with_token({"Devices": shown}, token, member="PaginationToken")
 
 
 async def list_devices(call: Call, given: t.ListDevicesRequestTypeDef) -> Shape:

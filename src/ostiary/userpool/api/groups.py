@@ -14,6 +14,7 @@ from ostiary.ports.pool_store import AlreadyExists
 from ostiary.userpool import messages
 from ostiary.userpool.api.caller import Call, Operations, Shape
 from ostiary.userpool.api.errors import ApiError, invalid
+from ostiary.userpool.api.paging import with_token
 from ostiary.userpool.api.pools import load_pool, timestamp
 from ostiary.userpool.api.records import (
     change_record,
@@ -21,7 +22,6 @@ from ostiary.userpool.api.records import (
     load_kept,
     new_record,
     pick,
-    with_token,
 )
 from ostiary.userpool.api.user_shape import build_user_shape
 from ostiary.userpool.groups import MAX_GROUPS_OF_USER

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from ostiary.jose.errors import JoseError
 from ostiary.userpool import messages
-from ostiary.userpool.api.caller import Call
+from ostiary.userpool.api.caller import Call, Shape
 from ostiary.userpool.api.errors import invalid
 
 T = TypeVar("T")
@@ -50,3 +50,8 @@ def cut_page(
     if len(found) <= size:
         return page, None
     return page, build_page_token(call, name_of(page[-1]), purpose=purpose)
+
+
+def with_token(shape: Shape, token: str | None, *, member: str = "NextToken") -> Shape:
+    """A listing's answer; the last page has no token."""
+    return shape if token is None else {**shape, member: token}

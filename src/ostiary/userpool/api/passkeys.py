@@ -8,7 +8,7 @@ from ostiary.ports.pool_store import AlreadyExists
 from ostiary.userpool import messages
 from ostiary.userpool.api.caller import Call, Operations, Shape
 from ostiary.userpool.api.errors import ApiError
-from ostiary.userpool.api.paging import build_page_token, read_page_token
+from ostiary.userpool.api.paging import cut_page, read_page_token, with_token
 from ostiary.userpool.api.pools import timestamp
 from ostiary.userpool.api.tokens import load_caller
 from ostiary.userpool.auth.passkey_store import (
@@ -88,11 +88,8 @@ async def list_web_authn_credentials(
     size = given.get("MaxResults") or MAX_PASSKEYS
     found = await load_passkeys(call.services, caller.pool, caller.user.username)
     rest = [passkey for passkey in found if passkey.id > after]
-    shape: Shape = {"Credentials": [_shape(passkey) for passkey in rest[:size]]}
-    if len(rest) > size:
-        last = rest[size - 1].id
-        shape["NextToken"] = build_page_token(call, last, purpose=purpose)
-    return shape
+    page, token = cut_page(call, rest, size, purpose=purpose, name_of=lambda p: p.id)
+    return with_token({"Credentials": [_shape(p) for p in page]}, token)
 
 
 async def delete_web_authn_credential(

@@ -18,7 +18,7 @@ from ostiary.userpool.api.errors import (
     pool_missing,
     read_settings,
 )
-from ostiary.userpool.api.paging import build_page_token, read_page_token
+from ostiary.userpool.api.paging import cut_page, read_page_token, with_token
 from ostiary.userpool.api.schema import build_schema, check_schema
 from ostiary.userpool.identifiers import new_pool_id
 from ostiary.userpool.import_jobs import has_running_import
@@ -177,28 +177,24 @@ async def update_pool(call: Call, given: t.UpdateUserPoolRequestTypeDef) -> Shap
 
 async def list_pools(call: Call, given: t.ListUserPoolsRequestTypeDef) -> Shape:
     """ListUserPools, of the caller's region."""
-    purpose = f"pools {call.region}"
+    purpose, size = f"pools {call.region}", given["MaxResults"]
     found = await call.services.config.store.list_pools(
         region=call.region,
         after=read_page_token(call, given.get("NextToken"), purpose=purpose),
-        limit=given["MaxResults"] + 1,
+        limit=size + 1,
     )
-    page = found[: given["MaxResults"]]
-    shape: Shape = {
-        "UserPools": [
-            {
-                "Id": pool.id,
-                "Name": pool.name,
-                "LambdaConfig": {},
-                "LastModifiedDate": timestamp(pool.modified_at),
-                "CreationDate": timestamp(pool.created_at),
-            }
-            for pool in page
-        ]
-    }
-    if len(found) > len(page):
-        shape["NextToken"] = build_page_token(call, page[-1].id, purpose=purpose)
-    return shape
+    page, token = cut_page(call, found, size, purpose=purpose, name_of=lambda p: p.id)
+    shown = [
+        {
+            "Id": pool.id,
+            "Name": pool.name,
+            "LambdaConfig": {},
+            "LastModifiedDate": timestamp(pool.modified_at),
+            "CreationDate": timestamp(pool.created_at),
+        }
+        for pool in page
+    ]
+    return with_token({"UserPools": shown}, token)
 
 
 async def delete_pool(call: Call, given: t.DeleteUserPoolRequestTypeDef) -> Shape:

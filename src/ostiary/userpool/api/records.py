@@ -124,8 +124,3 @@ async def list_kept(
     )
     page, following = cut_page(call, found, wanted, purpose=purpose, name_of=by)
     return list(page), following
-
-
-def with_token(shape: dict[str, Any], token: str | None) -> dict[str, Any]:
-    """A listing's answer; the last page has no token."""
-    return shape if token is None else {**shape, "NextToken": token}

@@ -13,6 +13,7 @@ from ostiary.ports.pool_store import AlreadyExists
 from ostiary.userpool import messages
 from ostiary.userpool.api.caller import Call, Operations, Shape
 from ostiary.userpool.api.errors import ApiError, invalid
+from ostiary.userpool.api.paging import with_token
 from ostiary.userpool.api.pools import load_pool
 from ostiary.userpool.api.records import (
     change_record,
@@ -20,7 +21,6 @@ from ostiary.userpool.api.records import (
     load_kept,
     new_record,
     pick,
-    with_token,
 )
 
 if TYPE_CHECKING:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Coroutine
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
-from ostiary.model.pool import Pool, User, UserStatus
+from ostiary.model.pool import Pool, PoolClient, User, UserStatus
 from ostiary.userpool import accounts, messages
 from ostiary.userpool.accounts import Newcomer
 from ostiary.userpool.api.caller import Call, Operations, Shape
@@ -18,6 +19,7 @@ from ostiary.userpool.delivery import (
     Destination,
     choose_verification,
     pretend_destination,
+    send_later,
 )
 from ostiary.userpool.lookup import find_user
 from ostiary.userpool.migration import migrate
@@ -32,11 +34,31 @@ from ostiary.userpool.verification import send_confirmation
 if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import type_defs as t
 
-_log: Final = logging.getLogger(__name__)
 # What a code that is not right is refused with; where existence is hidden, one stands for all.
 _CODE_REFUSALS: Final = frozenset(
-    {"CodeMismatchException", "ExpiredCodeException", "LimitExceededException"}
+    {
+        "CodeMismatchException",
+        "ExpiredCodeException",
+        "LimitExceededException",
+        "NotAuthorizedException",  # confirmed already
+    }
 )
+
+
+@contextmanager
+def _one_refusal(client: PoolClient) -> Iterator[None]:
+    """
+    Where existence is hidden, let a wrong code stand for every reason that is a user's alone.
+
+    Raises:
+        AccountError: CodeMismatchException in place of such a refusal; others as they are.
+    """
+    try:
+        yield
+    except AccountError as error:
+        if not client.settings.hides_existence or error.code not in _CODE_REFUSALS:
+            raise
+        raise AccountError("CodeMismatchException", messages.CODE_WRONG) from error
 
 
 def _missing() -> AccountError:
@@ -84,15 +106,16 @@ async def confirm_sign_up(call: Call, given: t.ConfirmSignUpRequestTypeDef) -> S
     user = await find_user(call.services, pool, name)
     if user is None and not client.settings.hides_existence:
         raise _missing()
-    await accounts.confirm(
-        call.services,
-        pool,
-        user,
-        given["ConfirmationCode"],
-        force_alias=given.get("ForceAliasCreation", False),
-        client_id=client.id,
-        metadata=given.get("ClientMetadata"),
-    )
+    with _one_refusal(client):
+        await accounts.confirm(
+            call.services,
+            pool,
+            user,
+            given["ConfirmationCode"],
+            force_alias=given.get("ForceAliasCreation", False),
+            client_id=client.id,
+            metadata=given.get("ClientMetadata"),
+        )
     return {}
 
 
@@ -118,7 +141,7 @@ async def resend_confirmation_code(
 
     if client.settings.hides_existence:
         if user is not None and user.status is UserStatus.UNCONFIRMED:
-            _begin(call, send(user))
+            send_later(call.services, partial(send, user))
         found = choose_verification(pool, user.attributes) if user else None
         by_mail = "email" in (pool.settings.AutoVerifiedAttributes or ("email",))
         return _show(call, pool, name, found, by_mail=by_mail)
@@ -143,21 +166,9 @@ def _show(
     """
     attribute: Attribute | None = None if by_mail else "phone_number"
     shown = found or pretend_destination(call.services, pool, name, attribute=attribute)
-    # As the pool compares names: capitals that nobody typed would tell of a user.
-    folded = replace(shown, value=pool.settings.login_key(shown.value))
+    # Capitals that nobody typed would tell of a user.
+    folded = replace(shown, value=shown.value.lower())
     return {"CodeDeliveryDetails": folded.to_wire()}
-
-
-def _begin(call: Call, sending: Coroutine[Any, Any, object]) -> None:
-    """Send after the answer: the time that it takes, and its failures, would tell of a user."""
-
-    async def send() -> None:
-        try:
-            await sending
-        except AccountError as error:
-            _log.info("code not sent: %s", error.code)
-
-    call.services.errands.begin(send())
 
 
 async def forgot_password(call: Call, given: t.ForgotPasswordRequestTypeDef) -> Shape:
@@ -185,7 +196,7 @@ async def forgot_password(call: Call, given: t.ForgotPasswordRequestTypeDef) -> 
 
     if not client.settings.hides_existence:
         return {"CodeDeliveryDetails": (await send()).to_wire()}
-    _begin(call, send())
+    send_later(call.services, send)
     recovery = pool.settings.AccountRecoverySetting
     by_mail = recovery is None or any(
         mechanism.Name != "verified_phone_number"
@@ -211,7 +222,7 @@ async def confirm_forgot_password(
     user = await find_user(call.services, pool, name)
     if user is None and not client.settings.hides_existence:
         raise _missing()
-    try:
+    with _one_refusal(client):
         await reset_password(
             call.services,
             pool,
@@ -221,10 +232,6 @@ async def confirm_forgot_password(
             client_id=client.id,
             metadata=given.get("ClientMetadata"),
         )
-    except AccountError as error:
-        if not client.settings.hides_existence or error.code not in _CODE_REFUSALS:
-            raise
-        raise AccountError("CodeMismatchException", messages.CODE_WRONG) from error
     return {}
 
 

@@ -16,6 +16,7 @@ from ostiary.userpool import messages
 from ostiary.userpool.api.caller import Call, Operations, Shape
 from ostiary.userpool.api.clients import load_client
 from ostiary.userpool.api.errors import ApiError, invalid
+from ostiary.userpool.api.paging import with_token
 from ostiary.userpool.api.pools import load_pool, timestamp
 from ostiary.userpool.api.records import (
     change_record,
@@ -24,7 +25,6 @@ from ostiary.userpool.api.records import (
     missing,
     new_record,
     pick,
-    with_token,
 )
 from ostiary.userpool.identifiers import new_uuid
 

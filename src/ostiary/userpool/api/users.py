@@ -12,7 +12,7 @@ from ostiary.userpool import messages
 from ostiary.userpool.api.caller import Call, Operations, Shape
 from ostiary.userpool.api.errors import invalid
 from ostiary.userpool.api.mfa import build_mfa_shape
-from ostiary.userpool.api.paging import build_page_token, read_page_token
+from ostiary.userpool.api.paging import cut_page, read_page_token, with_token
 from ostiary.userpool.api.pools import load_pool, timestamp
 from ostiary.userpool.api.schema import attribute_names
 from ostiary.userpool.lookup import load_named_user
@@ -87,14 +87,11 @@ async def list_users(call: Call, given: t.ListUsersRequestTypeDef) -> Shape:
         limit=size + 1,
         where=parse_filter(given.get("Filter")),
     )
-    shown = found[:size]
-    shape: Shape = {
-        "Users": [{**_common(u), "Attributes": _attributes(u, wanted)} for u in shown]
-    }
-    if len(found) > size:
-        token = build_page_token(call, shown[-1].username, purpose=purpose)
-        shape["PaginationToken"] = token
-    return shape
+    page, token = cut_page(
+        call, found, size, purpose=purpose, name_of=lambda user: user.username
+    )
+    shown = [{**_common(u), "Attributes": _attributes(u, wanted)} for u in page]
+    return with_token({"Users": shown}, token, member="PaginationToken")
 
 
 async def get_user(call: Call, given: t.AdminGetUserRequestTypeDef) -> Shape:

@@ -22,6 +22,7 @@ from ostiary.userpool.api.service import load_service
 from ostiary.userpool.api.signature import SignedRequest, check_signature
 from ostiary.userpool.api.validation import check_input
 from ostiary.userpool.identifiers import new_uuid
+from ostiary.userpool.rates import count_address, count_client, read_address
 from ostiary.userpool.refusal import AccountError
 from ostiary.userpool.services import Services
 from ostiary.web.body import BodyTooLarge, read_body
@@ -70,9 +71,9 @@ async def _answer(services: Services, request: Request) -> Shape | None:
     if operation.shape.signed:
         _check_signature(services, request, body)
     given = check_input(load_service(), operation.shape.input, parse_body(body))
-    address, client_id = _address(request), given.get("ClientId")
-    if not services.config.limits.allow(
-        address=address, client_id=client_id, now=services.now()
+    address = read_address(request)
+    if count_address(services, address) or await count_client(
+        services, given.get("ClientId")
     ):
         raise ApiError("TooManyRequestsException", messages.RATE_EXCEEDED)
     call = Call(services=services, region=region, address=address)
@@ -93,10 +94,6 @@ def _check_signature(services: Services, request: Request, body: bytes) -> None:
         body=body,
     )
     check_signature(signed, credentials, now=services.now())
-
-
-def _address(request: Request) -> str:
-    return request.client.host if request.client else ""
 
 
 async def answer_api(services: Services, request: Request) -> Response:

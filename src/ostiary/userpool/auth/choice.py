@@ -6,20 +6,19 @@ Spec: cognito §3.7 (SELECT_CHALLENGE), §3.11.
 
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import replace
 from typing import Final
-from uuid import UUID
 
-from ostiary.jose.seal import mac
 from ostiary.model.pool import Pool, User, UserStatus
 from ostiary.userpool import messages
 from ostiary.userpool.auth import factors, passkeys
+from ostiary.userpool.auth.nobody import invent_passkey, invent_user
 from ostiary.userpool.auth.outcome import Challenge, Outcome, Request
 from ostiary.userpool.auth.passkey_store import load_passkeys, save_passkey
 from ostiary.userpool.auth.password_verifier import ask_verifier
 from ostiary.userpool.auth.sessions import State, issue_session
+from ostiary.userpool.decoy import write_in_vain
 from ostiary.userpool.delivery import Attribute, pretend_destination
 from ostiary.userpool.lookup import find_user
 from ostiary.userpool.refusal import AccountError
@@ -51,7 +50,7 @@ def find_first_factors(pool: Pool, user: User | None) -> tuple[str, ...]:
         for name, attribute in _CODED.items()
         if name in allowed and (user is None or _is_verified(user, attribute))
     ]
-    if passkeys.NAME in allowed and user is not None and user.factors.passkeys:
+    if passkeys.NAME in allowed and (user is None or user.factors.passkeys):
         found.append(passkeys.NAME)
     return tuple(found)
 
@@ -65,15 +64,11 @@ def _is_verified(user: User, attribute: Attribute) -> bool:
 
 def find_offered(request: Request, user: User | None) -> tuple[str, ...]:
     """
-    What somebody is offered.
+    What somebody is offered; where existence is hidden, all that the pool allows, whoever it is.
 
-    Where existence is hidden, who is disabled or invited is offered what a stranger is.
+    A user's own factors would tell them from strangers, and one without an address from both.
     """
-    if user is not None and request.hides_existence:
-        is_invited = user.status is UserStatus.FORCE_CHANGE_PASSWORD
-        if is_invited or not user.enabled:
-            return find_first_factors(request.pool, None)
-    return find_first_factors(request.pool, user)
+    return find_first_factors(request.pool, None if request.hides_existence else user)
 
 
 async def begin(request: Request, name: str) -> Outcome:
@@ -109,10 +104,11 @@ async def ask(request: Request, user: User | None, name: str, wanted: str) -> Ou
     if wanted in {BY_PASSWORD, BY_SRP}:
         session = issue_session(request, name, wanted, {"name": name})
         return Challenge(name=wanted, session=session, available=(wanted,))
-    if user is None or not _may_be_sent(request, user, wanted):
-        return _pretend(request, user, name, wanted)
+    if user is None or not _may_be_asked(request, user, wanted):
+        return await _pretend(request, user, name, wanted)
     if wanted == passkeys.NAME:
-        return await ask_passkey(request, user)
+        known = await load_passkeys(request.services, request.pool, user.username)
+        return ask_passkey(request, user, known)
     try:
         asked = await factors.ask_factor(request, user, wanted, first=True)
     except AccountError as error:
@@ -120,7 +116,7 @@ async def ask(request: Request, user: User | None, name: str, wanted: str) -> Ou
             raise
         # Nobody is sent to in a stranger's case, so nothing fails there.
         _log.warning("code not sent: %s", error.code)
-        return _pretend(request, user, name, wanted)
+        return await _pretend(request, user, name, wanted)
     return Challenge(
         name=asked.name,
         parameters=asked.parameters,
@@ -129,7 +125,9 @@ async def ask(request: Request, user: User | None, name: str, wanted: str) -> Ou
     )
 
 
-async def ask_passkey(request: Request, user: User) -> Challenge:
+def ask_passkey(
+    request: Request, user: User, known: tuple[passkeys.Passkey, ...]
+) -> Challenge:
     """
     The question that only one of the user's passkeys can answer.
 
@@ -138,7 +136,6 @@ async def ask_passkey(request: Request, user: User) -> Challenge:
     """
     services = request.services
     party = passkeys.find_relying_party(services.config, request.pool)
-    known = await load_passkeys(services, request.pool, user.username)
     raw = services.config.entropy.bytes(passkeys.CHALLENGE_BYTES)
     return Challenge(
         name=passkeys.NAME,
@@ -174,24 +171,30 @@ async def check_passkey(request: Request, user: User, state: State) -> bool:
     return party.is_second_factor
 
 
-def _may_be_sent(request: Request, user: User, wanted: str) -> bool:
-    """Whether a code goes out; where existence is hidden, the others are treated as strangers."""
-    if wanted not in _CODED or not request.hides_existence:
+def _may_be_asked(request: Request, user: User, wanted: str) -> bool:
+    """Whether a user is really asked; where existence is hidden, the others are as strangers."""
+    if not request.hides_existence:
         return True
     return user.enabled and wanted in find_first_factors(request.pool, user)
 
 
-def _pretend(request: Request, user: User | None, name: str, wanted: str) -> Challenge:
-    """The question to who is sent nothing: no answer will be right."""
-    services = request.services
+async def _pretend(
+    request: Request, user: User | None, name: str, wanted: str
+) -> Challenge:
+    """The question to who can answer none: no answer will be right."""
+    services, nobody = request.services, invent_user(request, name)
+    if wanted == passkeys.NAME:
+        # Looked for in vain, for the time that it takes.
+        await load_passkeys(services, request.pool, nobody.username)
+        return ask_passkey(request, nobody, (invent_passkey(request, name),))
+    await write_in_vain(
+        services, nobody.pool_id, nobody.username
+    )  # in place of the count of codes sent
     own = factors.find_destination(user, wanted) if user else None
     destination = own or pretend_destination(
         services, request.pool, name, attribute=_CODED[wanted]
     )
-    shown = {
-        "CODE_DELIVERY_DELIVERY_MEDIUM": destination.medium,
-        "CODE_DELIVERY_DESTINATION": destination.masked,
-    }
+    shown = factors.build_shown(request, destination, first=True)
     # All that a user's session holds, so that the lengths are the same.
     data = {
         "device_key": None,
@@ -203,30 +206,8 @@ def _pretend(request: Request, user: User | None, name: str, wanted: str) -> Cha
     return Challenge(
         name=wanted,
         parameters=shown,
-        session=issue_session(request, _invent(request, name), wanted, data),
+        session=issue_session(request, nobody, wanted, data),
         available=(wanted,),
-    )
-
-
-def _invent(request: Request, name: str) -> User:
-    """Somebody whom the session of nobody is about, with a username that no user has."""
-    pool, services = request.pool, request.services
-    key = pool.settings.login_key(name)
-    seed = mac(services.vault.code_key, b"stranger", pool.id.encode(), key.encode())
-    sub = str(UUID(bytes=seed[:16]))
-    # As long as a user's: the same name, or a `sub`. No username begins with a space.
-    name_like = f" {seed.hex() * 4}"[: len(json.dumps(key)) - len('""')]
-    username = sub if pool.settings.has_attribute_names else name_like
-    return User(
-        pool_id=pool.id,
-        username=username,
-        sub=sub,
-        login_key=key,
-        attributes={},
-        status=UserStatus.CONFIRMED,
-        password=None,
-        created_at=0,
-        modified_at=0,
     )
 
 

@@ -6,11 +6,11 @@ Spec: cognito §3.8 (device SRP), §3.12.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final
 
 from ostiary.model.pool import Pool, Record, RecordKind, User
@@ -18,6 +18,7 @@ from ostiary.userpool import messages, srp
 from ostiary.userpool.auth.outcome import Challenge, Request
 from ostiary.userpool.auth.password_verifier import parse_public
 from ostiary.userpool.auth.sessions import State, issue_session
+from ostiary.userpool.hashing import run_apart
 from ostiary.userpool.refusal import AccountError
 from ostiary.userpool.services import Services
 
@@ -135,8 +136,8 @@ async def ask_device_verifier(request: Request, user: User, state: State) -> Cha
     public = parse_public(request.parameters.get("SRP_A", ""))
     entropy = request.services.config.entropy
     b = int.from_bytes(entropy.bytes(_EXPONENT_BYTES), "big")
-    b_public = await asyncio.to_thread(
-        srp.derive_server_public, b=b, verifier=int(device.verifier, 16)
+    b_public = await run_apart(
+        partial(srp.derive_server_public, b=b, verifier=int(device.verifier, 16))
     )
     block = base64.b64encode(entropy.bytes(64)).decode("ascii")
     data = {
@@ -168,8 +169,8 @@ async def check_device_answer(request: Request, user: User, state: State) -> str
     device = await _device_of(request, user, state)
     given = request.parameters
     block = str(state.data["block"])
-    expected = await asyncio.to_thread(
-        _sign_device, device, state, given.get("TIMESTAMP", "")
+    expected = await run_apart(
+        partial(_sign_device, device, state, given.get("TIMESTAMP", ""))
     )
     same_block = hmac.compare_digest(
         block.encode(), given.get("PASSWORD_CLAIM_SECRET_BLOCK", "").encode()

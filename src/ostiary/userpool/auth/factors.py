@@ -10,6 +10,7 @@ import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from ostiary.jose.seal import mac
@@ -19,7 +20,7 @@ from ostiary.userpool.auth import totp
 from ostiary.userpool.auth.guesses import count_guess, count_send, forget_guesses
 from ostiary.userpool.auth.outcome import Challenge, Request
 from ostiary.userpool.auth.sessions import State, issue_session
-from ostiary.userpool.delivery import Destination, send_code
+from ostiary.userpool.delivery import Destination, send_code, send_later
 from ostiary.userpool.keys import Vault
 from ostiary.userpool.refusal import AccountError
 from ostiary.userpool.services import issue_code
@@ -113,6 +114,24 @@ def find_destination(user: User, name: str) -> Destination | None:
     return Destination(attribute="phone_number", value=value)
 
 
+def build_shown(
+    request: Request, destination: Destination, *, first: bool
+) -> dict[str, str]:
+    """
+    Where a code went, as the question says it.
+
+    Args:
+        first: It stands for the password; where existence is hidden, capitals that nobody
+            typed would tell of a user.
+    """
+    if first and request.hides_existence:
+        destination = replace(destination, value=destination.value.lower())
+    return {
+        "CODE_DELIVERY_DELIVERY_MEDIUM": destination.medium,
+        "CODE_DELIVERY_DESTINATION": destination.masked,
+    }
+
+
 def _code_mac(request: Request, state_id: str, code: str) -> str:
     key = request.services.vault.code_key
     return mac(key, b"factor", state_id.encode(), code.encode()).hex()
@@ -159,7 +178,8 @@ async def ask_factor(
     code = issue_code(request.services, _DIGITS[name])
     salt = request.services.config.entropy.bytes(16).hex()
     data |= {"salt": salt, "mac": _code_mac(request, salt, code)}
-    await send_code(
+    send = partial(
+        send_code,
         request.services,
         request.pool,
         user,
@@ -170,10 +190,11 @@ async def ask_factor(
         client_id=request.client.id,
         metadata=request.metadata,
     )
-    shown = {
-        "CODE_DELIVERY_DELIVERY_MEDIUM": destination.medium,
-        "CODE_DELIVERY_DESTINATION": destination.masked,
-    }
+    if first and request.hides_existence:
+        send_later(request.services, send)
+    else:
+        await send()
+    shown = build_shown(request, destination, first=first)
     data["shown"] = dict(shown)
     if name == SMS:
         shown["USER_ID_FOR_SRP"] = user.username

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from ostiary.model.pool import User, UserStatus
@@ -15,7 +16,12 @@ from ostiary.model.pool_settings import ClientSettings
 from ostiary.userpool import messages, migration
 from ostiary.userpool.auth import choice, custom, devices, factors, passkeys, steps
 from ostiary.userpool.auth.completion import complete
-from ostiary.userpool.auth.guesses import count_guess, forget_guesses
+from ostiary.userpool.auth.guesses import (
+    count_guess,
+    count_guess_of_nobody,
+    forget_guesses,
+)
+from ostiary.userpool.auth.nobody import invent_user, is_invented
 from ostiary.userpool.auth.outcome import Outcome, Request
 from ostiary.userpool.auth.password_verifier import NAME as PASSWORD_VERIFIER
 from ostiary.userpool.auth.password_verifier import ask_verifier, check_answer
@@ -305,20 +311,41 @@ async def respond(request: Request, question: str, session: str | None) -> Outco
     judge = _JUDGES.get(question)
     if judge is None:
         raise AccountError(_INVALID, messages.CHALLENGE_MISMATCH)
+    named = await find_user(request.services, request.pool, name)
+    if is_invented(state.username):
+        return await _judge_nobody(request, name, state)
     if user is None:
-        await count_try(request.services, state)
-        raise AccountError("CodeMismatchException", messages.CODE_STATE)
+        raise AccountError("NotAuthorizedException", messages.SESSION_WRONG)
     try:
         check_unchanged(user, state)
     except AccountError:
         await count_try(request.services, state)  # says so if it was answered already
         raise
-    named = await find_user(request.services, request.pool, name)
     if named is None or named.username != user.username:
         raise AccountError("NotAuthorizedException", messages.SESSION_WRONG)
     if state.data.get("first"):
         return await _judge_first_code(request, user, state)
     return await judge(request, user, state)
+
+
+async def _judge_nobody(request: Request, name: str, state: State) -> Outcome:
+    """
+    Refuse the answer to a question that was only pretended, in the order and words of a real one.
+
+    Raises:
+        AccountError: Always.
+    """
+    nobody = invent_user(request, name)
+    # Our own pages do not ask for the name again, and give back what the session says.
+    if state.username not in {nobody.username, name}:
+        raise AccountError("NotAuthorizedException", messages.SESSION_WRONG)
+    nobody = replace(nobody, username=state.username)
+    if state.asked == passkeys.NAME:
+        return await _judge_passkey(request, nobody, state)
+    _need(request, factors.ANSWER_OF[state.asked])
+    await count_try(request.services, state)
+    await count_guess_of_nobody(request.services, nobody)
+    raise AccountError("CodeMismatchException", messages.CODE_STATE)
 
 
 async def _answer_verifier(request: Request, session: str | None) -> Outcome:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from webauthn import (
@@ -19,14 +19,26 @@ from webauthn import (
     verify_authentication_response,
     verify_registration_response,
 )
-from webauthn.helpers import options_to_json
-from webauthn.helpers.cose import COSEAlgorithmIdentifier
+from webauthn.helpers import (
+    decode_credential_public_key,
+    decoded_public_key_to_cryptography,
+    options_to_json,
+    parse_attestation_object,
+)
+from webauthn.helpers.cose import COSECRV, COSEAlgorithmIdentifier
+from webauthn.helpers.decode_credential_public_key import (
+    DecodedEC2PublicKey,
+    DecodedRSAPublicKey,
+)
+from webauthn.helpers.exceptions import WebAuthnException
 from webauthn.helpers.structs import (
+    AttestationObject,
     AuthenticatorSelectionCriteria,
     PublicKeyCredentialDescriptor,
     ResidentKeyRequirement,
     UserVerificationRequirement,
 )
+from webauthn.registration.verify_registration_response import VerifiedRegistration
 
 from ostiary.model.pool import Pool, Record, User
 from ostiary.userpool import messages
@@ -42,10 +54,24 @@ _ALGORITHMS: Final = [
     COSEAlgorithmIdentifier.ECDSA_SHA_256,
     COSEAlgorithmIdentifier.RSASSA_PKCS1_v1_5_SHA_256,
 ]
+# RFC 8812 §2 asks for 2048 bits; longer ones than the last only make every sign-in slow.
+_RSA_BITS: Final = range(2048, 8193)
+# Twice what the longest of them takes: leading zeros and other members would be kept too.
+_MAX_KEY_BYTES: Final = 4096
 # As much as the record's name holds. Authenticators make far shorter ones.
 _MAX_ID: Final = 256
 Json = Mapping[str, Any]  # Any: JSON
-_UNREADABLE: Final = (KeyError, TypeError, ValueError, RecursionError)
+T = TypeVar("T")
+# The library trusts the types of what it decodes (CBOR can hold a mail, or a network): beside
+# its own errors come the language's, and ValueErrors of JSON, base64 and cryptography.
+_UNREADABLE: Final = (
+    WebAuthnException,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +216,19 @@ def _unreadable() -> AccountError:
     )
 
 
+def _read(what: Callable[[], T], refusal: AccountError) -> T:
+    """
+    What is made of bytes that a stranger may have sent.
+
+    Raises:
+        AccountError: The refusal: nothing can be made of them.
+    """
+    try:
+        return what()
+    except _UNREADABLE as error:
+        raise refusal from error
+
+
 def _find_origin(party: RelyingParty, credential: Json) -> str:
     """
     The origin that the browser says the page had.
@@ -197,14 +236,53 @@ def _find_origin(party: RelyingParty, credential: Json) -> str:
     Raises:
         AccountError: It cannot be read, or is no page of the relying party.
     """
-    try:
+
+    def read() -> str:
         told = json.loads(_decode(credential["response"]["clientDataJSON"]))
-        origin = str(told["origin"])
-    except _UNREADABLE as error:
-        raise _unreadable() from error
+        return str(told["origin"])
+
+    origin = _read(read, _unreadable())
     if not party.allows(origin):
         raise AccountError("WebAuthnOriginNotAllowedException", messages.PASSKEY_ORIGIN)
     return origin
+
+
+def _is_attested(found: AttestationObject) -> bool:
+    """
+    Tell whether a maker vouches for an authenticator. Nobody asked; browsers leave it out.
+
+    Stricter than §7.1: else certificates of strangers would be parsed, which nobody believes.
+
+    Spec: Web Authentication Level 3 §5.1.3 (what `none` leaves: no statement, or the key's own).
+    """
+    return found.fmt not in {"none", "packed"} or found.att_stmt.x5c is not None
+
+
+def _check_key(public_key: bytes) -> None:
+    """
+    See that a key can prove anything, of which the library has seen no more than its number.
+
+    Spec: Web Authentication Level 3 §5.8.5 (ES256 is on P-256); RFC 8812 §2.
+
+    Raises:
+        AccountError: It is none of the kinds that were asked for.
+        WebAuthnException, ValueError, TypeError: Its numbers make no key.
+    """
+    if len(public_key) > _MAX_KEY_BYTES:
+        raise _unreadable()
+    key = decode_credential_public_key(public_key)
+    match key:
+        case DecodedEC2PublicKey(
+            alg=COSEAlgorithmIdentifier.ECDSA_SHA_256, crv=COSECRV.P256
+        ):
+            pass
+        case DecodedRSAPublicKey(
+            alg=COSEAlgorithmIdentifier.RSASSA_PKCS1_v1_5_SHA_256, n=n
+        ) if int.from_bytes(n, "big").bit_length() in _RSA_BITS:
+            pass
+        case _:
+            raise _unreadable()
+    decoded_public_key_to_cryptography(key)
 
 
 def read_registration(
@@ -217,7 +295,11 @@ def read_registration(
         AccountError: WebAuthnOriginNotAllowedException, WebAuthnCredentialNotSupportedException.
     """
     origin = _find_origin(party, credential)
-    try:
+
+    def verify() -> VerifiedRegistration:
+        statement = _decode(credential["response"]["attestationObject"])
+        if _is_attested(parse_attestation_object(statement)):
+            raise _unreadable()
         verified = verify_registration_response(
             credential=dict(credential),
             expected_challenge=challenge,
@@ -226,9 +308,10 @@ def read_registration(
             require_user_verification=party.needs_verification,
             supported_pub_key_algs=_ALGORITHMS,
         )
-    except Exception as error:
-        # The library trusts the types of what it decodes, and fails with anything.
-        raise _unreadable() from error
+        _check_key(verified.credential_public_key)
+        return verified
+
+    verified = _read(verify, _unreadable())
     named = _encode(verified.credential_id)
     if len(named) > _MAX_ID:
         raise _unreadable()
@@ -274,17 +357,17 @@ def read_assertion(
         AccountError: NotAuthorizedException: it proves none of them.
     """
     wrong = AccountError("NotAuthorizedException", messages.PASSKEY_WRONG)
+    credential = _read(lambda: dict(json.loads(text)), wrong)
     try:
-        credential = json.loads(text)
-        named = str(credential["id"])
         origin = _find_origin(party, credential)
-    except (AccountError, *_UNREADABLE) as error:
+    except AccountError as error:
         raise wrong from error
-    found = next((p for p in passkeys if p.id == named.rstrip("=")), None)
+    named = str(credential.get("id")).rstrip("=")
+    found = next((p for p in passkeys if p.id == named), None)
     if found is None:
         raise wrong
-    try:
-        verified = verify_authentication_response(
+    verified = _read(
+        lambda: verify_authentication_response(
             credential=credential,
             expected_challenge=challenge,
             expected_rp_id=party.id,
@@ -292,7 +375,7 @@ def read_assertion(
             credential_public_key=_decode(found.public_key),
             credential_current_sign_count=found.sign_count,
             require_user_verification=party.needs_verification,
-        )
-    except Exception as error:  # as in `read_registration`
-        raise wrong from error
+        ),
+        wrong,
+    )
     return found, verified.new_sign_count

@@ -9,18 +9,20 @@ Spec: cognito §3.8, §3.11; RFC 5054 §2.5.3, §2.5.4 (A mod N is not 0).
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hmac
 import json
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from ostiary.jose.errors import JoseError
-from ostiary.jose.seal import mac
 from ostiary.model.pool import ChallengeUse, User
 from ostiary.userpool import messages, srp
+from ostiary.userpool.auth.nobody import find_seed, invent_username
 from ostiary.userpool.auth.outcome import Challenge, Request
+from ostiary.userpool.auth.sessions import encode_padded
+from ostiary.userpool.hashing import run_apart
 from ostiary.userpool.identifiers import hash_token, new_uuid
 from ostiary.userpool.lookup import find_user
 from ostiary.userpool.refusal import AccountError
@@ -43,6 +45,7 @@ class _Block:
     username: str
     public: str = field(repr=False)
     b: str = field(repr=False)
+    u: str
     expires_at: float
     device_key: str | None
     flow: str
@@ -82,17 +85,9 @@ def _find_verifier(request: Request, name: str, user: User | None) -> _Verifier:
             salt=user.password.srp_salt,
             verifier=int(user.password.srp_verifier, 16),
         )
-    key = request.pool.settings.login_key(name)
-    seed = mac(
-        request.services.vault.code_key,
-        b"nobody",
-        request.pool.id.encode(),
-        key.encode(),
-    ).hex()
-    sub = f"{seed[:8]}-{seed[8:12]}-70{seed[12:14]}-{seed[14:18]}-{seed[18:30]}"
-    by_sub = request.pool.settings.has_attribute_names
+    seed = find_seed(request, name, b"nobody").hex()
     return _Verifier(
-        username=user.username if user else (sub if by_sub else key),
+        username=user.username if user else invent_username(request, name),
         salt=f"{int(seed[32:64], 16) | 1 << 127:x}",
         # Any number will do: without its logarithm nobody can answer.
         verifier=int(seed * 12, 16) % srp.N,
@@ -123,8 +118,8 @@ async def ask_verifier(
         raise AccountError("UserNotFoundException", messages.USER_MISSING)
     found = _find_verifier(request, name, user)
     b = int.from_bytes(services.config.entropy.bytes(_EXPONENT_BYTES), "big")
-    b_public = await asyncio.to_thread(
-        srp.derive_server_public, b=b, verifier=found.verifier
+    b_public = await run_apart(
+        partial(srp.derive_server_public, b=b, verifier=found.verifier)
     )
     block = {
         "id": new_uuid(services.config.entropy),
@@ -133,12 +128,13 @@ async def ask_verifier(
         "name": name,
         "username": found.username,
         "public": f"{a_public:x}",
-        "b": f"{b:x}",
+        "b": f"{b:0{2 * _EXPONENT_BYTES}x}",
+        "u": f"{srp.derive_u(a_public, b_public):064x}",
         "expires_at": services.now() + request.client.settings.AuthSessionValidity * 60,
         "device_key": device_key,
         "flow": flow,
     }
-    sealed = services.vault.wrap(json.dumps(block).encode(), purpose=_PURPOSE)
+    sealed = services.vault.wrap(encode_padded(block), purpose=_PURPOSE)
     return Challenge(
         name=NAME,
         parameters={
@@ -176,11 +172,13 @@ async def _use_block(request: Request, block: _Block) -> bool:
 
 
 def _sign(request: Request, block: _Block, found: _Verifier, raw: bytes) -> str:
-    """The signature that the right answer has. Tens of milliseconds."""
-    a_public, b = int(block.public, 16), int(block.b, 16)
-    u = srp.derive_u(a_public, srp.derive_server_public(b=b, verifier=found.verifier))
+    """The signature that the right answer has. Some milliseconds."""
+    u = int(block.u, 16)
     secret = srp.derive_server_secret(
-        client_public=a_public, verifier=found.verifier, b=b, u=u
+        client_public=int(block.public, 16),
+        verifier=found.verifier,
+        b=int(block.b, 16),
+        u=u,
     )
     return srp.sign_answer(
         srp.derive_key(secret=secret, u=u),
@@ -228,7 +226,7 @@ async def check_answer(
     ) as attempt:
         fresh = await _use_block(request, block)
         found = _find_verifier(request, block.name, attempt.user)
-        expected = await asyncio.to_thread(_sign, request, block, found, raw)
+        expected = await run_apart(partial(_sign, request, block, found, raw))
         attempt.right = hmac.compare_digest(
             expected.encode(), given["PASSWORD_CLAIM_SIGNATURE"].encode()
         ) and (fresh and found.username == block.username)

@@ -1,7 +1,7 @@
 """
 Refresh tokens, of the API and of the token endpoint: used, replaced, revoked.
 
-Spec: cognito §1.8 (rotation), §2.3, §3.5.
+Spec: cognito §1.8 (rotation), §2.3, §3.5, §3.12.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from ostiary.model.pool import Grant, Pool, PoolClient, RefreshToken
 from ostiary.userpool import messages
+from ostiary.userpool.auth.devices import load_device
 from ostiary.userpool.auth.outcome import Outcome, Request, SignedIn
 from ostiary.userpool.auth.secret_hash import check_secret_hash
 from ostiary.userpool.identifiers import hash_token, new_token
@@ -88,6 +89,29 @@ async def issue_from_refresh_token(
     )
 
 
+async def _check_device(
+    services: Services, pool: Pool, grant: Grant, device_key: str | None
+) -> None:
+    """
+    See that a refresh token comes from the device that it was given to, and that this is still known.
+
+    Whether it was ever confirmed does not count: applications that only keep its key go on.
+    A pool that no longer tracks devices asks for none. Tokens of the hosted pages have none.
+
+    Spec: cognito §3.12.
+
+    Raises:
+        AccountError: NotAuthorizedException.
+    """
+    if grant.device_key is None or pool.settings.DeviceConfiguration is None:
+        return
+    known = device_key == grant.device_key and await load_device(
+        services, pool, grant.username, grant.device_key
+    )
+    if not known:
+        raise _refuse(messages.REFRESH_TOKEN_WRONG)
+
+
 async def renew(
     services: Services,
     pool: Pool,
@@ -111,8 +135,7 @@ async def renew(
         raise AccountError("UserNotFoundException", messages.USER_MISSING)
     if not user.enabled:
         raise _refuse(messages.USER_DISABLED)
-    if grant.device_key is not None and device_key not in {None, grant.device_key}:
-        raise _refuse(messages.REFRESH_TOKEN_WRONG)
+    await _check_device(services, pool, grant, device_key)
     tokens = await build_tokens(
         services,
         pool,

@@ -28,6 +28,9 @@ from ostiary.userpool.services import Services
 
 _PREFIX: Final = "AYABe"
 _PURPOSE: Final = "session of a challenge"
+# Names are filled up to a multiple of this, or a session's length would tell the username behind
+# an alias from an invented one.
+_NAME_BYTES: Final = 128
 MAX_TRIES: Final = 3
 
 
@@ -136,8 +139,15 @@ def reissue_session(
     return _seal(services, fresh)
 
 
+def encode_padded(state: Mapping[str, Any]) -> bytes:  # Any: JSON
+    """A state as JSON whose length does not follow its `username`."""
+    text = json.dumps(state, ensure_ascii=False)
+    name = json.dumps(state["username"], ensure_ascii=False)
+    return text.encode() + b" " * (-len(name.encode()) % _NAME_BYTES)
+
+
 def _seal(services: Services, state: Mapping[str, Any]) -> str:  # Any: JSON
-    sealed = services.vault.wrap(json.dumps(state).encode(), purpose=_PURPOSE)
+    sealed = services.vault.wrap(encode_padded(state), purpose=_PURPOSE)
     return _PREFIX + base64.urlsafe_b64encode(sealed).decode("ascii")
 
 

@@ -10,7 +10,7 @@ from ostiary.model.pool_settings import VERIFIED_ATTRIBUTES
 from ostiary.userpool.api.caller import Shape
 from ostiary.userpool.api.errors import ApiError
 from ostiary.userpool.console.forms import Form, Sheet, place_error, read_number
-from ostiary.userpool.console.pools import load_shown_pool
+from ostiary.userpool.console.pools import ask_to_delete, load_shown_pool
 from ostiary.userpool.console.visit import Visit
 
 _PAGE: Final = 20
@@ -92,12 +92,11 @@ def build_client_input(pool_id: str, pool: Shape, form: Form) -> dict[str, Any]:
 async def get_clients(visit: Visit) -> Response:
     """The pool's clients, each with its details behind a word."""
     pool = await load_shown_pool(visit)
-    token = visit.query("page")
     found = await visit.run(
         "ListUserPoolClients",
         UserPoolId=visit.pool_id,
         MaxResults=_PAGE,
-        NextToken=token,
+        NextToken=visit.query("page"),
     )
     details = [
         await visit.run(
@@ -107,14 +106,12 @@ async def get_clients(visit: Visit) -> Response:
         )
         for client in found["UserPoolClients"]
     ]
-    following = found.get("NextToken")
     return visit.show(
         "console-clients.html",
         here="clients",
         pool=pool,
         clients=[found["UserPoolClient"] for found in details],
-        next_url=visit.url("/clients", page=following) if following else "",
-        first_url=visit.url("/clients") if token else "",
+        **visit.page_links("/clients", found.get("NextToken")),
     )
 
 
@@ -167,17 +164,14 @@ async def get_delete(visit: Visit) -> Response:
     members = {"UserPoolId": visit.pool_id, "ClientId": client_id}
     found = await visit.run("DescribeUserPoolClient", **members)
     visit.note("DeleteUserPoolClient", members)
-    return visit.show(
-        "console-confirm.html",
+    return ask_to_delete(
+        visit,
+        pool,
         here="clients",
-        pool=pool,
         title=f"Delete {found['UserPoolClient']['ClientName']}?",
         text="Applications that use it can no longer sign anybody in, and its tokens end.",
-        action=visit.url("/clients/delete"),
         label="Delete app client",
-        back_url=visit.url("/clients"),
-        typed="",
-        hidden=(("client", client_id),),
+        hidden=("client", client_id),
     )
 
 

@@ -11,7 +11,7 @@ from ostiary.userpool.api.domains import check_name
 from ostiary.userpool.api.errors import ApiError
 from ostiary.userpool.console.forms import Form, Sheet, place_error
 from ostiary.userpool.console.hosted import find_launch_url
-from ostiary.userpool.console.pools import load_shown_pool
+from ostiary.userpool.console.pools import ask_to_delete, load_shown_pool
 from ostiary.userpool.console.visit import Visit
 
 _FIELDS: Final = {"domain": "domain", "User pool already has a domain": "domain"}
@@ -83,17 +83,14 @@ async def get_delete(visit: Visit) -> Response:
     pool = await load_shown_pool(visit)
     name = visit.query("domain")
     visit.note("DeleteUserPoolDomain", {"Domain": name, "UserPoolId": visit.pool_id})
-    return visit.show(
-        "console-confirm.html",
+    return ask_to_delete(
+        visit,
+        pool,
         here="domain",
-        pool=pool,
         title=f"Delete the domain {name}?",
         text="The hosted pages stop answering at once, and the name is free for any pool.",
-        action=visit.url("/domain/delete"),
         label="Delete domain",
-        back_url=visit.url("/domain"),
-        typed="",
-        hidden=(("domain", name),),
+        hidden=("domain", name),
     )
 
 

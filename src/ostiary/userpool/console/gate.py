@@ -15,7 +15,7 @@ import ipaddress
 import json
 import logging
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from starlette.requests import Request
@@ -28,7 +28,7 @@ from ostiary.userpool import lockout
 from ostiary.userpool.api.caller import check_host
 from ostiary.userpool.api.errors import ApiError
 from ostiary.userpool.config import ConsoleConfig, LoopbackOnly, TokenSignIn
-from ostiary.userpool.identifiers import new_uuid
+from ostiary.userpool.identifiers import hash_token, new_uuid
 from ostiary.userpool.services import Services
 from ostiary.web.cookies import delete_cookie, read_cookie, set_cookie
 
@@ -79,6 +79,19 @@ def check_browser(request: Request) -> None:
         raise Refused("Scripts of pages may not read the console.")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Session:
+    """A sign-in at the console, as its cookie tells of it."""
+
+    id: str
+    until: int
+
+    @property
+    def mark(self) -> str:
+        """Under what the store knows that it was ended."""
+        return hash_token(f"{_PURPOSE} {self.id}")
+
+
 @dataclass(slots=True)
 class Gate:
     """The door of one console."""
@@ -88,7 +101,6 @@ class Gate:
     _attempts: OrderedDict[str, Attempts] = field(
         default_factory=OrderedDict, repr=False
     )
-    _ended: OrderedDict[str, None] = field(default_factory=OrderedDict, repr=False)
 
     @property
     def asks(self) -> bool:
@@ -146,27 +158,28 @@ class Gate:
         value = base64.urlsafe_b64encode(sealed).decode("ascii")
         set_cookie(response, COOKIE, value, path="/", max_age_s=LIFETIME_S)
 
-    def forget(self, request: Request, response: Response) -> None:
-        """
-        Sign a browser out: copies of its cookie are no good any more.
-
-        Only this process remembers that. Elsewhere, and after a restart, a copy ends by its time.
-        """
-        session_id = self._read_session(request)
-        if session_id is not None:
-            self._ended[session_id] = None
-        if len(self._ended) > _KEPT:
-            self._ended.popitem(last=False)
+    async def forget(self, request: Request, response: Response) -> None:
+        """Sign a browser out: copies of its cookie are no good any more, at no process of the store."""
+        session = self._read_session(request)
+        if session is not None:
+            await self.services.config.store.use_challenge(
+                session.mark,
+                expires_at=session.until,
+                rule=lambda use: (replace(use, spent=True), None),
+            )
         delete_cookie(response, COOKIE, path="/")
 
-    def knows(self, request: Request) -> bool:
+    async def knows(self, request: Request) -> bool:
         """Tell whether a browser is signed in, or need not be."""
         if isinstance(self.config.access, LoopbackOnly):
             return True
-        return self._read_session(request) is not None
+        session = self._read_session(request)
+        if session is None:
+            return False
+        return not (await self.services.config.store.load_challenge(session.mark)).spent
 
-    def _read_session(self, request: Request) -> str | None:
-        """The id of a browser's session; None where it has none that still stands."""
+    def _read_session(self, request: Request) -> _Session | None:
+        """A browser's session, ended or not; None where its cookie is none of ours, or over."""
         cookie = read_cookie(request, COOKIE)
         try:
             sealed = base64.b64decode(cookie or "", altchars=b"-_", validate=True)
@@ -175,9 +188,9 @@ class Gate:
         except (JoseError, ValueError):
             return None
         stands = hmac.compare_digest(mark, self._token_mark())
-        if not stands or self.services.now() >= until or session_id in self._ended:
+        if not stands or self.services.now() >= until:
             return None
-        return str(session_id)
+        return _Session(id=str(session_id), until=until)
 
     def _token_mark(self) -> str:
         access = self.config.access

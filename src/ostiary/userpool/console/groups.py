@@ -22,11 +22,12 @@ _FIELDS: Final = {
 
 async def _show(visit: Visit, sheet: Sheet, status: int = 200) -> Response:
     pool = await load_shown_pool(visit)
-    token = visit.query("page")
     found = await visit.run(
-        "ListGroups", UserPoolId=visit.pool_id, Limit=_PAGE, NextToken=token
+        "ListGroups",
+        UserPoolId=visit.pool_id,
+        Limit=_PAGE,
+        NextToken=visit.query("page"),
     )
-    following = found.get("NextToken")
     return visit.show(
         "console-groups.html",
         status=status,
@@ -34,8 +35,7 @@ async def _show(visit: Visit, sheet: Sheet, status: int = 200) -> Response:
         pool=pool,
         groups=found["Groups"],
         sheet=sheet,
-        next_url=visit.url("/groups", page=following) if following else "",
-        first_url=visit.url("/groups") if token else "",
+        **visit.page_links("/groups", found.get("NextToken")),
     )
 
 
@@ -60,21 +60,19 @@ async def post_groups(visit: Visit) -> Response:
 async def get_group(visit: Visit) -> Response:
     """A group with its members."""
     pool = await load_shown_pool(visit)
-    name, token = visit.query("name"), visit.query("page")
+    name = visit.query("name")
     members = {"UserPoolId": visit.pool_id, "GroupName": name}
     group = (await visit.run("GetGroup", **members))["Group"]
-    found = await visit.run("ListUsersInGroup", **members, Limit=_PAGE, NextToken=token)
-    following = found.get("NextToken")
+    found = await visit.run(
+        "ListUsersInGroup", **members, Limit=_PAGE, NextToken=visit.query("page")
+    )
     return visit.show(
         "console-group.html",
         here="users",
         pool=pool,
         group=group,
         users=[list_row(user) for user in found["Users"]],
-        next_url=visit.url("/groups/group", name=name, page=following)
-        if following
-        else "",
-        first_url=visit.url("/groups/group", name=name) if token else "",
+        **visit.page_links("/groups/group", found.get("NextToken"), name=name),
     )
 
 

@@ -12,43 +12,42 @@ from ostiary.userpool.console.visit import Visit
 _PAGE: Final = 50
 
 
-async def get_servers(visit: Visit) -> Response:
-    """The pool's resource servers and their scopes."""
+async def _show_list(
+    visit: Visit, template: str, *, here: str, operation: str, member: str
+) -> Response:
     pool = await load_shown_pool(visit)
-    token = visit.query("page")
     found = await visit.run(
-        "ListResourceServers",
+        operation,
         UserPoolId=visit.pool_id,
         MaxResults=_PAGE,
-        NextToken=token,
+        NextToken=visit.query("page"),
     )
-    following = found.get("NextToken")
     return visit.show(
+        template,
+        here=here,
+        pool=pool,
+        listed=found[member],
+        **visit.page_links(f"/{here}", found.get("NextToken")),
+    )
+
+
+async def get_servers(visit: Visit) -> Response:
+    """The pool's resource servers and their scopes."""
+    return await _show_list(
+        visit,
         "console-servers.html",
         here="resource-servers",
-        pool=pool,
-        servers=found["ResourceServers"],
-        next_url=visit.url("/resource-servers", page=following) if following else "",
-        first_url=visit.url("/resource-servers") if token else "",
+        operation="ListResourceServers",
+        member="ResourceServers",
     )
 
 
 async def get_providers(visit: Visit) -> Response:
     """The pool's identity providers."""
-    pool = await load_shown_pool(visit)
-    token = visit.query("page")
-    found = await visit.run(
-        "ListIdentityProviders",
-        UserPoolId=visit.pool_id,
-        MaxResults=_PAGE,
-        NextToken=token,
-    )
-    following = found.get("NextToken")
-    return visit.show(
+    return await _show_list(
+        visit,
         "console-providers.html",
         here="identity-providers",
-        pool=pool,
-        providers=found["Providers"],
-        next_url=visit.url("/identity-providers", page=following) if following else "",
-        first_url=visit.url("/identity-providers") if token else "",
+        operation="ListIdentityProviders",
+        member="Providers",
     )

@@ -29,6 +29,39 @@ async def load_shown_pool(visit: Visit) -> Shape:
     return pool
 
 
+def ask_to_delete(
+    visit: Visit,
+    pool: Shape,
+    *,
+    here: str,
+    title: str,
+    text: str,
+    label: str,
+    hidden: tuple[str, str],
+    back_url: str = "",
+) -> Response:
+    """
+    Ask before something of a pool is deleted.
+
+    Args:
+        here: The section of the pages; the form is posted to its `delete`.
+        hidden: What names the thing in the form.
+        back_url: Where "Cancel" leads, when not to the section.
+    """
+    return visit.show(
+        "console-confirm.html",
+        here=here,
+        pool=pool,
+        title=title,
+        text=text,
+        action=visit.url(f"/{here}/delete"),
+        label=label,
+        back_url=back_url or visit.url(f"/{here}"),
+        typed="",
+        hidden=(hidden,),
+    )
+
+
 async def get_pools(visit: Visit) -> Response:
     """The pools of a region."""
     token = visit.query("page")

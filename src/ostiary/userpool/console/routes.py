@@ -85,6 +85,7 @@ async def _open_visit(gate: Gate, request: Request) -> tuple[Visit, bool]:
         request=request,
         gate=gate,
         csrf_token=token or new_uuid(gate.services.config.entropy),
+        is_known=await gate.knows(request),
         form=form,
     )
     return visit, is_own
@@ -124,7 +125,7 @@ async def _answer(gate: Gate, request: Request, handler: Handler) -> Response:
         return _show_error(
             bare, status=400, title="Not a form of ours", message=messages.FORM_STALE
         )
-    if request.scope["path"] not in _OPEN and not gate.knows(request):
+    if request.scope["path"] not in _OPEN and not visit.is_known:
         wanted = quote(request.scope["path"], safe="/")
         return redirect(f"{HOME}/sign-in?next={wanted}")
     if not is_own:

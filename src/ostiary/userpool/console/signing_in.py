@@ -11,6 +11,7 @@ from starlette.responses import Response
 from ostiary.userpool.console.forms import Form, Sheet
 from ostiary.userpool.console.gate import is_loopback_name
 from ostiary.userpool.console.visit import HOME, Visit
+from ostiary.userpool.rates import read_address
 from ostiary.web.replies import redirect
 
 # A page of the console and nothing that a browser could read as another site's address.
@@ -46,7 +47,7 @@ def _show(visit: Visit, *, wanted: str, error: str = "", status: int = 200) -> R
 
 async def get_sign_in(visit: Visit) -> Response:
     """Ask for the token."""
-    if visit.gate.knows(visit.request):
+    if visit.is_known:
         return redirect(read_next(visit.query("next")))
     return _show(visit, wanted=visit.query("next"))
 
@@ -56,9 +57,8 @@ async def post_sign_in(visit: Visit) -> Response:
     wanted = visit.form.get("next")
     if not visit.gate.asks:
         return redirect(read_next(wanted))
-    client = visit.request.client
     refusal = visit.gate.admit(
-        visit.form.get("token"), address=client.host if client else ""
+        visit.form.get("token"), address=read_address(visit.request)
     )
     if refusal is not None:
         return _show(visit, wanted=wanted, error=refusal, status=403)
@@ -75,7 +75,7 @@ async def get_sign_out(visit: Visit) -> Response:
 async def post_sign_out(visit: Visit) -> Response:
     """Forget the browser."""
     response = redirect(f"{HOME}/sign-in?done=signed-out")
-    visit.gate.forget(visit.request, response)
+    await visit.gate.forget(visit.request, response)
     return response
 
 

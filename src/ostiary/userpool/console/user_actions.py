@@ -9,7 +9,7 @@ from starlette.responses import Response
 from ostiary.userpool.api.caller import Shape
 from ostiary.userpool.api.errors import ApiError
 from ostiary.userpool.console.forms import Form, Sheet, place_error
-from ostiary.userpool.console.pools import load_shown_pool
+from ostiary.userpool.console.pools import ask_to_delete, load_shown_pool
 from ostiary.userpool.console.users import load_user, show_user
 from ostiary.userpool.console.visit import Visit
 
@@ -120,17 +120,15 @@ async def get_delete(visit: Visit) -> Response:
     user = await load_user(visit, visit.query("name"))
     members = {"UserPoolId": visit.pool_id, "Username": user["Username"]}
     visit.note("AdminDeleteUser", members)
-    return visit.show(
-        "console-confirm.html",
+    return ask_to_delete(
+        visit,
+        pool,
         here="users",
-        pool=pool,
         title="Delete this user?",
         text=f"{user['Username']} and all sign-ins of this user end. This cannot be undone.",
-        action=visit.url("/users/delete"),
         label="Delete user",
+        hidden=("name", user["Username"]),
         back_url=visit.url("/users/user", name=user["Username"]),
-        typed="",
-        hidden=(("name", user["Username"]),),
     )
 
 

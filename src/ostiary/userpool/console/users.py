@@ -55,16 +55,14 @@ async def get_users(visit: Visit) -> Response:
     pool = await load_shown_pool(visit)
     usual = "email" if "email" in pool.get("UsernameAttributes", ()) else "username"
     field, text = visit.query("field") or usual, visit.query("text").strip()
-    token = visit.query("page")
     found = await visit.run(
         "ListUsers",
         UserPoolId=visit.pool_id,
         Limit=_PAGE,
         Filter=build_filter(field, text),
-        PaginationToken=token,
+        PaginationToken=visit.query("page"),
     )
     search = {"field": field, "text": text} if text else {}
-    following = found.get("PaginationToken")
     return visit.show(
         "console-users.html",
         here="users",
@@ -73,8 +71,7 @@ async def get_users(visit: Visit) -> Response:
         searched=SEARCHED,
         text=text,
         sheet=Sheet(form=Form({"field": (field,), "text": (text,)})),
-        next_url=visit.url("/users", page=following, **search) if following else "",
-        first_url=visit.url("/users", **search) if token else "",
+        **visit.page_links("/users", found.get("PaginationToken"), **search),
     )
 
 

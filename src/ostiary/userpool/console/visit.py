@@ -43,12 +43,18 @@ NOTICES: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
-    """A request that the gate let in."""
+    """
+    A request that the gate let in.
+
+    Args:
+        is_known: Whether the browser is signed in, or need not be.
+    """
 
     services: Services
     request: Request
     gate: Gate
     csrf_token: str = field(repr=False)
+    is_known: bool = False
     form: Form = field(default_factory=Form, repr=False)
     calls: list[ShownCall] = field(default_factory=list)
 
@@ -75,6 +81,22 @@ class Visit:
         """The address of a page of this pool."""
         query = f"?{urlencode(arguments)}" if arguments else ""
         return f"{HOME}/pools/{self.pool_id}{path}{query}"
+
+    def page_links(
+        self, path: str, following: str | None, **arguments: str
+    ) -> dict[str, Any]:
+        """
+        Where a list goes on, and where it began; empty where there is no such page.
+
+        Args:
+            following: The API's token of the next page.
+
+        Returns:
+            Values for `show`; Any: it takes other kinds too.
+        """
+        onward = self.url(path, **arguments, page=following) if following else ""
+        first = self.url(path, **arguments) if self.query("page") else ""
+        return {"next_url": onward, "first_url": first}
 
     def note(self, operation: str, members: dict[str, Any]) -> None:
         """Show a call on this page; Any: JSON."""
@@ -121,7 +143,7 @@ class Visit:
             calls=self.calls,
             sheet=sheet or Sheet(),
             notice=NOTICES.get(self.query("done"), ""),
-            can_sign_out=self.gate.asks and self.gate.knows(self.request),
+            can_sign_out=self.gate.asks and self.is_known,
             mailbox_url=config.mailbox_url
             or (f"{HOME}/mail" if self.services.config.testing else ""),
             **values,

@@ -12,6 +12,7 @@ from ostiary.userpool.auth import factors
 from ostiary.userpool.auth.flows import respond
 from ostiary.userpool.auth.outcome import Challenge
 from ostiary.userpool.auth.sessions import reissue_session, spend
+from ostiary.userpool.decoy import write_in_vain
 from ostiary.userpool.hosted.engine import build_request
 from ostiary.userpool.hosted.proceeding import (
     CHOOSE,
@@ -102,16 +103,22 @@ async def _send_again(visit: Visit, step: Step, sends: int) -> str:
     state, data = step.state, {"sends": sends}
     await spend(visit.services, state)
     if step.user is None:  # a stranger's code was never sent, and looks no different
+        await write_in_vain(visit.services, state.pool_id, state.username)
         return reissue_session(visit.services, state, data)
-    request = build_request(visit, {})
-    asked = await factors.ask_factor(
-        request,
-        step.user,
-        state.asked,
-        device_key=state.data.get("device_key"),
-        first=bool(state.data.get("first")),
-        more=data,
-    )
+    is_first = bool(state.data.get("first"))
+    try:
+        asked = await factors.ask_factor(
+            build_request(visit, {}),
+            step.user,
+            state.asked,
+            device_key=state.data.get("device_key"),
+            first=is_first,
+            more=data,
+        )
+    except AccountError:
+        if not (is_first and visit.hides_existence):
+            raise
+        return reissue_session(visit.services, state, data)
     return asked.session or ""
 
 

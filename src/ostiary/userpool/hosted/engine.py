@@ -19,6 +19,7 @@ from ostiary.userpool.auth.outcome import Outcome, Request
 from ostiary.userpool.hosted.visit import Visit
 from ostiary.userpool.lookup import find_user
 from ostiary.userpool.migration import migrate
+from ostiary.userpool.rates import read_address
 from ostiary.userpool.refusal import AccountError
 from ostiary.userpool.signing_in import prove_password
 from ostiary.userpool.triggers import has_trigger
@@ -29,14 +30,13 @@ _CODES: Final = ("EMAIL_OTP", "SMS_OTP")
 
 def build_request(visit: Visit, parameters: Mapping[str, str]) -> Request:
     """A call of the engine for a visit."""
-    peer = visit.request.client
     return Request(
         services=visit.services,
         pool=visit.site.pool,
         client=visit.client,
         parameters=parameters,
         hosted=True,
-        address=peer.host if peer else "",
+        address=read_address(visit.request),
     )
 
 

@@ -10,33 +10,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ostiary.http.forms import MalformedForm
 from ostiary.model.pool import PoolClient, User
-from ostiary.oidc.op.authorize import (
-    AuthorizationRequest,
-    build_error_redirect,
-    check_authorization,
-)
+from ostiary.oidc.op.authorize import AuthorizationRequest
 from ostiary.oidc.op.client import origin_of
-from ostiary.oidc.op.errors import RedirectError, ShowError
 from ostiary.oidc.op.parameters import parse_parameters
 from ostiary.pages import LAYERED_DESIGN, render
 from ostiary.pages.languages import Words
 from ostiary.userpool import messages
 from ostiary.userpool.answering import answer_request
+from ostiary.userpool.asking import read_asked
 from ostiary.userpool.hosted import language
 from ostiary.userpool.hosted.look import Look, load_look
 from ostiary.userpool.hosted.session import start_session
 from ostiary.userpool.identifiers import new_uuid
 from ostiary.userpool.passwords import describe_policy
 from ostiary.userpool.refusal import AccountError
-from ostiary.userpool.services import Services, load_clients
-from ostiary.userpool.site import Site, load_site, raw_query, read_query
+from ostiary.userpool.services import Services
+from ostiary.userpool.site import Site, raw_query
 from ostiary.web import csrf
 from ostiary.web.body import BodyTooLarge, NotAForm, read_form
 from ostiary.web.cookies import delete_cookie, read_cookie, set_cookie
@@ -140,31 +135,25 @@ class Visit:
 
 async def open_visit(services: Services, request: Request) -> Visit | Response:
     """The visit that a request makes, or where to send the browser instead."""
-    site = await load_site(services, request)
-    parameters = read_query(request)
-    found = await load_clients(services, site.pool, parameters.get("client_id"))
-    judged = check_authorization(parameters, found[1] if found else None)
-    if isinstance(judged, ShowError) or found is None:
-        code = judged.code if isinstance(judged, ShowError) else "invalid_request"
-        shown = (("error", code), ("client_id", parameters.get("client_id") or ""))
-        return redirect(site.url("/error", urlencode(shown)))
-    if isinstance(judged, RedirectError):
-        return redirect(build_error_redirect(judged))
+    asked = await read_asked(services, request)
+    if isinstance(asked, Response):
+        return asked
+    site = asked.site
     cookie = read_cookie(request, csrf.COOKIE)
     form = await _read_fields(request) if request.method == "POST" else None
     return Visit(
         services=services,
         request=request,
         site=site,
-        client=found[0],
-        authorization=judged,
+        client=asked.client,
+        authorization=asked.authorization,
         csrf_token=cookie
         if cookie is not None and csrf.is_token(cookie)
         else new_uuid(services.config.entropy),
         form=form or {},
         is_own_form=form is not None and _is_own(services, request, site, cookie, form),
         words=language.choose(request),
-        look=await load_look(services, site, found[0].id),
+        look=await load_look(services, site, asked.client.id),
     )
 
 
