@@ -57,8 +57,6 @@ async def test_names_of_the_pools_kind_are_asked_for(
     [
         (MAIL_NAMES, "ada"),
         (MAIL_NAMES, PHONE),
-        (MAIL_ALIASES, MAIL),
-        (MAIL_ALIASES, PHONE),
         ({"UsernameConfiguration": {"CaseSensitive": False}}, "İ" * 128),
     ],
 )
@@ -79,3 +77,39 @@ async def test_other_names_are_nobodys_and_not_asked_for(
     assert forgotten == "UserNotFoundException"
     assert stage.triggers.events == []
     assert listed["Users"] == []
+
+
+@pytest.mark.parametrize("name", [MAIL, PHONE])
+async def test_an_alias_without_a_username_behind_it_is_nobodys(
+    stage: Stage, name: str
+) -> None:
+    """Nobody owns an address as a name, whatever another place says."""
+    await build(stage, MAIL_ALIASES)
+
+    assert (
+        await stage.sdk.refused("InitiateAuth", **stage.by_password(name, "Passw0rd!x"))
+    )[0] == "UserNotFoundException"
+    assert len(stage.triggers.events) == 1
+    assert (await stage.sdk.call("ListUsers", UserPoolId=stage.pool_id))["Users"] == []
+
+
+async def test_an_alias_leads_to_the_username_that_is_told(stage: Stage) -> None:
+    """Who signs in elsewhere by address becomes the user whose username the trigger tells."""
+
+    def old_place(event: Event) -> Event:
+        event["response"] = {
+            "userAttributes": {
+                "username": "ada",
+                "email": MAIL,
+                "email_verified": "true",
+            },
+            "finalUserStatus": "CONFIRMED",
+        }
+        return event
+
+    arn = stage.triggers.arn("old", old_place)
+    await stage.build(LambdaConfig={"UserMigration": arn}, AliasAttributes=["email"])
+
+    for name in (MAIL, "ada"):
+        assert "AuthenticationResult" in await stage.sign_in(name)
+    assert [e["userName"] for e in stage.triggers.events] == [MAIL]

@@ -11,7 +11,11 @@ from typing import Any
 
 from ostiary.model.pool import Pool, User, UserStatus
 from ostiary.userpool.accounts import Newcomer, add_user, build_user, check_name
-from ostiary.userpool.attributes import check_values
+from ostiary.userpool.attributes import (
+    check_values,
+    is_mail_address,
+    is_phone_number,
+)
 from ostiary.userpool.lookup import find_user
 from ostiary.userpool.refusal import AccountError
 from ostiary.userpool.services import Services
@@ -32,8 +36,8 @@ async def migrate(
     """
     The user that the trigger makes of a name that nobody has; None where it knows nobody.
 
-    It is asked about names that a user of this pool can have, and no others: else a person could
-    own another's address as a name, or one that cannot be kept.
+    It is asked about what a user of this pool can sign in with, and no others. Of an alias it must
+    tell the `username` behind it: else a person could own another's address as a name.
 
     Args:
         password: What the person gave; None for who has forgotten it.
@@ -41,7 +45,8 @@ async def migrate(
     Raises:
         AccountError: What the trigger told of the user is not right.
     """
-    if not has_trigger(pool, _TRIGGER) or not _can_be_name(pool, name):
+    is_name = _can_be_name(pool, name)
+    if not has_trigger(pool, _TRIGGER) or not (is_name or _can_be_alias(pool, name)):
         return None
     source = "Authentication" if password is not None else "ForgotPassword"
     try:
@@ -67,10 +72,14 @@ async def migrate(
     attributes = _read_attributes(answer)
     if answer is None or attributes is None:
         return None
+    told = attributes.pop("username", name)
+    username = name if pool.settings.has_attribute_names else told
+    if not _can_be_name(pool, username):
+        return None
     check_values(pool.settings, attributes)
     confirmed = answer.get("finalUserStatus") == UserStatus.CONFIRMED
     newcomer = Newcomer(
-        name=name, attributes=attributes, password=password, client_id=client_id
+        name=username, attributes=attributes, password=password, client_id=client_id
     )
     status = UserStatus.RESET_REQUIRED
     if confirmed and password is not None:
@@ -93,6 +102,13 @@ def _can_be_name(pool: Pool, name: str) -> bool:
     return True
 
 
+def _can_be_alias(pool: Pool, name: str) -> bool:
+    aliases = pool.settings.AliasAttributes or ()
+    return ("email" in aliases and is_mail_address(name)) or (
+        "phone_number" in aliases and is_phone_number(name)
+    )
+
+
 def _read_attributes(
     answer: Mapping[str, Any] | None,  # Any: JSON
 ) -> dict[str, str] | None:
@@ -102,5 +118,5 @@ def _read_attributes(
     return {
         str(name): str(value)
         for name, value in given.items()
-        if name not in {"sub", "username"} and value is not None
+        if name != "sub" and value is not None
     }
