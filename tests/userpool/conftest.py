@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,6 +12,20 @@ import pytest
 
 from ostiary.adapters.sql import open_store
 from tests.support.postgres_server import PostgresServer, postgres_server
+from tests.userpool.shortcuts import read_keys_once
+
+
+def pytest_collection_finish() -> None:
+    """Let the collector of garbage pass over what stays until the end: 0.3 s each time."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def known_keys() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        read_keys_once(patch)
+        yield
 
 
 @pytest.fixture(scope="session")

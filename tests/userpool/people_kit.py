@@ -175,7 +175,7 @@ class Stage:
         )
         assert early == (
             "InvalidParameterException",
-            "User has not verified software token mfa",
+            "User does not have delivery config set to turn on SOFTWARE_TOKEN_MFA",
         )
         secret: str = made["SecretCode"]
         await self.sdk.call(

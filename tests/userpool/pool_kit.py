@@ -24,7 +24,7 @@ from ostiary.ports.triggers import TriggerHost
 from ostiary.userpool.app import create_app
 from ostiary.userpool.config import NoTriggers, UserPoolConfig
 from ostiary.userpool.testing.tools import TestingTools
-from tests.userpool.shortcuts import CHEAP, make_database, reuse_key
+from tests.userpool.shortcuts import CHEAP, open_new_store, reuse_key
 
 DATABASE_KEY = sha256(b"a database key for tests").digest()
 START = 1_800_000_000.0
@@ -230,8 +230,9 @@ async def open_site(
     testing: TestingTools | None = None,
 ) -> AsyncIterator[PoolSite]:
     clock, mailer = FakeClock(), FakeMailer()
-    url = database_url or await make_database(folder / "pool.db")
-    async with open_store(url) as store:
+    async with (
+        open_store(database_url) if database_url else open_new_store(folder / "pool.db")
+    ) as store:
         config = UserPoolConfig(
             store=store,
             clock=testing.clock if testing else clock,

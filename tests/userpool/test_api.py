@@ -452,8 +452,10 @@ async def test_a_pool_as_the_console_makes_it_comes_back_whole(sdk: Sdk) -> None
     pool = (await sdk.call("DescribeUserPool", UserPoolId=made["Id"]))["UserPool"]
 
     assert pool == made
-    for name in set(given) - {"PoolName", "Schema", "AdminCreateUserConfig"}:
+    others = {"PoolName", "Schema", "AdminCreateUserConfig", "Policies"}
+    for name in set(given) - others:
         assert pool[name] == given[name], name
+    assert pool["Policies"]["PasswordPolicy"] == given["Policies"]["PasswordPolicy"]
     assert pool["AdminCreateUserConfig"]["UnusedAccountValidityDays"] == 7
     assert pool["EmailVerificationMessage"] == "Welcome! Your code is {####}."
     assert pool["Arn"].endswith(f":userpool/{pool['Id']}")

@@ -65,7 +65,6 @@ async def test_a_temporary_password_is_mailed_and_must_be_replaced(
     assert asked["ChallengeName"] == "NEW_PASSWORD_REQUIRED"
     assert json.loads(asked["ChallengeParameters"]["userAttributes"]) == {
         "email": MAIL,
-        "email_verified": "false",
     }
     done = await stage.respond(asked, NEW_PASSWORD=NEW)
     assert "AuthenticationResult" in done

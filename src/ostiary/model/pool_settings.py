@@ -307,7 +307,7 @@ class PoolSettings(PoolUpdate):
     def required_attributes(self) -> tuple[str, ...]:
         """The attributes a person must give at sign-up, in the schema's usual order."""
         asked = {a.Name for a in self.Schema if a.Required} - {"sub"}
-        if self.has_email_names:
+        if self.UsernameAttributes == ("email",):
             asked.add("email")
         return tuple(name for name in STANDARD_ATTRIBUTES if name in asked)
 

@@ -6,12 +6,12 @@ Spec: cognito §3.5 (refusals), §3.9 (states), §3.10 (names), §3.13 (triggers
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from ostiary.model.pool import CodeKind, Pool, User, UserStatus
-from ostiary.model.pool_settings import PoolSettings
+from ostiary.model.pool_settings import VERIFIED_ATTRIBUTES, PoolSettings
 from ostiary.ports.pool_store import AlreadyExists
 from ostiary.userpool import messages, passwords
 from ostiary.userpool.attributes import (
@@ -148,9 +148,6 @@ async def build_user(
     given = dict(newcomer.attributes)
     if named is not None:
         given.setdefault(named, newcomer.name.strip())
-    for name in ("email", "phone_number"):
-        if given.get(name):
-            given.setdefault(f"{name}_verified", "false")
     record = None
     if newcomer.password is not None:
         record = await make_record(
@@ -171,7 +168,13 @@ async def build_user(
         modified_at=now,
         password_set_at=now,
     )
-    return with_attributes(pool, bare, given, now=now)
+    built = with_attributes(pool, bare, given, now=now)
+    if status is UserStatus.UNCONFIRMED:
+        return built
+    # Of who did not sign up, nothing is said that nobody has said.
+    unsaid = VERIFIED_ATTRIBUTES - given.keys()
+    shown = {k: v for k, v in built.attributes.items() if k not in unsaid}
+    return replace(built, attributes=shown)
 
 
 def _taken(attribute: str | None) -> AccountError:
@@ -330,8 +333,8 @@ async def confirm(
         changed = with_attributes(pool, current, proven, now=now)
         return replace(changed, status=UserStatus.CONFIRMED)
 
-    alias = destination.attribute if destination else None
-    confirmed = await change_user(services, user, change, alias=alias)
+    taken = say_taken(pool, {destination.attribute} if destination else ())
+    confirmed = await change_user(services, user, change, taken=taken)
     await ask_post_confirmation(
         services,
         pool,
@@ -366,13 +369,21 @@ async def _take_alias(
     )
 
 
+def say_taken(pool: Pool, attributes: Iterable[str]) -> str:
+    """That an address or number among changed attributes is somebody's name already."""
+    name = next((n for n in _TAKEN if n in attributes), None)
+    if name is not None and pool.settings.has_attribute_names:
+        return _TAKEN[name]
+    return messages.ALIAS_EXISTS.format(name or "alias")
+
+
 async def change_user(
     services: Services,
     user: User,
     change: Callable[[User], User],
     *,
     by_user: bool = False,
-    alias: str | None = None,
+    taken: str | None = None,
 ) -> User:
     """
     The user as a change makes them, stored: what happened meanwhile stays as it is.
@@ -380,7 +391,7 @@ async def change_user(
     Args:
         change: Makes the changed user of the present one; it may raise an AccountError.
         by_user: Refuse when the user was disabled meanwhile.
-        alias: The attribute whose new value may be another user's name already.
+        taken: What to say when a new value is another user's name already.
 
     Raises:
         AccountError: UserNotFoundException, AliasExistsException, or what `change` raises.
@@ -399,7 +410,7 @@ async def change_user(
             pool_id=user.pool_id, username=user.username, rule=rule
         )
     except AlreadyExists as error:
-        text = messages.ALIAS_EXISTS.format(alias or "alias")
+        text = taken or messages.ALIAS_EXISTS.format("alias")
         raise AccountError("AliasExistsException", text) from error
     if changed is None:
         raise AccountError("UserNotFoundException", messages.USER_MISSING)

@@ -94,7 +94,7 @@ TOTP_WRONG: Final = "Invalid code received for user"
 TOTP_USED: Final = "Your software token has already been used once."
 TOTP_MISMATCH: Final = "Code mismatch"
 TOTP_UNCONFIGURED: Final = "Software Token MFA has not been enabled by the userPool"
-TOTP_UNVERIFIED: Final = "User has not verified software token mfa"
+FACTOR_UNCONFIGURED: Final = "User does not have delivery config set to turn on {}"
 SMS_UNCONFIGURED: Final = "User does not have a phone number to receive codes"
 EMAIL_UNCONFIGURED: Final = "User does not have an email address to receive codes"
 NEW_PASSWORD_ATTRIBUTE: Final = "Invalid attributes given, {} is missing"
@@ -230,6 +230,8 @@ STANDARD_TYPE: Final = "You can not change AttributeDataType or set developerOnl
 STRING_TOO_LONG: Final = (
     "user.{}: String attributes cannot have a length of more than 2048"
 )
+CONSTRAINTS_WRONG: Final = "Invalid {}AttributeConstraints for schema attribute {}"
+MAX_VALUE_BELOW_MIN: Final = "user.{}: Max value cannot be less than min value."
 MAX_BELOW_MIN: Final = "user.{}: Max length cannot be less than min length."
 FILTER_WRONG: Final = "Error while parsing filter"
 FILTER_ATTRIBUTE: Final = "Invalid search attribute: {}"
@@ -255,7 +257,7 @@ POOL_PROTECTED: Final = "The user pool cannot be deleted because deletion protec
 IMPORT_RUNS: Final = "A user import job is in progress for this user pool."
 ARN_WRONG: Final = "{} is not the resource name of a user pool."
 ATTRIBUTE_TYPE: Final = "Invalid AttributeDataType input, consider using the provided AttributeDataType enum."
-ATTRIBUTE_EXISTS: Final = "{0}: Existing attribute already has name {0}."
+ATTRIBUTE_EXISTS: Final = "custom:{}: Existing attribute already has name {}."
 MFA_NEEDS_SMS: Final = "SMS configuration and Auto verification for phone_number are required when MFA is required/optional"
 MFA_OFF_AND_ON: Final = (
     "Invalid MFA configuration given, can't turn off MFA and configure an MFA together."

@@ -71,7 +71,7 @@ async def admin_create_user(
         )
         await accounts.add_user(call.services, pool, user, newcomer)
     except AccountError as error:
-        if error.code == "UsernameExistsException":
+        if error.message == messages.USER_EXISTS:
             raise ApiError(error.code, messages.USER_EXISTS_ADMIN) from error
         raise
     if action != "SUPPRESS":
@@ -138,6 +138,7 @@ async def admin_update_user_attributes(
         call.services,
         user,
         lambda current: with_attributes(pool, current, changes, now=now),
+        taken=accounts.say_taken(pool, changes),
     )
     auto = pool.settings.AutoVerifiedAttributes or ()
     for name in _CODED:

@@ -42,12 +42,13 @@ def build_mfa_shape(user: User) -> Shape:
 
 def _is_there(user: User, name: str) -> None:
     attributes = user.attributes
-    if name == factors.TOTP and not user.factors.totp_verified:
-        raise invalid(messages.TOTP_UNVERIFIED)
-    if name == factors.SMS and not attributes.get("phone_number"):
-        raise invalid(messages.SMS_UNCONFIGURED)
-    if name == factors.EMAIL and not attributes.get("email"):
-        raise invalid(messages.EMAIL_UNCONFIGURED)
+    is_there = {
+        factors.TOTP: user.factors.totp_verified,
+        factors.SMS: bool(attributes.get("phone_number")),
+        factors.EMAIL: bool(attributes.get("email")),
+    }
+    if not is_there[name]:
+        raise invalid(messages.FACTOR_UNCONFIGURED.format(name))
 
 
 def read_preference(user: User, given: Given) -> Factors:

@@ -75,7 +75,7 @@ def _check_new(pool: Pool, added: tuple[SchemaAttribute, ...]) -> None:
         prefix = "dev:custom:" if attribute.DeveloperOnlyAttribute else "custom:"
         name = f"{prefix}{attribute.Name}"
         if name in known:
-            raise invalid(messages.ATTRIBUTE_EXISTS.format(name))
+            raise invalid(messages.ATTRIBUTE_EXISTS.format(attribute.Name, name))
         known.add(name)
 
 

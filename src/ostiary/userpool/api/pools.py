@@ -35,6 +35,10 @@ _MIRRORED: Final = (
 )
 
 
+# What a pool without a policy of its own allows; shown, and not kept.
+_USUAL_SIGN_IN: Final = {"AllowedFirstAuthFactors": ["PASSWORD"]}
+
+
 def timestamp(at: float) -> float:
     """Epoch seconds with milliseconds, as the API writes times."""
     return round(at, 3)
@@ -44,6 +48,7 @@ def build_pool_shape(pool: Pool, *, users: int, has_providers: bool = False) -> 
     """A pool as the API shows it."""
     settings = pool.settings.to_wire()
     settings.pop("Schema", None)
+    settings["Policies"].setdefault("SignInPolicy", _USUAL_SIGN_IN)
     template = settings["VerificationMessageTemplate"]
     for inner, outer in _MIRRORED:
         value = template.get(inner) or settings.get(outer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from ostiary.model.pool_settings import (
@@ -11,9 +12,11 @@ from ostiary.model.pool_settings import (
     SchemaAttribute,
 )
 from ostiary.userpool import messages
-from ostiary.userpool.api.errors import invalid
+from ostiary.userpool.api.errors import ApiError, invalid
 
 _MAX_LENGTH: Final = 2048
+# Python reads 4300 digits as a number and no more; nobody needs twenty.
+_BOUND: Final = re.compile(r"-?[0-9]{1,20}", re.ASCII)
 Shape = dict[str, Any]  # Any: JSON
 _IDENTITIES: Final[Shape] = {
     "Name": "identities",
@@ -29,6 +32,13 @@ def _standard_type(name: str) -> str:
     if name in VERIFIED_ATTRIBUTES:
         return "Boolean"
     return "Number" if name == "updated_at" else "String"
+
+
+def _to_wire(given: SchemaAttribute, kind: str) -> Shape:
+    """What was given of an attribute, without the bounds of another type."""
+    others = {f"{name}AttributeConstraints" for name in ("String", "Number")}
+    others.discard(f"{kind}AttributeConstraints")
+    return {k: v for k, v in given.to_wire().items() if k not in others}
 
 
 def _standard(name: str, given: SchemaAttribute | None) -> Shape:
@@ -47,7 +57,7 @@ def _standard(name: str, given: SchemaAttribute | None) -> Shape:
     elif kind == "Number":
         shape["NumberAttributeConstraints"] = {"MinValue": "0"}
     if given is not None and name != "sub":
-        shape |= given.to_wire()
+        shape |= _to_wire(given, kind)
     return shape
 
 
@@ -59,7 +69,7 @@ def _custom(given: SchemaAttribute) -> Shape:
         "DeveloperOnlyAttribute": developer,
         "Mutable": True,
         "Required": False,
-        **given.to_wire(),
+        **_to_wire(given, kind),
         "Name": f"{'dev:' if developer else ''}custom:{given.Name}",
     }
     if kind == "String":
@@ -102,19 +112,34 @@ def check_schema(settings: PoolSettings) -> None:
             raise invalid(messages.ATTRIBUTE_TYPE)
         elif attribute.Required:
             raise invalid(messages.CUSTOM_REQUIRED)
-        _check_lengths(attribute)
+        _check_constraints(attribute)
 
 
-def _check_lengths(attribute: SchemaAttribute) -> None:
-    limits = attribute.StringAttributeConstraints
-    if limits is None:
-        return
-    try:
-        low = int(limits.MinLength or "0")
-        high = int(limits.MaxLength or str(_MAX_LENGTH))
-    except ValueError as error:
-        raise invalid(messages.STRING_TOO_LONG.format(attribute.Name)) from error
-    if max(low, high) > _MAX_LENGTH:
-        raise invalid(messages.STRING_TOO_LONG.format(attribute.Name))
-    if high < low:
-        raise invalid(messages.MAX_BELOW_MIN.format(attribute.Name))
+def _check_constraints(attribute: SchemaAttribute) -> None:
+    name = attribute.Name
+    texts, numbers = (
+        attribute.StringAttributeConstraints,
+        attribute.NumberAttributeConstraints,
+    )
+    if texts is not None:
+        wrong = invalid(messages.CONSTRAINTS_WRONG.format("String", name))
+        low = _read_bound(texts.MinLength, wrong)
+        high = _read_bound(texts.MaxLength, wrong)
+        if max(low or 0, high or 0) > _MAX_LENGTH:
+            raise invalid(messages.STRING_TOO_LONG.format(name))
+        if (_MAX_LENGTH if high is None else high) < (low or 0):
+            raise invalid(messages.MAX_BELOW_MIN.format(name))
+    if numbers is not None:
+        wrong = invalid(messages.CONSTRAINTS_WRONG.format("Number", name))
+        low = _read_bound(numbers.MinValue, wrong)
+        high = _read_bound(numbers.MaxValue, wrong)
+        if low is not None and high is not None and high < low:
+            raise invalid(messages.MAX_VALUE_BELOW_MIN.format(name))
+
+
+def _read_bound(text: str | None, wrong: ApiError) -> int | None:
+    if text is None:
+        return None
+    if not _BOUND.fullmatch(text):
+        raise wrong
+    return int(text)

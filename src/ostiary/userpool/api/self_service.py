@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from ostiary.model.pool import Record, RecordKind, User, UserStatus
 from ostiary.oidc.op.claims import readable
 from ostiary.userpool import messages
-from ostiary.userpool.accounts import change_user
+from ostiary.userpool.accounts import change_user, say_taken
 from ostiary.userpool.api.caller import Call, Operations, Shape
 from ostiary.userpool.api.errors import ApiError, invalid
 from ostiary.userpool.api.mfa import build_mfa_shape
@@ -74,6 +74,7 @@ async def update_user_attributes(
         user,
         lambda current: with_attributes(pool, current, applied, now=now),
         by_user=True,
+        taken=say_taken(pool, applied),
     )
     auto = pool.settings.AutoVerifiedAttributes or ()
     for name in _CODED:
@@ -169,7 +170,13 @@ async def verify_user_attribute(
             raise AccountError("CodeMismatchException", messages.CODE_WRONG)
         return with_attributes(caller.pool, current, changes, now=now)
 
-    await change_user(call.services, caller.user, change, by_user=True, alias=name)
+    await change_user(
+        call.services,
+        caller.user,
+        change,
+        by_user=True,
+        taken=say_taken(caller.pool, {name}),
+    )
     if waiting is not None:
         await call.services.config.store.delete_record(
             pool_id=caller.pool.id,

@@ -96,6 +96,18 @@ async def _check_hash(request: Request, name: str, *others: str) -> None:
     )
 
 
+def _check_confirmed(request: Request, user: User | None) -> None:
+    """
+    Say that a user is not confirmed, where that may be said before they have proven anything.
+
+    Raises:
+        AccountError: UserNotConfirmedException.
+    """
+    waits = user is not None and user.status is UserStatus.UNCONFIRMED
+    if waits and not request.hides_existence:
+        raise AccountError("UserNotConfirmedException", messages.NOT_CONFIRMED)
+
+
 async def _by_password(request: Request) -> Outcome:
     name = _need(request, "USERNAME")
     await _check_hash(request, name)
@@ -110,6 +122,7 @@ async def _by_password(request: Request) -> Outcome:
         client_id=request.client.id,
         metadata=request.metadata,
     )
+    _check_confirmed(request, found)
     await steps.ask_pre_authentication(request, found, name)
     user = await prove_password(
         request.services,
@@ -128,6 +141,7 @@ async def _by_srp(request: Request) -> Outcome:
     await _check_hash(request, name)
     public = _need(request, "SRP_A")
     found = await find_user(request.services, request.pool, name)
+    _check_confirmed(request, found)
     await steps.ask_pre_authentication(request, found, name)
     return await ask_verifier(
         request,
@@ -176,6 +190,8 @@ async def initiate(request: Request, flow: str) -> Outcome:
         AccountError: The flow is not the client's, or what the flow's room says.
     """
     flow = _SAME_AS.get(flow, flow)
+    if request.by_admin and flow == "USER_PASSWORD_AUTH":
+        raise AccountError(_INVALID, messages.FLOW_ADMIN)
     if flow in _OF_ADMINS and not request.by_admin:
         raise AccountError(_INVALID, messages.FLOW_ADMIN)
     if not is_flow_allowed(request.client.settings, flow):

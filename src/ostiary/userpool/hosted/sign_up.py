@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from starlette.responses import Response
 
 from ostiary.model.pool import User, UserStatus
+from ostiary.model.pool_settings import STANDARD_ATTRIBUTES, PoolSettings
 from ostiary.userpool import accounts, messages
 from ostiary.userpool.accounts import Newcomer
 from ostiary.userpool.delivery import choose_verification
@@ -23,11 +24,17 @@ from ostiary.web.cookies import delete_cookie
 from ostiary.web.replies import redirect
 
 
+def _asked(settings: PoolSettings) -> tuple[str, ...]:
+    """What the form asks for: an address stands for the name wherever it can be one."""
+    wanted = {*settings.required_attributes}
+    if settings.has_email_names:
+        wanted.add("email")
+    return tuple(name for name in STANDARD_ATTRIBUTES if name in wanted)
+
+
 def _fields(visit: Visit, wrong: str | None, message: str) -> list[Field]:
     settings = visit.site.pool.settings
-    fields = build_fields(
-        visit, settings.required_attributes, wrong=wrong, message=message
-    )
+    fields = build_fields(visit, _asked(settings), wrong=wrong, message=message)
     if settings.has_email_names:
         return sorted(fields, key=lambda f: f["name"] != field_name("email"))
     username: Field = {
@@ -67,8 +74,7 @@ async def get_signup(visit: Visit) -> Response:
 
 
 def _attributes(visit: Visit) -> Mapping[str, str]:
-    asked = visit.site.pool.settings.required_attributes
-    given = read_fields(visit, asked)
+    given = read_fields(visit, _asked(visit.site.pool.settings))
     if visit.site.pool.settings.has_email_names and not given["email"]:
         given["email"] = visit.form.get("username", "").strip()
     return given
