@@ -303,7 +303,7 @@ async def _refreshes(caller: Caller, client_id: str, token: str) -> list[float]:
 
 async def _add_people(caller: Caller, pool_id: str, kind: str) -> None:
     """Those whom `bench.sign_ins` signs in."""
-    for number in range(sign_ins.AT_ONCE * sign_ins.NAMES):
+    for number in range(sign_ins.PEOPLE):
         named = {"UserPoolId": pool_id, "Username": f"{kind}{number}"}
         await caller.call("AdminCreateUser", MessageAction="SUPPRESS", **named)
         await caller.call(

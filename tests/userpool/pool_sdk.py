@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
-from socket import socket
+from socket import AF_INET, IPPROTO_TCP, SOCK_STREAM, socket
 from typing import Any
 
 import boto3
@@ -20,22 +21,41 @@ from starlette.types import ASGIApp
 
 from tests.userpool.pool_shapes import find_faults
 
+# Ports with a client each. They are kept: to make a client of the API's model takes longer than
+# most calls.
+_IDLE: list[tuple[socket, Any]] = []
+
+
+def _take_port() -> tuple[socket, Any]:  # Any: made by boto3 of the API's model
+    if _IDLE:
+        return _IDLE.pop()
+    # Said to be TCP's: only then does asyncio send answers at once (TCP_NODELAY).
+    listening = socket(AF_INET, SOCK_STREAM, IPPROTO_TCP)
+    listening.bind(("127.0.0.1", 0))
+    atexit.register(listening.close)
+    client = boto3.client(
+        "cognito-idp",
+        endpoint_url=_url(listening),
+        region_name="ap-southeast-1",
+        aws_access_key_id="any",
+        aws_secret_access_key="thing",
+        config=Config(retries={"max_attempts": 0}, parameter_validation=False),
+    )
+    return listening, client
+
+
+def _url(listening: socket) -> str:
+    return f"http://127.0.0.1:{listening.getsockname()[1]}"
+
 
 class Sdk:
     """boto3 in a thread; every reply is judged by the model."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, client: Any) -> None:
         # Threads of its own: the site that is waited for has work for the usual ones.
         self._threads = ThreadPoolExecutor(16)
         self.url = url
-        self._client: Any = boto3.client(
-            "cognito-idp",
-            endpoint_url=url,
-            region_name="ap-southeast-1",
-            aws_access_key_id="any",
-            aws_secret_access_key="thing",
-            config=Config(retries={"max_attempts": 0}, parameter_validation=False),
-        )
+        self._client = client
 
     async def call(self, operation: str, **members: Any) -> Any:
         method = botocore.xform_name(operation)
@@ -93,17 +113,16 @@ class PromptServer(uvicorn.Server):
 @asynccontextmanager
 async def serve_sdk(app: ASGIApp) -> AsyncIterator[Sdk]:
     """Serve the site on a port of its own, and the SDK that talks to it."""
-    server = PromptServer(
-        uvicorn.Config(app, port=0, lifespan="off", log_level="warning")
-    )
-    task = asyncio.create_task(server.serve())
+    listening, client = _take_port()
+    server = PromptServer(uvicorn.Config(app, lifespan="off", log_level="warning"))
+    task = asyncio.create_task(server.serve(sockets=[listening.dup()]))
     async with asyncio.timeout(20):
         await server.began.wait()
-    port = server.servers[0].sockets[0].getsockname()[1]
-    client = Sdk(f"http://127.0.0.1:{port}")
+    sdk = Sdk(_url(listening), client)
     try:
-        yield client
+        yield sdk
     finally:
-        client.close()
+        sdk.close()
         server.told_to_end.set()
         await task
+        _IDLE.append((listening, client))

@@ -11,10 +11,9 @@ import pytest
 
 from ostiary.model.pool import PasswordRecord, Pool
 from ostiary.ports.pool_store import PoolStore
-from ostiary.userpool import messages, passwords, signing_in
+from ostiary.userpool import messages, signing_in
 from ostiary.userpool.app import create_app
 from ostiary.userpool.lockout import FREE_FAILURES
-from ostiary.userpool.passwords import HashCost
 from ostiary.userpool.refusal import AccountError
 from ostiary.userpool.services import Services, build_services
 from ostiary.userpool.turns import Turns
@@ -33,15 +32,15 @@ class Hashing:
     def __init__(self, site: PoolSite, patch: pytest.MonkeyPatch) -> None:
         self.looked_at = 0
         self.takes_s = 0.0
-        self._site, self._is_right = site, passwords.is_right
-        patch.setattr(passwords, "is_right", self._look)
+        self._site, self._is_right = site, signing_in.is_right
+        patch.setattr(signing_in, "is_right", self._look)
 
-    def _look(
-        self, password: str, record: PasswordRecord | None, *, cost: HashCost
+    async def _look(
+        self, services: Services, password: str, record: PasswordRecord | None
     ) -> bool:
         self.looked_at += 1
         self._site.clock.pass_s(self.takes_s)
-        return self._is_right(password, record, cost=cost)
+        return await self._is_right(services, password, record)
 
 
 @pytest.fixture

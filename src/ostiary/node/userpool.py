@@ -8,6 +8,7 @@ import logging
 import sys
 from pathlib import Path
 
+import uvloop
 import yaml
 
 from ostiary.adapters.shared.socket import SocketShared
@@ -190,7 +191,7 @@ def main() -> None:
     orders = read_orders()
     start_logging(orders, orders.settings.admin_error_log)
     try:
-        asyncio.run(run(orders))
+        uvloop.run(run(orders))
     except (SeedInvalid, TriggerMissing, StoreUnavailable, SecretsUnsafe) as error:
         _LOG.error("the user pool cannot start: %s", error)
         sys.exit(f"Error: the user pool cannot start: {error}")

@@ -14,7 +14,7 @@ import hashlib
 import hmac
 from typing import Final
 
-from gmpy2 import context, get_context, mpz, powmod_sec
+from gmpy2 import mpz, powmod_sec
 
 N: Final = int(
     "FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74"
@@ -49,13 +49,8 @@ K: Final = _hash_number(pad(N), pad(G))
 
 
 def _power(base: int, exponent: int) -> int:
-    """
-    A power modulo N, in a time that does not follow the exponent, which is a secret.
-
-    Other threads may run meanwhile: about 2 ms.
-    """
-    with context(get_context(), allow_release_gil=True):
-        return int(powmod_sec(mpz(base), mpz(exponent), _N))
+    """A power modulo N, in a time that does not follow the exponent, which is a secret."""
+    return int(powmod_sec(mpz(base), mpz(exponent), _N))
 
 
 def derive_x(*, pool_name: str, username: str, password: str, salt: int) -> int:

@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.util import await_only
 
-from ostiary.adapters.sql import postgresql
+from ostiary.adapters.sql import postgresql, sqlite
 from ostiary.ports.pool_store import AlreadyExists, StoreUnavailable
 
 _BUSY_TIMEOUT_MS = 5000
@@ -40,7 +40,11 @@ def _build_engine(url: str, *, within_s: float) -> AsyncEngine:
         return postgresql.build_engine(url, within_s=within_s)
     if scheme not in {"sqlite", "sqlite+aiosqlite"}:
         raise StoreUnavailable("the database's URL must be of SQLite or PostgreSQL")
-    engine = create_async_engine(f"sqlite+aiosqlite://{rest}", hide_parameters=True)
+    engine = create_async_engine(
+        f"sqlite+aiosqlite://{rest}",
+        hide_parameters=True,
+        connect_args={"async_creator_fn": sqlite.connect},
+    )
     _check_folder(engine.url.database)
     _prepare_sqlite(engine)
     return engine

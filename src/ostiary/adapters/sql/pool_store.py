@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Select, and_, delete, insert, select, text, update
 
@@ -59,6 +59,10 @@ def _select_pool() -> Select[tuple[object, ...]]:
     return select(*columns).select_from(joined)
 
 
+# Made once: to make it takes longer than to ask it.
+_POOL: Final = _select_pool()
+
+
 class SqlPoolStore(UserTables, RecordTables):
     """The pool store port on a database. Made by `open_store`."""
 
@@ -91,7 +95,7 @@ class SqlPoolStore(UserTables, RecordTables):
 
     async def load_pool(self, pool_id: str) -> Pool | None:
         async with self._database.reading() as db:
-            found = await db.execute(_select_pool().where(POOLS.c.id == pool_id))
+            found = await db.execute(_POOL.where(POOLS.c.id == pool_id))
             row = found.mappings().first()
         return rows.read_pool(row) if row else None
 
@@ -99,7 +103,7 @@ class SqlPoolStore(UserTables, RecordTables):
         self, *, region: str, after: str, limit: int
     ) -> tuple[Pool, ...]:
         wanted = POOLS.c.id.startswith(f"{region}_", autoescape=True)
-        query = _select_pool().where(wanted, POOLS.c.id > after).order_by(POOLS.c.id)
+        query = _POOL.where(wanted, POOLS.c.id > after).order_by(POOLS.c.id)
         async with self._database.reading() as db:
             found = (await db.execute(query.limit(limit))).mappings().all()
         return tuple(map(rows.read_pool, found))

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import ColumnElement, Select, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    Select,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ostiary.adapters.sql import rows
@@ -90,9 +99,9 @@ class UserTables:
         async with self._database.reading() as db:
             # One after the other: with OR neither database uses an index. Both are always asked,
             # so that a stranger's name takes as long as a user's.
-            named = await _first(db, by_key)
-            aliased = await _first(db, by_alias)
-        return named or aliased
+            named = (await db.execute(by_key)).mappings().first()
+            aliased = (await db.execute(by_alias)).mappings().first()
+            return await _read_user(db, named or aliased)
 
     async def list_users(
         self,
@@ -189,11 +198,14 @@ def _matches(db: AsyncConnection, where: UserFilter) -> ColumnElement[bool]:
 
 
 async def _first(db: AsyncConnection, query: Select[tuple[object, ...]]) -> User | None:
-    row = (await db.execute(query)).mappings().first()
-    if row is None:
-        return None
-    aliases = await _aliases(db, row["pool_id"], [row["username"]])
-    return rows.read_user(row, aliases.get(row["username"], ()))
+    return await _read_user(db, (await db.execute(query)).mappings().first())
+
+
+async def _read_user(db: AsyncConnection, row: RowMapping | None) -> User | None:
+    # Aliases are asked for in any case: what is not there takes as long as what is.
+    pool_id, username = (row["pool_id"], row["username"]) if row else ("", "")
+    aliases = await _aliases(db, pool_id, [username])
+    return rows.read_user(row, aliases.get(username, ())) if row else None
 
 
 async def _aliases(

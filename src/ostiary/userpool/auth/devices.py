@@ -169,9 +169,7 @@ async def check_device_answer(request: Request, user: User, state: State) -> str
     device = await _device_of(request, user, state)
     given = request.parameters
     block = str(state.data["block"])
-    expected = await run_apart(
-        partial(_sign_device, device, state, given.get("TIMESTAMP", ""))
-    )
+    expected = await _sign_device(device, state, given.get("TIMESTAMP", ""))
     same_block = hmac.compare_digest(
         block.encode(), given.get("PASSWORD_CLAIM_SECRET_BLOCK", "").encode()
     )
@@ -188,12 +186,21 @@ async def check_device_answer(request: Request, user: User, state: State) -> str
     return device.key
 
 
-def _sign_device(device: Device, state: State, timestamp: str) -> str:
+async def _sign_device(device: Device, state: State, timestamp: str) -> str:
     verifier = int(device.verifier, 16)
     a_public, b = int(str(state.data["public"]), 16), int(str(state.data["b"]), 16)
-    u = srp.derive_u(a_public, srp.derive_server_public(b=b, verifier=verifier))
-    secret = srp.derive_server_secret(
-        client_public=a_public, verifier=verifier, b=b, u=u
+    b_public = await run_apart(
+        partial(srp.derive_server_public, b=b, verifier=verifier)
+    )
+    u = srp.derive_u(a_public, b_public)
+    secret = await run_apart(
+        partial(
+            srp.derive_server_secret,
+            client_public=a_public,
+            verifier=verifier,
+            b=b,
+            u=u,
+        )
     )
     return srp.sign_answer(
         srp.derive_key(secret=secret, u=u),

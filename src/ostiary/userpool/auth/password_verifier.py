@@ -171,14 +171,17 @@ async def _use_block(request: Request, block: _Block) -> bool:
     )
 
 
-def _sign(request: Request, block: _Block, found: _Verifier, raw: bytes) -> str:
-    """The signature that the right answer has. Some milliseconds."""
+async def _sign(request: Request, block: _Block, found: _Verifier, raw: bytes) -> str:
+    """The signature that the right answer has."""
     u = int(block.u, 16)
-    secret = srp.derive_server_secret(
-        client_public=int(block.public, 16),
-        verifier=found.verifier,
-        b=int(block.b, 16),
-        u=u,
+    secret = await run_apart(
+        partial(
+            srp.derive_server_secret,
+            client_public=int(block.public, 16),
+            verifier=found.verifier,
+            b=int(block.b, 16),
+            u=u,
+        )
     )
     return srp.sign_answer(
         srp.derive_key(secret=secret, u=u),
@@ -226,7 +229,7 @@ async def check_answer(
     ) as attempt:
         fresh = await _use_block(request, block)
         found = _find_verifier(request, block.name, attempt.user)
-        expected = await run_apart(partial(_sign, request, block, found, raw))
+        expected = await _sign(request, block, found, raw)
         attempt.right = hmac.compare_digest(
             expected.encode(), given["PASSWORD_CLAIM_SIGNATURE"].encode()
         ) and (fresh and found.username == block.username)
