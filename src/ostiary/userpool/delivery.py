@@ -7,14 +7,14 @@ Spec: cognito §1.1 (masks), §3.9 (which medium), §3.14 (default texts).
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from ostiary.jose.seal import mac
 from ostiary.model.pool import Pool, User
 from ostiary.ports.mail import MailUnavailable, Message
 from ostiary.userpool import messages
+from ostiary.userpool.nobody import invent_address, invent_number
 from ostiary.userpool.refusal import AccountError
 from ostiary.userpool.services import Services
 from ostiary.userpool.triggers import (
@@ -77,6 +77,15 @@ def choose_verification(
     return None
 
 
+def find_recovery_order(pool: Pool) -> list[Attribute]:
+    """What codes for a new password may go to by the pool's setting; nothing where it has none."""
+    setting = pool.settings.AccountRecoverySetting
+    ranked = (
+        sorted(setting.RecoveryMechanisms, key=lambda m: m.Priority) if setting else []
+    )
+    return [a for m in ranked for a in _MEDIA if m.Name == f"verified_{a}"]
+
+
 def choose_recovery(pool: Pool, user: User) -> Destination | None:
     """
     Where the code for a new password goes: to something proven, by the pool's priorities.
@@ -108,27 +117,44 @@ def _proven(user: User, mechanism: str) -> Destination | None:
     return None
 
 
-def pretend_destination(
-    services: Services, pool: Pool, name: str, *, attribute: Attribute | None = None
+def show_destination(
+    services: Services, pool: Pool, user: User | None, name: str, attribute: Attribute
 ) -> Destination:
     """
-    Where a code for a name that nobody has would go: always the same for that name.
+    Where a code would go, as it is shown where existence is hidden, whatever becomes of it.
+
+    The user's own address, whatever their state; else what was typed, if it is one; else an
+    invented one, always the same for that name.
+    """
+    own = user.attributes.get(attribute) if user else None
+    key = pool.settings.login_key(name)
+    typed = _find_form(key) == attribute
+    if own is None and typed and user is None:
+        own = key
+    if own is None:
+        invent = invent_address if attribute == "email" else invent_number
+        own = invent(services, pool, name)
+    # Capitals that nobody typed would tell of a user.
+    return Destination(attribute=attribute, value=own.lower())
+
+
+def _find_form(key: str) -> Attribute | None:
+    if "@" in key:
+        return "email"
+    return "phone_number" if key.startswith("+") else None
+
+
+def choose_shown(pool: Pool, name: str, allowed: Sequence[Attribute]) -> Attribute:
+    """
+    What is shown that a code is sent to, of the pool and the name alone: users have one or both.
 
     Args:
-        attribute: What the code would be about; None for what the name looks like.
+        allowed: What such codes may go to, the first first; nothing stands for mail.
     """
-    key = pool.settings.login_key(name)
-    looks_like: Attribute | None = None
-    if "@" in key or key.startswith("+"):
-        looks_like = "email" if "@" in key else "phone_number"
-    wanted = attribute or looks_like or "email"
-    if wanted == looks_like:
-        return Destination(attribute=wanted, value=key)
-    seed = mac(services.vault.code_key, b"nowhere", pool.id.encode(), key.encode())
-    local, domain = (chr(ord("a") + byte % 26) for byte in seed[:2])
-    number = int.from_bytes(seed[:4], "big") % 10_000
-    invented = f"{local}@{domain}" if wanted == "email" else f"+{number:04d}"
-    return Destination(attribute=wanted, value=invented)
+    form = _find_form(pool.settings.login_key(name))
+    if form is not None and form in allowed:
+        return form
+    return allowed[0] if allowed else "email"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

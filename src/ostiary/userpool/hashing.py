@@ -40,7 +40,8 @@ class _Process:
         self._child = subprocess.Popen(  # noqa: S603 - our own module
             [
                 sys.executable,
-                *("-m", "ostiary.userpool.hashing_child", str(theirs.fileno())),
+                # -P: never a module of the folder that somebody happens to be in.
+                *("-P", "-m", "ostiary.userpool.hashing_child", str(theirs.fileno())),
             ],
             stdin=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
@@ -58,14 +59,17 @@ class _Process:
             self._pipe.send(work)
             outcome: T = self._pipe.recv()
         except (EOFError, OSError) as error:
-            self.close()
             raise HashingEnded("the process that hashes passwords has ended") from error
         return outcome
 
     def close(self) -> None:
         """End the child."""
         self._pipe.close()
-        self._child.wait(_END_S)
+        try:
+            self._child.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
 
 
 _OF_THREAD = threading.local()
@@ -76,13 +80,17 @@ def _do(work: Callable[[], T]) -> T:
     if process is None:
         process = _OF_THREAD.process = _Process()
         atexit.register(process.close)
+    done = False
     try:
-        return process.do(work)
-    except HashingEnded:
-        # The next one gets another.
-        atexit.unregister(process.close)
-        _OF_THREAD.process = None
-        raise
+        outcome = process.do(work)
+        done = True
+    finally:
+        if not done:
+            # Whatever it was: this pipe may be out of step, so the next one gets another.
+            _OF_THREAD.process = None
+            atexit.unregister(process.close)
+            process.close()
+    return outcome
 
 
 @cache
@@ -98,4 +106,9 @@ async def run_apart(work: Callable[[], T]) -> T:
     Raises:
         HashingEnded: It could not be done.
     """
-    return await asyncio.get_running_loop().run_in_executor(_threads(), _do, work)
+    loop = asyncio.get_running_loop()
+    try:
+        return await loop.run_in_executor(_threads(), _do, work)
+    except HashingEnded:
+        # Once more: the work changes nothing, and what ended the process may be over.
+        return await loop.run_in_executor(_threads(), _do, work)

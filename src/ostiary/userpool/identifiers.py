@@ -51,7 +51,12 @@ def new_uuid(entropy: Entropy) -> str:
 
 def new_sub(entropy: Entropy) -> str:
     """A user's id: a UUID whose third group starts with 70, as Cognito's newer ones."""
-    text = entropy.bytes(16).hex()
+    return build_sub(entropy.bytes(15))
+
+
+def build_sub(raw: bytes) -> str:
+    """The `sub` of 15 bytes."""
+    text = raw.hex()
     return f"{text[:8]}-{text[8:12]}-70{text[12:14]}-{text[14:18]}-{text[18:30]}"
 
 

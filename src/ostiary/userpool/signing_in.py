@@ -19,6 +19,7 @@ from ostiary.userpool import lockout, messages, passwords
 from ostiary.userpool.decoy import write_in_vain
 from ostiary.userpool.hashing import run_apart
 from ostiary.userpool.lookup import find_user
+from ostiary.userpool.nobody import find_stranger
 from ostiary.userpool.refusal import AccountError
 from ostiary.userpool.services import Services
 from ostiary.userpool.turns import LineTooLong
@@ -113,10 +114,11 @@ async def begin_attempt(
                     rule=lambda attempts: lockout.begin_attempt(attempts, now=now),
                 )
             elif hides_existence:
+                sub = find_stranger(services, pool, name)
                 allowed = services.strangers.begin_attempt(
-                    pool_id=pool.id, login_key=key, now=now
+                    pool_id=pool.id, login_key=sub, now=now
                 )
-                await write_in_vain(services, pool.id, key)
+                await write_in_vain(services, pool.id, sub)
             if not allowed:
                 raise AccountError("NotAuthorizedException", messages.SIGN_IN_LOCKED)
             attempt = Attempt(user=user, hides_existence=hides_existence)

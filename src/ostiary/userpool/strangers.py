@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 from ostiary.model.pool import Attempts, MailedCode
 from ostiary.userpool import lockout
 
-_KEPT: Final = 10_000
+_KEPT: Final = 100_000
 C = TypeVar("C", Attempts, MailedCode)
 T = TypeVar("T")
 

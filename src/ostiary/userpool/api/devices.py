@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from ostiary.model.pool import Pool, RecordKind, User
-from ostiary.userpool import messages
+from ostiary.userpool import messages, srp
 from ostiary.userpool.api.caller import Call, Operations, Shape
 from ostiary.userpool.api.errors import ApiError, invalid
 from ostiary.userpool.api.paging import cut_page, read_page_token, with_token
@@ -84,7 +84,7 @@ async def confirm_device(call: Call, given: t.ConfirmDeviceRequestTypeDef) -> Sh
         replace(
             named,
             name=given.get("DeviceName", ""),
-            verifier=_number(secret.get("PasswordVerifier")),
+            verifier=_verifier(secret.get("PasswordVerifier")),
             salt=_number(secret.get("Salt")),
             remembered=None if by_prompt else True,
             last_ip=call.address,
@@ -93,6 +93,14 @@ async def confirm_device(call: Call, given: t.ConfirmDeviceRequestTypeDef) -> Sh
         ),
     )
     return {"UserConfirmationNecessary": by_prompt}
+
+
+def _verifier(text: str | None) -> str:
+    """A number below N: a multiple of it would let every device in."""
+    number = _number(text)
+    if not 1 < int(number, 16) < srp.N:
+        raise invalid(messages.DEVICE_SECRET_WRONG)
+    return number
 
 
 def _number(text: str | None) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -17,23 +16,21 @@ from ostiary.userpool.attributes import check_writable, read_list
 from ostiary.userpool.delivery import (
     Attribute,
     Destination,
-    choose_verification,
-    pretend_destination,
+    choose_shown,
+    find_recovery_order,
     send_later,
+    show_destination,
 )
 from ostiary.userpool.lookup import find_user
 from ostiary.userpool.migration import migrate
-from ostiary.userpool.recovery import (
-    find_recovery,
-    reset_password,
-    send_reset_code,
-)
+from ostiary.userpool.recovery import reset_password, send_reset_code
 from ostiary.userpool.refusal import AccountError
 from ostiary.userpool.verification import send_confirmation
 
 if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import type_defs as t
 
+_CODED: Final[tuple[Attribute, ...]] = ("email", "phone_number")
 # What a code that is not right is refused with; where existence is hidden, one stands for all.
 _CODE_REFUSALS: Final = frozenset(
     {
@@ -142,9 +139,8 @@ async def resend_confirmation_code(
     if client.settings.hides_existence:
         if user is not None and user.status is UserStatus.UNCONFIRMED:
             send_later(call.services, partial(send, user))
-        found = choose_verification(pool, user.attributes) if user else None
-        by_mail = "email" in (pool.settings.AutoVerifiedAttributes or ("email",))
-        return _show(call, pool, name, found, by_mail=by_mail)
+        auto = pool.settings.AutoVerifiedAttributes or ()
+        return _show(call, pool, user, name, [a for a in _CODED if a in auto])
     if user is None:
         raise _missing()
     if user.status is not UserStatus.UNCONFIRMED:
@@ -156,19 +152,12 @@ async def resend_confirmation_code(
 
 
 def _show(
-    call: Call, pool: Pool, name: str, found: Destination | None, *, by_mail: bool
+    call: Call, pool: Pool, user: User | None, name: str, allowed: Sequence[Attribute]
 ) -> Shape:
-    """
-    Where a code went, said alike of users and of names that nobody has.
-
-    Args:
-        by_mail: Whether the pool sends such codes by mail at all.
-    """
-    attribute: Attribute | None = None if by_mail else "phone_number"
-    shown = found or pretend_destination(call.services, pool, name, attribute=attribute)
-    # Capitals that nobody typed would tell of a user.
-    folded = replace(shown, value=shown.value.lower())
-    return {"CodeDeliveryDetails": folded.to_wire()}
+    """Where a code went, said alike of users and of names that nobody has."""
+    attribute = choose_shown(pool, name, allowed)
+    shown = show_destination(call.services, pool, user, name, attribute)
+    return {"CodeDeliveryDetails": shown.to_wire()}
 
 
 async def forgot_password(call: Call, given: t.ForgotPasswordRequestTypeDef) -> Shape:
@@ -197,19 +186,7 @@ async def forgot_password(call: Call, given: t.ForgotPasswordRequestTypeDef) -> 
     if not client.settings.hides_existence:
         return {"CodeDeliveryDetails": (await send()).to_wire()}
     send_later(call.services, send)
-    recovery = pool.settings.AccountRecoverySetting
-    by_mail = recovery is None or any(
-        mechanism.Name != "verified_phone_number"
-        for mechanism in recovery.RecoveryMechanisms
-    )
-    return _show(call, pool, name, _find_recovery(pool, user), by_mail=by_mail)
-
-
-def _find_recovery(pool: Pool, user: User | None) -> Destination | None:
-    try:
-        return find_recovery(pool, user) if user else None
-    except AccountError:
-        return None
+    return _show(call, pool, user, name, find_recovery_order(pool) or _CODED)
 
 
 async def confirm_forgot_password(

@@ -19,6 +19,7 @@ from ostiary.userpool.api.errors import ApiError
 from ostiary.userpool.auth.secret_hash import check_secret_hash
 from ostiary.userpool.lookup import find_user
 from ostiary.userpool.minting import ADMIN_SCOPE
+from ostiary.userpool.nobody import invent_username
 from ostiary.userpool.services import client_secrets
 
 _RS256: Final = frozenset({"RS256"})
@@ -67,7 +68,11 @@ async def check_call_hash(
     if not secrets:
         return
     user = await find_user(call.services, pool, name)
-    names = {name, *((user.username,) if user else ())}
+    names = {name}
+    if user is not None:
+        names.add(user.username)
+    elif client.settings.hides_existence:
+        names.add(invent_username(call.services, pool, name))
     check_secret_hash(client, secrets, given, names)
 
 

@@ -13,14 +13,14 @@ from typing import Final
 from ostiary.model.pool import Pool, User, UserStatus
 from ostiary.userpool import messages
 from ostiary.userpool.auth import factors, passkeys
-from ostiary.userpool.auth.nobody import invent_passkey, invent_user
 from ostiary.userpool.auth.outcome import Challenge, Outcome, Request
 from ostiary.userpool.auth.passkey_store import load_passkeys, save_passkey
 from ostiary.userpool.auth.password_verifier import ask_verifier
 from ostiary.userpool.auth.sessions import State, issue_session
 from ostiary.userpool.decoy import write_in_vain
-from ostiary.userpool.delivery import Attribute, pretend_destination
+from ostiary.userpool.delivery import Attribute, show_destination
 from ostiary.userpool.lookup import find_user
+from ostiary.userpool.nobody import invent_user
 from ostiary.userpool.refusal import AccountError
 from ostiary.userpool.signing_in import prove_password
 
@@ -131,6 +131,9 @@ def ask_passkey(
     """
     The question that only one of the user's passkeys can answer.
 
+    Where existence is hidden none is named: number and lengths would tell. Every passkey of ours
+    is one that its authenticator finds by itself.
+
     Raises:
         AccountError: The pool does not say whom passkeys are for.
     """
@@ -141,7 +144,7 @@ def ask_passkey(
         name=passkeys.NAME,
         parameters={
             "CREDENTIAL_REQUEST_OPTIONS": passkeys.build_request_options(
-                party, known, raw
+                party, () if request.hides_existence else known, raw
             )
         },
         session=issue_session(request, user, passkeys.NAME, {"bytes": raw.hex()}),
@@ -175,26 +178,30 @@ def _may_be_asked(request: Request, user: User, wanted: str) -> bool:
     """Whether a user is really asked; where existence is hidden, the others are as strangers."""
     if not request.hides_existence:
         return True
-    return user.enabled and wanted in find_first_factors(request.pool, user)
+    return (
+        user.enabled
+        and user.status is not UserStatus.RESET_REQUIRED
+        and wanted in find_first_factors(request.pool, user)
+    )
 
 
 async def _pretend(
     request: Request, user: User | None, name: str, wanted: str
 ) -> Challenge:
     """The question to who can answer none: no answer will be right."""
-    services, nobody = request.services, invent_user(request, name)
+    services = request.services
+    nobody = invent_user(services, request.pool, name)
     if wanted == passkeys.NAME:
         # Looked for in vain, for the time that it takes.
         await load_passkeys(services, request.pool, nobody.username)
-        return ask_passkey(request, nobody, (invent_passkey(request, name),))
-    await write_in_vain(
-        services, nobody.pool_id, nobody.username
-    )  # in place of the count of codes sent
-    own = factors.find_destination(user, wanted) if user else None
-    destination = own or pretend_destination(
-        services, request.pool, name, attribute=_CODED[wanted]
+        return ask_passkey(request, nobody, ())
+    # In place of the count of codes sent.
+    await write_in_vain(services, nobody.pool_id, nobody.username)
+    shown = factors.build_shown(
+        request,
+        show_destination(services, request.pool, user, name, _CODED[wanted]),
+        first=True,
     )
-    shown = factors.build_shown(request, destination, first=True)
     # All that a user's session holds, so that the lengths are the same.
     data = {
         "device_key": None,

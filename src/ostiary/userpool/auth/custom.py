@@ -13,13 +13,13 @@ from typing import Any, Final
 from ostiary.model.pool import User
 from ostiary.userpool import messages
 from ostiary.userpool.auth import steps
-from ostiary.userpool.auth.nobody import invent_user, invent_username
 from ostiary.userpool.auth.outcome import Challenge, Outcome, Request
 from ostiary.userpool.auth.password_verifier import NAME as PASSWORD_VERIFIER
 from ostiary.userpool.auth.password_verifier import ask_verifier
 from ostiary.userpool.auth.sessions import State, issue_session
 from ostiary.userpool.identifiers import hash_token
 from ostiary.userpool.lookup import find_user
+from ostiary.userpool.nobody import invent_user, invent_username
 from ostiary.userpool.refusal import AccountError
 from ostiary.userpool.triggers import (
     Json,
@@ -113,7 +113,7 @@ async def _decide(
         )
         block = hash_token(asked.parameters["SECRET_BLOCK"])
         data = {"history": history, "name": name, "block": block}
-        who = user or invent_user(request, name)
+        who = user or invent_user(request.services, request.pool, name)
         session = issue_session(request, who, PASSWORD_VERIFIER, data)
         return Challenge(name=asked.name, parameters=asked.parameters, session=session)
     if wanted != CUSTOM:
@@ -128,7 +128,9 @@ async def _ask(
         request, _CREATE, user, name, {"challengeName": CUSTOM, "session": history}
     )
     public = made.get("publicChallengeParameters")
-    username = user.username if user else invent_username(request, name)
+    username = (
+        user.username if user else invent_username(request.services, request.pool, name)
+    )
     shown = {
         str(k): str(v) for k, v in (public if isinstance(public, dict) else {}).items()
     }
@@ -142,7 +144,10 @@ async def _ask(
         name=CUSTOM,
         parameters={**shown, "USERNAME": username},
         session=issue_session(
-            request, user or invent_user(request, name), CUSTOM, data
+            request,
+            user or invent_user(request.services, request.pool, name),
+            CUSTOM,
+            data,
         ),
     )
 

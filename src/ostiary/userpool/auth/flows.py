@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from typing import Final
 
 from ostiary.model.pool import User, UserStatus
@@ -21,7 +20,6 @@ from ostiary.userpool.auth.guesses import (
     count_guess_of_nobody,
     forget_guesses,
 )
-from ostiary.userpool.auth.nobody import invent_user, is_invented
 from ostiary.userpool.auth.outcome import Outcome, Request
 from ostiary.userpool.auth.password_verifier import NAME as PASSWORD_VERIFIER
 from ostiary.userpool.auth.password_verifier import ask_verifier, check_answer
@@ -36,6 +34,7 @@ from ostiary.userpool.auth.sessions import (
 )
 from ostiary.userpool.identifiers import hash_token
 from ostiary.userpool.lookup import find_user
+from ostiary.userpool.nobody import invent_user, invent_username, is_invented
 from ostiary.userpool.refusal import AccountError
 from ostiary.userpool.services import client_secrets
 from ostiary.userpool.signing_in import prove_password
@@ -90,7 +89,11 @@ async def _check_hash(request: Request, name: str, *others: str) -> None:
     if not secrets:
         return
     user = await find_user(request.services, request.pool, name)
-    names = {name, *others, *((user.username,) if user else ())}
+    names = {name, *others}
+    if user is not None:
+        names.add(user.username)
+    elif request.hides_existence:
+        names.add(invent_username(request.services, request.pool, name))
     check_secret_hash(
         request.client, secrets, request.parameters.get("SECRET_HASH"), names
     )
@@ -329,12 +332,16 @@ async def respond(request: Request, question: str, session: str | None) -> Outco
         raise AccountError(_INVALID, messages.CHALLENGE_MISMATCH)
     named = await find_user(request.services, request.pool, name)
     if is_invented(state.username):
-        return await _judge_nobody(request, name, state)
+        return await _judge_nobody(request, name, named, state)
     if user is None:
         raise AccountError("NotAuthorizedException", messages.SESSION_WRONG)
+    is_first = bool(state.data.get("first")) or state.asked == passkeys.NAME
     try:
         check_unchanged(user, state)
     except AccountError:
+        if is_first and request.hides_existence:
+            # Nothing is proven yet, so nothing is told of what has become of the user.
+            return await _refuse_answer(request, user, state)
         await count_try(request.services, state)  # says so if it was answered already
         raise
     if named is None or named.username != user.username:
@@ -344,23 +351,42 @@ async def respond(request: Request, question: str, session: str | None) -> Outco
     return await judge(request, user, state)
 
 
-async def _judge_nobody(request: Request, name: str, state: State) -> Outcome:
+async def _judge_nobody(
+    request: Request, name: str, named: User | None, state: State
+) -> Outcome:
     """
-    Refuse the answer to a question that was only pretended, in the order and words of a real one.
+    Refuse the answer to a question that was only pretended.
+
+    Args:
+        named: Who has the name after all, and was only pretended to be asked.
 
     Raises:
         AccountError: Always.
     """
-    nobody = invent_user(request, name)
     # Our own pages do not ask for the name again, and give back what the session says.
-    if state.username not in {nobody.username, name}:
+    typed = name.strip() if request.hosted else name
+    nobody = invent_user(request.services, request.pool, typed)
+    if state.username != nobody.username:
         raise AccountError("NotAuthorizedException", messages.SESSION_WRONG)
-    nobody = replace(nobody, username=state.username)
+    return await _refuse_answer(request, named or nobody, state)
+
+
+async def _refuse_answer(request: Request, who: User, state: State) -> Outcome:
+    """
+    Refuse in the order and words of a wrong answer.
+
+    Raises:
+        AccountError: Always.
+    """
     if state.asked == passkeys.NAME:
+        nobody = invent_user(request.services, request.pool, who.sub)
         return await _judge_passkey(request, nobody, state)
     _need(request, factors.ANSWER_OF[state.asked])
     await count_try(request.services, state)
-    await count_guess_of_nobody(request.services, nobody)
+    if is_invented(who.username):
+        await count_guess_of_nobody(request.services, who)
+    else:
+        await count_guess(request.services, who)
     raise AccountError("CodeMismatchException", messages.CODE_STATE)
 
 

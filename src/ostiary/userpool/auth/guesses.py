@@ -68,7 +68,7 @@ async def count_guess_of_nobody(services: Services, nobody: User) -> None:
     await write_in_vain(services, nobody.pool_id, nobody.username)
     if not services.strangers.update_code(
         pool_id=nobody.pool_id,
-        login_key=nobody.login_key,
+        login_key=nobody.sub,
         rule=lambda kept: _add_guess(kept, now=now),
     ):
         raise AccountError("NotAuthorizedException", messages.SIGN_IN_LOCKED)

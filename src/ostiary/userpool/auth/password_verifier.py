@@ -19,12 +19,12 @@ from typing import Final
 from ostiary.jose.errors import JoseError
 from ostiary.model.pool import ChallengeUse, User
 from ostiary.userpool import messages, srp
-from ostiary.userpool.auth.nobody import find_seed, invent_username
 from ostiary.userpool.auth.outcome import Challenge, Request
 from ostiary.userpool.auth.sessions import encode_padded
 from ostiary.userpool.hashing import run_apart
 from ostiary.userpool.identifiers import hash_token, new_uuid
 from ostiary.userpool.lookup import find_user
+from ostiary.userpool.nobody import find_seed, find_stranger, invent_username
 from ostiary.userpool.refusal import AccountError
 from ostiary.userpool.signing_in import begin_attempt
 
@@ -85,9 +85,12 @@ def _find_verifier(request: Request, name: str, user: User | None) -> _Verifier:
             salt=user.password.srp_salt,
             verifier=int(user.password.srp_verifier, 16),
         )
-    seed = find_seed(request, name, b"nobody").hex()
+    services, pool = request.services, request.pool
+    # A user without a password is the same one by every name they have, as a stranger is.
+    who = user.username if user else find_stranger(services, pool, name)
+    seed = find_seed(services, pool, who, b"nobody").hex()
     return _Verifier(
-        username=user.username if user else invent_username(request, name),
+        username=user.username if user else invent_username(services, pool, name),
         salt=f"{int(seed[32:64], 16) | 1 << 127:x}",
         # Any number will do: without its logarithm nobody can answer.
         verifier=int(seed * 12, 16) % srp.N,
