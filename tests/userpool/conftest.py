@@ -1,10 +1,10 @@
-"""The databases that the store of the user pool is tested on."""
+"""What tests of the user pool are given: sites and who talks to them, databases, time."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,13 +12,19 @@ import pytest
 
 from ostiary.adapters.sql import open_store
 from tests.support.postgres_server import PostgresServer, postgres_server
+from tests.userpool.console_kit import Console, open_console
+from tests.userpool.hosted_people import Lobby, open_lobby
+from tests.userpool.people_kit import Stage, open_stage
+from tests.userpool.pool_kit import Demo, PoolSite, build_demo, open_site
+from tests.userpool.pool_sdk import Sdk, serve_sdk
 from tests.userpool.shortcuts import read_keys_once
 
 
 def pytest_collection_finish() -> None:
-    """Let the collector of garbage pass over what stays until the end: 0.3 s each time."""
+    """Let the collector of garbage pass over what stays until the end, and come less often."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -26,6 +32,52 @@ def known_keys() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         read_keys_once(patch)
         yield
+
+
+# Sites. A test file that wants another one of the same name makes its own.
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[PoolSite]:
+    """A site without pools."""
+    async with open_site(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def demo(site: PoolSite) -> Demo:
+    """The pool of the walk-through."""
+    return await build_demo(site)
+
+
+@pytest.fixture
+async def sdk(site: PoolSite) -> AsyncIterator[Sdk]:
+    async with serve_sdk(site.app) as client:
+        yield client
+
+
+@pytest.fixture
+async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+    """A site with a pool and a client, driven through the SDK."""
+    async with open_stage(tmp_path) as opened:
+        await opened.build()
+        yield opened
+
+
+@pytest.fixture
+async def lobby(tmp_path: Path) -> AsyncIterator[Lobby]:
+    """A browser in front of a site that has no pools yet."""
+    async with open_lobby(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def console(tmp_path: Path) -> AsyncIterator[Console]:
+    async with open_console(tmp_path) as opened:
+        yield opened
+
+
+# Databases
 
 
 @pytest.fixture(scope="session")

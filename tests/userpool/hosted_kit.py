@@ -1,22 +1,11 @@
-"""What the tests of hosted pages share: a site, a demo client, and codes."""
+"""What the tests of hosted pages share: what browsers send, and codes."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import AsyncIterator
-from pathlib import Path
 
-import pytest
-
-from tests.userpool.pool_kit import (
-    PASSWORD,
-    Demo,
-    PoolSite,
-    build_demo,
-    open_site,
-    query_of,
-)
+from tests.userpool.pool_kit import PASSWORD, Demo, query_of
 
 VERIFIER = "v" * 43
 CHALLENGE = (
@@ -25,17 +14,6 @@ CHALLENGE = (
     .decode()
 )
 SIGN_IN = {"username": "ada@example.org", "password": PASSWORD}
-
-
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[PoolSite]:
-    async with open_site(tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def demo(site: PoolSite) -> Demo:
-    return await build_demo(site)
 
 
 async def code_of(demo: Demo, **query: str) -> str:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.userpool.people_kit import ADA, MAIL, Stage, open_stage, read_claims
+from tests.userpool.factors_kit import set_mfa
+from tests.userpool.people_kit import ADA, Stage, open_stage, read_claims
 from tests.userpool.pool_kit import CALLBACK, PASSWORD, Answer, Browser, query_of
 
 CLIENT: dict[str, Any] = {
@@ -21,17 +22,6 @@ CLIENT: dict[str, Any] = {
     "AllowedOAuthFlowsUserPoolClient": True,
     "AllowedOAuthScopes": ["openid", "email"],
     "PreventUserExistenceErrors": "ENABLED",
-}
-TOTP_ON = {
-    "MfaConfiguration": "ON",
-    "SoftwareTokenMfaConfiguration": {"Enabled": True},
-}
-SMS = {
-    "SmsAuthenticationMessage": "Your code is {####}.",
-    "SmsConfiguration": {
-        "SnsCallerArn": "arn:aws:iam::000000000000:role/sms",
-        "ExternalId": "x",
-    },
 }
 
 
@@ -67,9 +57,7 @@ class Lobby:
         )
 
     async def set_mfa(self, **members: Any) -> None:
-        await self.stage.sdk.call(
-            "SetUserPoolMfaConfig", UserPoolId=self.stage.pool_id, **members
-        )
+        await set_mfa(self.stage, **members)
 
     async def post_password(self, password: str = PASSWORD, name: str = ADA) -> Answer:
         """What the sign-in form answers, unfollowed."""
@@ -119,17 +107,6 @@ class Lobby:
         )
         assert reply.status == 200, reply.text
         return read_claims(reply.json()["id_token"])
-
-    async def invite(self, **attributes: str) -> str:
-        """The temporary password that a new user was sent."""
-        given = {"email": MAIL, **attributes}
-        await self.stage.admin(
-            "AdminCreateUser",
-            DesiredDeliveryMediums=["EMAIL"],
-            UserAttributes=[{"Name": k, "Value": v} for k, v in given.items() if v],
-        )
-        text = self.stage.site.mailer.sent[-1].text
-        return text.rpartition("password is ")[2].removesuffix(". ")
 
     async def prefer(self, *settings: str, preferred: str = "") -> None:
         """Turn factors of the user on."""

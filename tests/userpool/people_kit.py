@@ -31,6 +31,7 @@ ALL_FLOWS = [
 ADA = "ada"
 MAIL = "ada@example.org"
 PHONE = "+15550199934"
+NEW = "An0ther!pass"
 
 
 @dataclass
@@ -110,6 +111,17 @@ class Stage:
         await self.admin(
             "AdminSetUserPassword", name, Password=PASSWORD, Permanent=True
         )
+
+    async def invite(self, **attributes: str) -> str:
+        """The temporary password that a new user was sent."""
+        given = {"email": MAIL, **attributes}
+        await self.admin(
+            "AdminCreateUser",
+            DesiredDeliveryMediums=["EMAIL"],
+            UserAttributes=[{"Name": k, "Value": v} for k, v in given.items() if v],
+        )
+        text = self.site.mailer.sent[-1].text
+        return text.rpartition("password is ")[2].removesuffix(". ")
 
     async def admin(self, operation: str, name: str = ADA, **members: Any) -> Any:
         return await self.sdk.call(

@@ -114,7 +114,9 @@ class PromptServer(uvicorn.Server):
 async def serve_sdk(app: ASGIApp) -> AsyncIterator[Sdk]:
     """Serve the site on a port of its own, and the SDK that talks to it."""
     listening, client = _take_port()
-    server = PromptServer(uvicorn.Config(app, lifespan="off", log_level="warning"))
+    server = PromptServer(
+        uvicorn.Config(app, lifespan="off", log_config=None, log_level="warning")
+    )
     task = asyncio.create_task(server.serve(sockets=[listening.dup()]))
     async with asyncio.timeout(20):
         await server.began.wait()

@@ -3,35 +3,21 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.userpool.pool_kit import CALLBACK, Demo, PoolSite, build_demo, open_site
-from tests.userpool.pool_sdk import Sdk, serve_sdk
+from tests.userpool.pool_kit import CALLBACK, Demo, PoolSite, build_demo
+from tests.userpool.pool_sdk import Sdk
 
 INVALID = "InvalidParameterException"
 NOT_FOUND = "ResourceNotFoundException"
 
 
 @pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[PoolSite]:
-    async with open_site(tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
 async def demo(site: PoolSite) -> Demo:
     return await build_demo(site, GenerateSecret=True)
-
-
-@pytest.fixture
-async def sdk(site: PoolSite) -> AsyncIterator[Sdk]:
-    async with serve_sdk(site.app) as client:
-        yield client
 
 
 @dataclass

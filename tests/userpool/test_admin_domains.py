@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.userpool.pool_kit import Demo, PoolSite, build_demo, open_site
-from tests.userpool.pool_sdk import Sdk, serve_sdk
+from tests.userpool.pool_kit import Demo
+from tests.userpool.pool_sdk import Sdk
 
 INVALID = "InvalidParameterException"
 OWN = "auth.example.org"
 ARN = "arn:aws:acm:us-east-1:000000000000:certificate/one"
 CUSTOM: dict[str, Any] = {"Domain": OWN, "CustomDomainConfig": {"CertificateArn": ARN}}
-
-
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[PoolSite]:
-    async with open_site(tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def demo(site: PoolSite) -> Demo:
-    return await build_demo(site)
-
-
-@pytest.fixture
-async def sdk(site: PoolSite) -> AsyncIterator[Sdk]:
-    async with serve_sdk(site.app) as client:
-        yield client
 
 
 async def test_a_pool_has_a_prefix_and_a_name_of_its_own(sdk: Sdk, demo: Demo) -> None:

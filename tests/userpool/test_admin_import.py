@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,24 +13,12 @@ from ostiary.ports.pool_store import StoreUnavailable
 from ostiary.userpool import importing
 from ostiary.userpool.import_jobs import ImportJob, JobStatus, build_record, read_job
 from ostiary.userpool.services import build_services
-from tests.userpool.pool_kit import Answer, PoolSite, open_site
-from tests.userpool.pool_sdk import Sdk, serve_sdk
+from tests.userpool.pool_kit import Answer, PoolSite
+from tests.userpool.pool_sdk import Sdk
 
 ROLE = "arn:aws:iam::000000000000:role/logs"
 NOT_FOUND = "ResourceNotFoundException"
 NOT_MET = "PreconditionNotMetException"
-
-
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[PoolSite]:
-    async with open_site(tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def sdk(site: PoolSite) -> AsyncIterator[Sdk]:
-    async with serve_sdk(site.app) as client:
-        yield client
 
 
 @pytest.fixture

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +10,8 @@ import pytest
 from ostiary.model.pool import RecordKind, User, UserStatus
 from ostiary.userpool.groups import load_groups
 from ostiary.userpool.services import build_services
-from tests.userpool.pool_kit import PoolSite, open_site
-from tests.userpool.pool_sdk import Sdk, serve_sdk
+from tests.userpool.pool_kit import PoolSite
+from tests.userpool.pool_sdk import Sdk
 
 INVALID = "InvalidParameterException"
 NOT_FOUND = "ResourceNotFoundException"
@@ -26,18 +24,6 @@ OIDC = {
     "attributes_request_method": "GET",
     "oidc_issuer": "https://works.example.org",
 }
-
-
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[PoolSite]:
-    async with open_site(tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def sdk(site: PoolSite) -> AsyncIterator[Sdk]:
-    async with serve_sdk(site.app) as client:
-        yield client
 
 
 @pytest.fixture

@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.userpool.pool_kit import Demo, PoolSite, build_demo, open_site
-from tests.userpool.pool_sdk import Sdk, serve_sdk
+from tests.userpool.pool_kit import Demo
+from tests.userpool.pool_sdk import Sdk
 
 INVALID = "InvalidParameterException"
 NOT_FOUND = "ResourceNotFoundException"
 PNG = b"\x89PNG\r\n\x1a\nlogo"
 CSS = ".label-customizable { color: #123; }"
 NOWHERE = "00000000-0000-4000-8000-000000000000"
-
-
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[PoolSite]:
-    async with open_site(tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def demo(site: PoolSite) -> Demo:
-    return await build_demo(site)
-
-
-@pytest.fixture
-async def sdk(site: PoolSite) -> AsyncIterator[Sdk]:
-    async with serve_sdk(site.app) as client:
-        yield client
 
 
 async def test_a_client_without_a_look_has_the_pools(sdk: Sdk, demo: Demo) -> None:

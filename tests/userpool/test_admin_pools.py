@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from tests.userpool.pool_kit import START, PoolSite, open_site
-from tests.userpool.pool_sdk import Sdk, serve_sdk
+from tests.userpool.pool_kit import START, PoolSite
+from tests.userpool.pool_sdk import Sdk
 
 INVALID = "InvalidParameterException"
 SMS = {"SnsCallerArn": "arn:aws:iam::000000000000:role/sms", "ExternalId": "x"}
@@ -37,18 +35,6 @@ NO_FACTOR = (
         "EmailMfaConfiguration is required when MFA is required/optional."
     ),
 )
-
-
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[PoolSite]:
-    async with open_site(tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def sdk(site: PoolSite) -> AsyncIterator[Sdk]:
-    async with serve_sdk(site.app) as client:
-        yield client
 
 
 async def make_pool(sdk: Sdk, **settings: Any) -> str:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.userpool.pool_kit import Demo, PoolSite, build_demo, open_site
-from tests.userpool.pool_sdk import Sdk, serve_sdk
+from tests.userpool.pool_kit import Demo, PoolSite
+from tests.userpool.pool_sdk import Sdk
 from tests.userpool.pool_shapes import find_faults
 
 POOL: dict[str, Any] = {
@@ -25,23 +23,6 @@ POOL: dict[str, Any] = {
         for n in ("email", "family_name", "given_name")
     ],
 }
-
-
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[PoolSite]:
-    async with open_site(tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def demo(site: PoolSite) -> Demo:
-    return await build_demo(site)
-
-
-@pytest.fixture
-async def sdk(site: PoolSite) -> AsyncIterator[Sdk]:
-    async with serve_sdk(site.app) as client:
-        yield client
 
 
 def test_the_judge_of_replies_refuses_wrong_ones() -> None:

@@ -17,10 +17,8 @@ from ostiary.userpool.lockout import FREE_FAILURES
 from ostiary.userpool.refusal import AccountError
 from ostiary.userpool.services import Services, build_services
 from ostiary.userpool.turns import Turns
-from tests.userpool.hosted_kit import SIGN_IN, demo, site
+from tests.userpool.hosted_kit import SIGN_IN
 from tests.userpool.pool_kit import PASSWORD, Browser, Demo, PoolSite, build_demo
-
-__all__ = ["demo", "site"]
 
 TABS = 20
 WRONG = SIGN_IN | {"password": "wrong"}

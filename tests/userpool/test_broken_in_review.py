@@ -11,10 +11,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from ostiary.ports.triggers import Event
-from tests.userpool.people_kit import ADA, MAIL, Stage, open_stage, read_claims
+from tests.userpool.people_kit import ADA, MAIL, NEW, Stage, open_stage, read_claims
 from tests.userpool.pool_kit import CALLBACK, PASSWORD
+from tests.userpool.sign_up_kit import named
 
-NEW = "An0ther!pass"
 VICTIM = "victim@example.org"
 TOTP = {
     "MfaConfiguration": "OPTIONAL",
@@ -26,10 +26,6 @@ TOTP = {
 async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     async with open_stage(tmp_path) as opened:
         yield opened
-
-
-def named(**attributes: str) -> list[dict[str, str]]:
-    return [{"Name": k, "Value": v} for k, v in attributes.items()]
 
 
 async def until_refused(stage: Stage, operation: str, **members: Any) -> None:

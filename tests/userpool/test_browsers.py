@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.userpool.hosted_kit import site
 from tests.userpool.pool_kit import SIGNED, PoolSite
-
-__all__ = ["site"]
 
 
 @pytest.mark.parametrize(

@@ -3,63 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.userpool.people_kit import (
-    ADA,
-    MAIL,
-    PHONE,
-    Stage,
-    open_stage,
-    read_claims,
-)
-
-NEW = "An0ther!pass"
-TOTP_ON = {
-    "MfaConfiguration": "ON",
-    "SoftwareTokenMfaConfiguration": {"Enabled": True},
-}
-SMS_ARN = {
-    "SnsCallerArn": "arn:aws:iam::000000000000:role/sms",
-    "ExternalId": "x",
-}
-
-
-@pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    async with open_stage(tmp_path) as opened:
-        await opened.build()
-        yield opened
-
-
-async def set_mfa(stage: Stage, **members: Any) -> None:
-    await stage.sdk.call("SetUserPoolMfaConfig", UserPoolId=stage.pool_id, **members)
-
+from tests.userpool.factors_kit import SMS_ARN, TOTP_ON, set_mfa
+from tests.userpool.people_kit import ADA, MAIL, NEW, PHONE, Stage, read_claims
 
 # A temporary password
-
-
-async def invite(stage: Stage, **attributes: str) -> str:
-    """The temporary password that a new user was sent."""
-    await stage.admin(
-        "AdminCreateUser",
-        DesiredDeliveryMediums=["EMAIL"],
-        UserAttributes=[
-            {"Name": k, "Value": v} for k, v in {"email": MAIL, **attributes}.items()
-        ],
-    )
-    text = stage.site.mailer.sent[-1].text
-    return text.rpartition("password is ")[2].removesuffix(". ")
 
 
 async def test_a_temporary_password_is_mailed_and_must_be_replaced(
     stage: Stage,
 ) -> None:
-    temporary = await invite(stage)
+    temporary = await stage.invite()
     asked = await stage.sign_in(password=temporary)
 
     assert asked["ChallengeName"] == "NEW_PASSWORD_REQUIRED"
@@ -75,7 +32,7 @@ async def test_a_temporary_password_is_mailed_and_must_be_replaced(
 async def test_a_new_password_obeys_the_policy_and_may_be_tried_again(
     stage: Stage,
 ) -> None:
-    asked = await stage.sign_in(password=await invite(stage))
+    asked = await stage.sign_in(password=await stage.invite())
 
     assert await stage.respond_refused(asked, NEW_PASSWORD="short") == (
         "InvalidPasswordException",
@@ -85,7 +42,7 @@ async def test_a_new_password_obeys_the_policy_and_may_be_tried_again(
 
 
 async def test_a_session_is_used_up(stage: Stage) -> None:
-    asked = await stage.sign_in(password=await invite(stage))
+    asked = await stage.sign_in(password=await stage.invite())
     await stage.respond(asked, NEW_PASSWORD=NEW)
 
     assert await stage.respond_refused(asked, NEW_PASSWORD="Yet@nother1") == (
@@ -99,7 +56,7 @@ async def test_what_the_schema_asks_for_is_asked_for_with_the_new_password(
     stage: Stage,
 ) -> None:
     await stage.build(Schema=[{"Name": "given_name", "Required": True}])
-    asked = await stage.sign_in(password=await invite(stage))
+    asked = await stage.sign_in(password=await stage.invite())
 
     assert json.loads(asked["ChallengeParameters"]["requiredAttributes"]) == [
         "userAttributes.given_name"
@@ -118,7 +75,7 @@ async def test_what_the_schema_asks_for_is_asked_for_with_the_new_password(
 async def test_an_address_that_is_there_is_not_changed_by_the_way(
     stage: Stage,
 ) -> None:
-    asked = await stage.sign_in(password=await invite(stage))
+    asked = await stage.sign_in(password=await stage.invite())
 
     assert await stage.respond_refused(
         asked, NEW_PASSWORD=NEW, **{"userAttributes.email": "eve@example.org"}
@@ -126,7 +83,7 @@ async def test_an_address_that_is_there_is_not_changed_by_the_way(
 
 
 async def test_a_temporary_password_runs_out(stage: Stage) -> None:
-    temporary = await invite(stage)
+    temporary = await stage.invite()
     stage.site.clock.pass_s(7 * 86400)
 
     assert await stage.sdk.refused(
@@ -166,7 +123,7 @@ async def test_a_session_that_is_not_ours_is_refused(
 
 
 async def test_a_session_belongs_to_its_client_and_its_question(stage: Stage) -> None:
-    asked = await stage.sign_in(password=await invite(stage))
+    asked = await stage.sign_in(password=await stage.invite())
     wrong = {**asked, "ChallengeName": "SMS_MFA"}
     assert (await stage.respond_refused(wrong, SMS_MFA_CODE="000000"))[
         1

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,14 +19,8 @@ from ostiary.userpool.console.client_settings import split_urls
 from ostiary.userpool.console.forms import place_error
 from ostiary.userpool.console.users import build_filter
 from ostiary.userpool.testing.tools import build_testing
-from tests.userpool.console_kit import HOST, Console, error_at, open_console
+from tests.userpool.console_kit import HOST, Console, error_at
 from tests.userpool.pool_kit import Browser, Demo, build_demo
-
-
-@pytest.fixture
-async def console(tmp_path: Path) -> AsyncIterator[Console]:
-    async with open_console(tmp_path) as opened:
-        yield opened
 
 
 @pytest.fixture

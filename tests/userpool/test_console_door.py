@@ -19,12 +19,6 @@ from tests.userpool.pool_kit import Browser, build_demo, open_site
 
 
 @pytest.fixture
-async def console(tmp_path: Path) -> AsyncIterator[Console]:
-    async with open_console(tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
 async def guarded(tmp_path: Path) -> AsyncIterator[Console]:
     async with open_console(tmp_path, access=TokenSignIn(token=TOKEN)) as opened:
         opened.browser.host = "192.0.2.7:9443"

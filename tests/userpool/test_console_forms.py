@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.userpool.console_kit import Console, error_at, hidden_of, open_console
+from tests.userpool.console_kit import Console, error_at, hidden_of
 from tests.userpool.pool_kit import Answer, Demo, build_demo
 
 SEED_URLS = (
     "“https://kong-ee:8446/default, https://kong-ee:8447/default/, "
     "https://kong-ee:8447/default/auth, https://kong-ee:8443/cognito”"
 )
-
-
-@pytest.fixture
-async def console(tmp_path: Path) -> AsyncIterator[Console]:
-    async with open_console(tmp_path) as opened:
-        yield opened
 
 
 @pytest.fixture

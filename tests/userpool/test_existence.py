@@ -7,10 +7,8 @@ import asyncio
 import pytest
 
 from ostiary.ports.mail import Message
-from tests.userpool.hosted_kit import SIGN_IN, demo, site
+from tests.userpool.hosted_kit import SIGN_IN
 from tests.userpool.pool_kit import PASSWORD, Demo, PoolSite, build_demo
-
-__all__ = ["demo", "site"]
 
 ONE_TEXT = "Invalid verification code provided, please try again."
 OTHER_TEXTS = (

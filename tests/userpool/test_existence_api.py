@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 
 from ostiary.ports.mail import Message
-from tests.userpool.people_kit import ADA, MAIL, Stage, open_stage
+from tests.userpool.people_kit import ADA, MAIL, NEW, Stage, open_stage
 from tests.userpool.pool_kit import PASSWORD
 
-NEW = "An0ther!pass"
 STRANGER = "alf@elsewhere.org"  # as a mask shows it, like Ada's address
 HIDES = {"PreventUserExistenceErrors": "ENABLED"}
 BY_CODE = {"SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD", "EMAIL_OTP"]}}

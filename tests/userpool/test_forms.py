@@ -7,10 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.userpool.hosted_kit import SIGN_IN, demo, site
+from tests.userpool.hosted_kit import SIGN_IN
 from tests.userpool.pool_kit import CALLBACK, Answer, Browser, Demo, PoolSite, query_of
-
-__all__ = ["demo", "site"]
 
 OWN = {"sec-fetch-site": "same-origin"}
 # As browsers send it with forms of pages that hide where they are.

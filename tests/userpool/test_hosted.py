@@ -8,7 +8,7 @@ import base64
 import pytest
 
 from ostiary.jose.jwt import read_unverified_claims
-from tests.userpool.hosted_kit import CHALLENGE, SIGN_IN, VERIFIER, code_of, demo, site
+from tests.userpool.hosted_kit import CHALLENGE, SIGN_IN, VERIFIER, code_of
 from tests.userpool.pool_kit import (
     CALLBACK,
     Demo,
@@ -16,8 +16,6 @@ from tests.userpool.pool_kit import (
     build_demo,
     query_of,
 )
-
-__all__ = ["demo", "site"]
 
 
 @pytest.mark.spec("RFC6749#4.1.2")

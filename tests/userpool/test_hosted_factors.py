@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
-from tests.userpool.hosted_people import (
-    SMS,
-    TOTP_ON,
-    Lobby,
-    open_lobby,
-    read_errors,
-)
-from tests.userpool.people_kit import ADA, MAIL, PHONE
+from tests.userpool.factors_kit import SMS, TOTP_ON
+from tests.userpool.hosted_people import Lobby, read_errors
+from tests.userpool.people_kit import ADA, MAIL, NEW, PHONE
 from tests.userpool.pool_kit import Answer
 
-NEW = "An0ther!pass"
 OVER = "This sign-in took too long or was tried too often. Please start again."
 WRONG_CODE = "Invalid verification code provided, please try again."
 MAILED = {
@@ -27,12 +19,6 @@ MAILED = {
     "SoftwareTokenMfaConfiguration": {"Enabled": True},
     "SmsMfaConfiguration": SMS,
 }
-
-
-@pytest.fixture
-async def lobby(tmp_path: Path) -> AsyncIterator[Lobby]:
-    async with open_lobby(tmp_path) as opened:
-        yield opened
 
 
 def heading(page: Answer) -> str:
@@ -58,7 +44,7 @@ async def test_without_more_to_ask_a_password_is_enough(lobby: Lobby) -> None:
 
 async def test_a_temporary_password_is_replaced_on_the_way(lobby: Lobby) -> None:
     await lobby.build(Schema=[{"Name": "given_name", "Required": True}])
-    page = await lobby.sign_in(await lobby.invite())
+    page = await lobby.sign_in(await lobby.stage.invite())
 
     assert heading(page) == "Change your password"
     assert 'name="requiredAttributes[given_name]"' in page.text
@@ -98,7 +84,7 @@ async def test_a_new_password_page_tells_what_is_wrong_as_often_as_it_is(
     lobby: Lobby, fields: dict[str, str], text: str
 ) -> None:
     await lobby.build(Schema=[{"Name": "given_name", "Required": True}])
-    page = await lobby.sign_in(await lobby.invite())
+    page = await lobby.sign_in(await lobby.stage.invite())
     right = {
         "password": NEW,
         "confirmPassword": NEW,
@@ -447,7 +433,7 @@ async def test_who_cannot_set_anything_up_is_told(lobby: Lobby) -> None:
 async def test_a_new_password_and_an_app_are_asked_for_in_a_row(lobby: Lobby) -> None:
     await lobby.build()
     await lobby.set_mfa(**TOTP_ON)
-    page = await lobby.sign_in(await lobby.invite())
+    page = await lobby.sign_in(await lobby.stage.invite())
     page = await lobby.submit(page, password=NEW, confirmPassword=NEW)
 
     assert heading(page) == "Set up an authenticator app"

@@ -7,10 +7,7 @@ import re
 
 import pytest
 
-from tests.userpool.hosted_kit import demo, site
 from tests.userpool.pool_kit import Answer, Demo
-
-__all__ = ["demo", "site"]
 
 
 def language_of(page: Answer) -> str:

@@ -8,10 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.userpool.hosted_kit import demo, site
 from tests.userpool.pool_kit import Answer, Demo
-
-__all__ = ["demo", "site"]
 
 CSS = ".submitButton-customizable{background-color:#b00020}"
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"0" * 20).decode()

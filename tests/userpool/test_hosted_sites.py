@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.userpool.hosted_kit import SIGN_IN, demo, site
+from tests.userpool.hosted_kit import SIGN_IN
 from tests.userpool.people_kit import read_claims
 from tests.userpool.pool_kit import (
     CALLBACK,
@@ -17,8 +17,6 @@ from tests.userpool.pool_kit import (
     PoolSite,
     query_of,
 )
-
-__all__ = ["demo", "site"]
 
 
 async def ask(demo: Demo, **query: str) -> Answer:

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from ostiary.ports.triggers import Event, TriggerRefused
-from tests.userpool.hosted_people import Lobby, open_lobby, read_errors
-from tests.userpool.people_kit import ADA, MAIL, refusing
+from tests.userpool.hosted_people import Lobby, read_errors
+from tests.userpool.people_kit import ADA, MAIL, NEW, refusing
 from tests.userpool.pool_kit import PASSWORD
-
-NEW = "An0ther!pass"
-
-
-@pytest.fixture
-async def lobby(tmp_path: Path) -> AsyncIterator[Lobby]:
-    async with open_lobby(tmp_path) as opened:
-        yield opened
 
 
 def same(event: Event) -> Event:

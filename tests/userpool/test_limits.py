@@ -6,10 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.userpool.hosted_kit import demo, site
 from tests.userpool.pool_kit import Demo, PoolSite
-
-__all__ = ["demo", "site"]
 
 
 def _lifetime(name: str, value: int, unit: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ostiary.userpool.app import create_app
 from ostiary.userpool.config import ConsoleConfig, LoopbackOnly
 from ostiary.userpool.limits import Buckets, Limits
-from tests.userpool.hosted_kit import SIGN_IN, demo, site
+from tests.userpool.hosted_kit import SIGN_IN
 from tests.userpool.pool_kit import (
     CALLBACK,
     Answer,
@@ -24,8 +24,6 @@ from tests.userpool.pool_kit import (
     PoolSite,
     query_of,
 )
-
-__all__ = ["demo", "site"]
 
 ENDPOINTS = ["authorize", "token", "revoke", "userInfo", "form", "link"]
 

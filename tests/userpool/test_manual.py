@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,14 +41,24 @@ def test_the_readme_keeps_its_word_about_ten_lines() -> None:
     assert len(text.splitlines()) <= 10
 
 
-def test_the_file_in_the_manual_makes_its_pool(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def with_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalUserPool]:
+    """A process of its own with settings: the manual's file, and a trigger."""
     (text,) = blocks(HOW_TO, "yaml")
-    file = tmp_path / "pools.yml"
+    file = tmp_path_factory.mktemp("seed") / "pools.yml"
     file.write_text(text)
-    with running_user_pool(settings={"userpool_seed": str(file)}) as pool:
-        reply = pool.client().admin_list_groups_for_user(
-            UserPoolId="eu-west-1_myPool001", Username="ada"
-        )
+    settings = {
+        "userpool_seed": str(file),
+        "userpool_triggers": f"greet={__name__}:greet",
+    }
+    with running_user_pool(settings=settings) as pool:
+        yield pool
+
+
+def test_the_file_in_the_manual_makes_its_pool(with_settings: LocalUserPool) -> None:
+    reply = with_settings.client().admin_list_groups_for_user(
+        UserPoolId="eu-west-1_myPool001", Username="ada"
+    )
 
     assert [g["GroupName"] for g in reply["Groups"]] == ["admins"]
 
@@ -74,20 +84,18 @@ def test_everything_that_tests_may_do_can_be_done(cognito: LocalUserPool) -> Non
         cognito.wait_for_code("nobody@example.org", wait_s=0)
 
 
-def test_triggers_run_as_the_settings_say() -> None:
-    named = f"greet={__name__}:greet"
-    with running_user_pool(settings={"userpool_triggers": named}) as pool:
-        client = pool.client()
-        arn = "arn:aws:lambda:eu-west-1:000000000000:function:greet"
-        made = client.create_user_pool(PoolName="p", LambdaConfig={"PreSignUp": arn})
-        app = client.create_user_pool_client(
-            UserPoolId=made["UserPool"]["Id"], ClientName="c"
-        )
-        reply = client.sign_up(
-            ClientId=app["UserPoolClient"]["ClientId"],
-            Username="ada",
-            Password="Passw0rd!x",
-        )
+def test_triggers_run_as_the_settings_say(with_settings: LocalUserPool) -> None:
+    client = with_settings.client()
+    arn = "arn:aws:lambda:eu-west-1:000000000000:function:greet"
+    made = client.create_user_pool(PoolName="p", LambdaConfig={"PreSignUp": arn})
+    app = client.create_user_pool_client(
+        UserPoolId=made["UserPool"]["Id"], ClientName="c"
+    )
+    reply = client.sign_up(
+        ClientId=app["UserPoolClient"]["ClientId"],
+        Username="ada",
+        Password="Passw0rd!x",
+    )
 
     assert reply["UserConfirmed"] is True
 

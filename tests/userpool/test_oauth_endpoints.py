@@ -8,10 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.userpool.hosted_kit import demo, site
 from tests.userpool.pool_kit import Answer, Demo, PoolSite, build_demo, query_of
-
-__all__ = ["demo", "site"]
 
 BAD_TOKEN = "Access token is expired, disabled, or deleted, or the user has globally signed out."
 

@@ -2,49 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
-import pyotp
 import pytest
 from pycognito.aws_srp import generate_hash_device
 
 from ostiary.ports.triggers import Event
-from tests.userpool.people_kit import (
-    ADA,
-    Stage,
-    open_stage,
-    read_claims,
-    refusing,
-)
+from tests.userpool.factors_kit import TOTP_ON, set_mfa
+from tests.userpool.people_kit import ADA, Stage, read_claims, refusing
 from tests.userpool.pool_kit import PASSWORD
-
-NEW = "An0ther!pass"
-TOTP_ON = {
-    "MfaConfiguration": "ON",
-    "SoftwareTokenMfaConfiguration": {"Enabled": True},
-}
-SMS_ARN = {
-    "SnsCallerArn": "arn:aws:iam::000000000000:role/sms",
-    "ExternalId": "x",
-}
-
-
-@pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    async with open_stage(tmp_path) as opened:
-        await opened.build()
-        yield opened
-
-
-async def set_mfa(stage: Stage, **members: Any) -> None:
-    await stage.sdk.call("SetUserPoolMfaConfig", UserPoolId=stage.pool_id, **members)
-
-
-def code_of(stage: Stage, secret: str, steps: int = 0) -> str:
-    return pyotp.TOTP(secret).at(int(stage.site.clock.now()) + 30 * steps)
-
 
 # USER_AUTH
 

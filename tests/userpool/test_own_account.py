@@ -2,71 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.userpool.people_kit import ADA, MAIL, PHONE, Stage, open_stage
+from tests.userpool.people_kit import ADA, MAIL, NEW, PHONE, Stage
 from tests.userpool.pool_kit import PASSWORD
-
-NEW = "An0ther!pass"
-CODE_WRONG = (
-    "CodeMismatchException",
-    "Invalid verification code provided, please try again.",
-)
-CODE_OVER = (
-    "ExpiredCodeException",
-    "Invalid code provided, please request a code again.",
-)
-
-
-@pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    async with open_stage(tmp_path) as opened:
-        await opened.build()
-        yield opened
-
-
-def named(**attributes: str) -> list[dict[str, str]]:
-    return [{"Name": k, "Value": v} for k, v in attributes.items()]
-
-
-def signing_up(
-    stage: Stage, name: str = ADA, password: str = PASSWORD, **attributes: str
-) -> dict[str, Any]:
-    return {
-        "ClientId": stage.client_id,
-        "Username": name,
-        "Password": password,
-        "UserAttributes": named(**{"email": MAIL, **attributes}),
-    }
-
-
-async def attributes_of(stage: Stage, name: str = ADA) -> dict[str, str]:
-    user = await stage.admin("AdminGetUser", name)
-    return {a["Name"]: a["Value"] for a in user["UserAttributes"]}
-
-
-async def confirm(stage: Stage, code: str, name: str = ADA, **more: Any) -> Any:
-    return await stage.sdk.call(
-        "ConfirmSignUp",
-        ClientId=stage.client_id,
-        Username=name,
-        ConfirmationCode=code,
-        **more,
-    )
-
-
-async def confirm_refused(stage: Stage, code: str, name: str = ADA) -> tuple[str, str]:
-    return await stage.sdk.refused(
-        "ConfirmSignUp",
-        ClientId=stage.client_id,
-        Username=name,
-        ConfirmationCode=code,
-    )
-
+from tests.userpool.sign_up_kit import CODE_OVER, attributes_of, named, signing_up
 
 # A signed-in person
 

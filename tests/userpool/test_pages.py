@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.userpool.hosted_kit import SIGN_IN, demo, site
+from tests.userpool.hosted_kit import SIGN_IN
 from tests.userpool.pool_kit import (
     CALLBACK,
     PASSWORD,
@@ -19,8 +19,6 @@ from tests.userpool.pool_kit import (
     open_site,
     query_of,
 )
-
-__all__ = ["demo", "site"]
 
 
 async def test_the_login_page_keeps_the_contract_of_scrapers(demo: Demo) -> None:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.userpool.hosted_kit import demo, site
 from tests.userpool.pool_kit import CALLBACK, Demo, PoolSite
-
-__all__ = ["demo", "site"]
 
 NEW = "An0ther!pw"
 

@@ -2,32 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from ostiary.jose.jwt import verify_jwt
 from ostiary.jose.keys import parse_jwks
-from tests.userpool.pool_kit import (
-    CALLBACK,
-    Demo,
-    PoolSite,
-    build_demo,
-    open_site,
-    query_of,
-)
-
-
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[PoolSite]:
-    async with open_site(tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def demo(site: PoolSite) -> Demo:
-    return await build_demo(site)
+from tests.userpool.pool_kit import CALLBACK, Demo, PoolSite, query_of
 
 
 @pytest.mark.spec("RFC6749#4.1")

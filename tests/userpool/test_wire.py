@@ -8,10 +8,7 @@ from typing import Any
 import pytest
 
 from ostiary.userpool.api.operations import OPERATIONS
-from tests.userpool.hosted_kit import site
 from tests.userpool.pool_kit import PoolSite
-
-__all__ = ["site"]
 
 
 @pytest.mark.parametrize(
