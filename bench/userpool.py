@@ -38,6 +38,7 @@ from ostiary.testing import LocalUserPool, running_user_pool
 USERS_COUNT = 100_000
 FLOWS = 1_000
 BATCH = 5_000
+REFRESHES = 1_000
 PASSWORD = "Passw0rd!x"
 CALLBACK = "https://app.localhost/callback"
 ALLOWED_RATIO = 2.0
@@ -298,7 +299,7 @@ async def _refreshes(caller: Caller, client_id: str, token: str) -> list[float]:
             if reply.status != 200:
                 raise CannotRun(f"refresh: {reply.status} {await reply.text()}")
 
-    return await _timed(300, ask)
+    return await _timed(REFRESHES, ask)
 
 
 async def _add_people(caller: Caller, pool_id: str, kind: str) -> None:

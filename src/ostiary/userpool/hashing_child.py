@@ -16,7 +16,7 @@ from typing import Final
 # What is asked for is in these; imported before the first question, not while it waits.
 from ostiary.userpool import passwords, srp
 
-_NICENESS: Final = 10
+_NICENESS: Final = 19
 _PREPARED: Final = (passwords, srp)
 
 
