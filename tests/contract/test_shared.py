@@ -95,6 +95,32 @@ async def test_a_deleted_key_is_gone(kit: Kit) -> None:
     assert await kit.shared.get("k") is None
 
 
+@pytest.mark.spec("Kong#rate-limiting")
+async def test_a_number_grows_from_nothing_and_reads_as_digits(kit: Kit) -> None:
+    assert await kit.shared.increment("n", 1, ttl_s=10) == 1
+    assert await kit.shared.increment("n", 41, ttl_s=10) == 42
+    assert await kit.shared.get("n") == b"42"
+    assert await kit.shared.get("never") is None
+
+
+async def test_adding_does_not_prolong_a_number(kit: Kit) -> None:
+    await kit.shared.increment("n", 1, ttl_s=10)
+    kit.clock.move(6)
+    await kit.shared.increment("n", 1, ttl_s=10)
+    kit.clock.move(6)
+
+    assert await kit.shared.get("n") is None
+    assert await kit.shared.increment("n", 1, ttl_s=10) == 1
+
+
+async def test_parallel_additions_are_all_counted(kit: Kit) -> None:
+    totals = await asyncio.gather(
+        *(kit.shared.increment("n", 1, ttl_s=9) for _ in range(50))
+    )
+
+    assert sorted(totals) == [*range(1, 51)]
+
+
 async def test_subscribers_hear_what_is_published(kit: Kit) -> None:
     heard: asyncio.Queue[bytes] = asyncio.Queue()
     kit.shared.subscribe("news", heard.put_nowait)
@@ -133,6 +159,8 @@ async def test_a_socket_without_server_is_unavailable_not_empty(tmp_path: Path) 
 
     with pytest.raises(SharedUnavailable):
         await asyncio.gather(*(client.get("k") for _ in range(50)))
+    with pytest.raises(SharedUnavailable):
+        await client.increment("n", 1, ttl_s=10)
     await client.close()
 
 

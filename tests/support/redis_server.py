@@ -25,7 +25,7 @@ SERVER_NAME = "redis.internal"
 # What the adapters need, and no more; docs in ostiary.adapters.redis.
 RIGHTS = (
     "~ost:* &ost:* +get +set +del +pexpire +eval +zadd +zrem +zrevrange +zrangebyscore "
-    "+zremrangebyscore +pexpireat +time +ping +select +publish +subscribe"
+    "+zremrangebyscore +pexpireat +time +ping +select +publish +subscribe +incrby"
 )
 # Every value and every member of a sorted set becomes so much older.
 _PASS_TIME = """

@@ -1,8 +1,8 @@
 """
 Small state that all workers of a node (or a fleet) share, and word of changes to it.
 
-One primitive for flow leases, single flight, replay stores and ended sessions. Token
-material is sealed before it enters.
+One primitive for flow leases, single flight, replay stores, ended sessions and counters.
+Token material is sealed before it enters.
 """
 
 from __future__ import annotations
@@ -17,12 +17,30 @@ class SharedUnavailable(Exception):
     code = "shared_unavailable"
 
 
-class Shared(Protocol):
-    """Keys are texts of ours, values bytes, times-to-live in seconds."""
+class Counters(Protocol):
+    """Numbers that several processes count together. They read as decimal digits."""
 
     async def get(self, key: str) -> bytes | None:
         """The value, or None when absent or out of time. Raises SharedUnavailable."""
         ...
+
+    async def increment(self, key: str, by: int, *, ttl_s: float) -> int:
+        """
+        Add to a number in one step; the sum, where nothing counts as 0.
+
+        The time-to-live begins when the key is made, and adding does not prolong it.
+
+        Args:
+            by: At least 1.
+
+        Raises:
+            SharedUnavailable: It may have been added or not.
+        """
+        ...
+
+
+class Shared(Counters, Protocol):
+    """Keys are texts of ours, values bytes, times-to-live in seconds."""
 
     async def set(self, key: str, value: bytes, *, ttl_s: float) -> None:
         """Store a value, replacing any. Raises SharedUnavailable."""

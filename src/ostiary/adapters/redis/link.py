@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ostiary.ports.session_store import StorePlace
+from ostiary.ports.shared import SharedUnavailable
 
 if TYPE_CHECKING:
     from ostiary.adapters.redis.client import Answer, Client, Ear, Part
@@ -21,6 +22,14 @@ def _load(place: StorePlace) -> Client:
 def milliseconds(ttl_s: float) -> int:
     """A time-to-live as Redis wants it; what is under a millisecond still counts."""
     return max(1, round(ttl_s * 1000)) if ttl_s > 0 else 0
+
+
+# Whoever makes the key gets back what it added, and says how long the key lives.
+_INCREMENT: Final = """
+local total = redis.call('INCRBY', KEYS[1], ARGV[1])
+if total == tonumber(ARGV[1]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return total
+"""
 
 
 class Link:
@@ -42,6 +51,14 @@ class Link:
         """One command and its answer. Raises SharedUnavailable."""
         client = self._client or await self._built()
         return await client.ask(*parts)
+
+    async def increment(self, key: str, by: int, ttl_s: float) -> int:
+        """Add to a number in one step. Raises SharedUnavailable."""
+        life = max(1, milliseconds(ttl_s))
+        total = await self.ask("EVAL", _INCREMENT, 1, key, by, life)
+        if not isinstance(total, int):
+            raise SharedUnavailable(f"the Redis at {self.place.where} does not count")
+        return total
 
     async def listen(self) -> Ear:
         """A connection that hears channels. Raises SharedUnavailable."""

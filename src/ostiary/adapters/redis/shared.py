@@ -85,6 +85,9 @@ class RedisShared:
         stored = await self._link.ask("SET", name, value, "NX", "PX", life)
         return stored is not None
 
+    async def increment(self, key: str, by: int, *, ttl_s: float) -> int:
+        return await self._link.increment(self._place.key(key), by, ttl_s)
+
     async def delete(self, key: str) -> None:
         await self._link.ask("DEL", self._place.key(key))
 

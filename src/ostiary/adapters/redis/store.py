@@ -14,6 +14,7 @@ from typing import Final
 
 from ostiary.adapters.redis.link import Link, milliseconds
 from ostiary.ports.session_store import StorePlace
+from ostiary.ports.shared import Counters
 
 _REPLACE: Final = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
@@ -70,6 +71,9 @@ class RedisStore:
         life = milliseconds(ttl_s)
         return await self._link.ask("PEXPIRE", self._key(key), life) == 1
 
+    async def increment(self, key: str, by: int, *, ttl_s: float) -> int:
+        return await self._link.increment(self._key(key), by, ttl_s)
+
     async def delete(self, key: str) -> None:
         await self._link.ask("DEL", self._key(key))
 
@@ -98,6 +102,10 @@ class RedisStores:
     def __init__(self, *, ca_file: str | None = None) -> None:
         self._ca_file = ca_file
         self._open: dict[StorePlace, RedisStore] = {}
+
+    def counters(self, place: StorePlace) -> Counters:
+        """The numbers kept at a place: one client for each place, as for sessions."""
+        return self.open(place)
 
     def open(self, place: StorePlace) -> RedisStore:
         found = self._open.get(place)

@@ -54,6 +54,10 @@ class Rows:
             self._ends = [(row[1], name) for name, row in self.rows.items()]
             heapq.heapify(self._ends)
 
+    def replace(self, key: str, value: bytes) -> None:
+        """Another value for a key that is there, until the same end."""
+        self.rows[key] = (value, self.rows[key][1])
+
     def _sweep(self, now: float) -> None:
         while self._ends and self._ends[0][0] <= now:
             self._drop_first()
@@ -123,6 +127,17 @@ class MemoryShared:
             return False
         await self.set(key, value, ttl_s=ttl_s)
         return True
+
+    async def increment(self, key: str, by: int, *, ttl_s: float) -> int:
+        now = self._clock.now()
+        table = self._table(key)
+        found = table.get(key, now)
+        if found is None:
+            table.store(key, b"%d" % by, now + ttl_s, now)
+            return by
+        total = int(found) + by
+        table.replace(key, b"%d" % total)
+        return total
 
     async def delete(self, key: str) -> None:
         self._table(key).rows.pop(key, None)

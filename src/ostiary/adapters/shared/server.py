@@ -70,7 +70,7 @@ class SharedServer:
             raise ValueError("a frame needs a number and a key")
         data = value if isinstance(value, bytes) else b""
         ttl_s = float(ttl) if isinstance(ttl, int | float) else 60.0
-        result: bytes | bool | None = None
+        result: bytes | bool | int | None = None
         match verb:
             case "get":
                 result = await self._memory.get(key)
@@ -78,6 +78,8 @@ class SharedServer:
                 await self._memory.set(key, data, ttl_s=ttl_s)
             case "add":
                 result = await self._memory.add(key, data, ttl_s=ttl_s)
+            case "increment":
+                result = await self._memory.increment(key, int(data), ttl_s=ttl_s)
             case "delete":
                 await self._memory.delete(key)
             case "publish":

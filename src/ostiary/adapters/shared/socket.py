@@ -109,6 +109,12 @@ class SocketShared:
     async def add(self, key: str, value: bytes, *, ttl_s: float) -> bool:
         return await self._ask("add", key, value, ttl_s) is True
 
+    async def increment(self, key: str, by: int, *, ttl_s: float) -> int:
+        total = await self._ask("increment", key, b"%d" % by, ttl_s)
+        if not isinstance(total, int):
+            raise SharedUnavailable("the node did not answer with a number")
+        return total
+
     async def delete(self, key: str) -> None:
         await self._ask("delete", key)
 
