@@ -67,19 +67,26 @@ class Outcome:
     client_gone: bool = False
 
 
+# A held body becomes what the client gets instead: the head as it is then, and the body.
+EditBody = Callable[[bytes], tuple[ResponseHead, bytes]]
+
+
 @frozen
 class Forward:
     """
     Send `head` to `target`: it is complete but for body framing and Connection.
 
-    `on_response` edits the upstream's head before the client sees it; `on_finish` hears the
-    outcome once. `max_body_bytes` 0 means no limit. `retries` are extra attempts.
+    `on_response` edits the upstream's head before the client sees it; where `on_body` then
+    answers, the body is held until it is complete and edited whole, if it has no more than
+    `max_held_bytes`. `on_finish` hears the outcome once. `max_body_bytes` 0 means no limit. `retries` are extra attempts.
     `bound_to` names sessions: when one of them ends, its tunnels and streams do.
     """
 
     target: Target
     head: RequestHead
     on_response: Callable[[ResponseHead, float], ResponseHead] | None = None
+    on_body: Callable[[], EditBody | None] | None = None
+    max_held_bytes: int = 0
     on_finish: Callable[[Outcome], None] | None = None
     max_body_bytes: int = 0
     retries: int = 5

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ostiary.gateway.decision import Target, TlsTo
+from ostiary.gateway.phases import Hooks, plan_hooks
 from ostiary.http.head import Fields
 from ostiary.kit import Handler
 from ostiary.model.gateway import Route, Service
@@ -17,7 +18,8 @@ class Plan:
     """
     One compiled route. `host` is what the upstream hears, but for `preserve_host`.
 
-    `plain` and `secure` are the handlers for requests by http and by https, in order.
+    `plain` and `secure` are the handlers for requests by http and by https, in order, and
+    `plain_hooks` and `secure_hooks` who of them takes part in which phase.
     """
 
     route: Route
@@ -28,6 +30,8 @@ class Plan:
     secure: Chain = field(repr=False)
     serves_plain: bool
     debug_fields: Fields
+    plain_hooks: Hooks = field(repr=False)
+    secure_hooks: Hooks = field(repr=False)
 
 
 def build_target(service: Service, *, verify: bool) -> Target:
@@ -76,4 +80,6 @@ def build_plan(
         secure=secure,
         serves_plain="http" in route.protocols,
         debug_fields=tuple((n.encode(), v.encode()) for n, v in named if v),
+        plain_hooks=plan_hooks(plain),
+        secure_hooks=plan_hooks(secure),
     )

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ostiary.gateway.decision import (
     Answer,
     Decision,
+    EditBody,
     Forward,
     Outcome,
     Peer,
@@ -26,17 +28,32 @@ from ostiary.gateway.fields import (
     keep_upstream_fields,
 )
 from ostiary.gateway.forwarded import Outside, Surroundings, build_path_fields
-from ostiary.gateway.plan import Chain, Plan
+from ostiary.gateway.phases import (
+    MAX_EDITED_BYTES,
+    NO_HOOKS,
+    Hooks,
+    edit_body,
+    edit_head,
+    find_editors,
+)
+from ostiary.gateway.plan import Plan
 from ostiary.gateway.record import Record
 from ostiary.gateway.router import Match, Query, Router, build_upstream_path
+from ostiary.gateway.serializer import Facts, build_document
 from ostiary.gateway.snapshot import Snapshot
-from ostiary.http.forms import remove_arguments
 from ostiary.http.head import Field, Fields, Reply, RequestHead, ResponseHead, find
 from ostiary.http.negotiate import decide_kind
 from ostiary.http.path import AmbiguousTarget
 from ostiary.http.path import Target as RequestTarget
 from ostiary.http.url import build_origin
-from ostiary.kit import Exchange, NeedsIo, error_reply
+from ostiary.kit import (
+    AccessHook,
+    Exchange,
+    Finished,
+    NeedsIo,
+    Response,
+    error_reply,
+)
 from ostiary.model.gateway import Route
 from ostiary.ports.body import Body
 
@@ -57,8 +74,9 @@ class Request:
     """One request inside the gateway."""
 
     __slots__ = (
-        "_body", "_exchange", "_gateway", "_head", "_match", "_peer", "_plan", "_seen",
-        "_snapshot", "_started", "_target", "request_id",
+        "_body", "_exchange", "_gateway", "_head", "_hooks", "_match", "_peer", "_plan",
+        "_response", "_seen", "_snapshot", "_started", "_target", "_upstream_uri",
+        "request_id",
     )  # fmt: skip
 
     def __init__(
@@ -70,6 +88,9 @@ class Request:
         self._body = body
         self._started = time.monotonic()
         self._exchange: Exchange | None = None
+        self._hooks = NO_HOOKS
+        self._response: Response | None = None
+        self._upstream_uri = ""
         self._plan: Plan | None = None
         self._seen: Surroundings | None = None
         self._match: Match
@@ -95,33 +116,47 @@ class Request:
         )
         if match is None or target.others:
             match = self._match_all(outside, target, snapshot.router)
+        secure = outside.scheme == "https"
         if match is None:
+            self._begin(snapshot.unrouted[secure])
             return self.answer(self.error(404, "no Route matched with those values"))
         self._match = match
         plan = self._plan = snapshot.plans[match.route.id or ""]
-        secure = outside.scheme == "https"
         # As in Kong, a route with only `http` takes https too; the reverse is refused.
         if not secure and not plan.serves_plain:
+            self._begin(snapshot.unrouted[secure])
             return self._wrong_scheme(plan.route.https_redirect_status_code)
-        chain = plan.secure if secure else plan.plain
-        if not chain:
+        hooks = plan.secure_hooks if secure else plan.plain_hooks
+        if hooks is NO_HOOKS:
             return self._forward(plan)
-        self._exchange = Exchange(
-            method=head.method,
-            target=target,
-            fields=head.fields,
-            websocket=head.websocket,
+        exchange = self._begin(hooks, match, plan)
+        return self._run(plan, exchange, hooks.access)
+
+    def _begin(
+        self, hooks: Hooks, match: Match | None = None, plan: Plan | None = None
+    ) -> Exchange:
+        """Let handlers take part from here on."""
+        assert self._seen is not None
+        self._hooks = hooks
+        outside, service = self._seen.outside, None if plan is None else plan.service
+        exchange = self._exchange = Exchange(
+            method=self._head.method,
+            target=self._target,
+            fields=self._head.fields,
+            websocket=self._head.websocket,
             scheme=outside.scheme,
             host=outside.host,
             port=outside.port,
             client_ip=outside.client_ip,
-            route_prefix=match.prefix,
+            route_prefix=None if match is None else match.prefix,
             request_id=self.request_id,
             body=self._body,
-            consumers=snapshot.consumers,
-            service_id=None if plan.service is None else plan.service.id,
+            consumers=self._snapshot.consumers,
+            service_id=None if service is None else service.id,
+            route_id=None if match is None else match.route.id,
+            route_paths=() if match is None else match.route.paths or (),
         )
-        return self._run(plan, self._exchange, chain)
+        return exchange
 
     def _match_all(
         self, outside: Outside, target: RequestTarget, router: Router
@@ -162,6 +197,8 @@ class Request:
         """The gateway's own answer, with its name and latency."""
         tokens = self._gateway.options.tokens
         fields = [*reply.fields]
+        if self._exchange is not None:
+            reply = self._edit_reply(reply, self._exchange, fields)
         if tokens.server:
             fields.append((b"Server", self._gateway.via))
         if tokens.request_id:
@@ -173,8 +210,25 @@ class Request:
             fields += self._debug_fields()
         return Answer(
             reply=Reply(status=reply.status, fields=tuple(fields), body=reply.body),
-            on_finish=self._log if self._gateway.is_heard else None,
+            on_finish=self._finisher(),
         )
+
+    def _edit_reply(
+        self, reply: Reply, exchange: Exchange, fields: list[Field]
+    ) -> Reply:
+        """Our own answer as plugins leave it. `fields` are edited in place."""
+        fields += exchange.downstream_fields
+        response = Response(status=reply.status, fields=fields, is_upstream=False)
+        self._response = response
+        edit_head(self._hooks, exchange, response)
+        body = reply.body
+        if body and (editors := find_editors(self._hooks, exchange, response)):
+            body = edit_body(editors, exchange, response, body)
+        return Reply(status=response.status, fields=reply.fields, body=body)
+
+    def _finisher(self) -> Callable[[Outcome], None] | None:
+        """Who hears how it ends, if anybody does."""
+        return self._log if self._gateway.is_heard or self._hooks.finish else None
 
     def _debug_fields(self) -> Fields:
         if self._plan is None:
@@ -198,7 +252,9 @@ class Request:
         """What lines in the error log say of this request."""
         return About(request_id=self.request_id, head=self._head, peer=self._peer)
 
-    def _run(self, plan: Plan, exchange: Exchange, chain: Chain) -> Decision:
+    def _run(
+        self, plan: Plan, exchange: Exchange, chain: tuple[AccessHook, ...]
+    ) -> Decision:
         CURRENT.set(self)
         try:
             for place, handler in enumerate(chain):
@@ -213,7 +269,7 @@ class Request:
         return self._forward(plan)
 
     async def _run_slow(
-        self, plan: Plan, exchange: Exchange, chain: Chain
+        self, plan: Plan, exchange: Exchange, chain: tuple[AccessHook, ...]
     ) -> Forward | Answer:
         CURRENT.set(self)
         try:
@@ -233,21 +289,25 @@ class Request:
             return self.answer(self.error(503, "no Service found with those values"))
         target = self._target
         path = build_upstream_path(service.path, target.path, self._match.cut)
-        query = target.query
+        method, query = self._head.method, target.query
+        if exchange is not None:
+            path, query = exchange.new_path or path, exchange.sent_query
+            method = exchange.new_method or method
         if query is not None:
-            if query and exchange is not None and exchange.stripped_query:
-                query = remove_arguments(query, exchange.stripped_query)
-            if query is not None:
-                path = f"{path}?{query}"
+            path = f"{path}?{query}"
+        if self._hooks.finish:
+            self._upstream_uri = path
         return Forward(
             target=plan.target,
             head=RequestHead(
-                method=self._head.method,
+                method=method,
                 target=path.encode("ascii"),
                 fields=self._upstream_fields(plan),
             ),
             on_response=self._on_response,
-            on_finish=self._log if self._gateway.is_heard else None,
+            on_body=self._find_edit if self._hooks.body else None,
+            max_held_bytes=MAX_EDITED_BYTES,
+            on_finish=self._finisher(),
             max_body_bytes=self._gateway.options.max_body_bytes,
             retries=service.retries,
             on_error=self._on_error,
@@ -273,6 +333,8 @@ class Request:
         fields = [(b"Host", host), *kept]
         if exchange is not None:
             fields += exchange.upstream_fields
+            if exchange.new_host is not None:
+                fields[0] = (b"Host", exchange.new_host)
         fields += seen.fields
         fields += build_path_fields(
             head.fields, seen.outside, self._target, cut=match.cut
@@ -287,8 +349,14 @@ class Request:
         gateway, exchange = self._gateway, self._exchange
         tokens = gateway.options.tokens
         fields, via, has_server = keep_upstream_fields(head.fields)
+        status, reason = head.status, head.reason
         if exchange is not None:
             fields += exchange.downstream_fields
+            response = Response(status=status, fields=fields, is_upstream=True)
+            self._response = response
+            edit_head(self._hooks, exchange, response)
+            if response.status != status:
+                status, reason = response.status, b""
         if tokens.server and not has_server:
             fields.append((b"Server", gateway.via))
         if tokens.via:
@@ -307,11 +375,24 @@ class Request:
         if gateway.options.allow_debug_header:
             fields += self._debug_fields()
         return ResponseHead(
-            status=head.status,
-            fields=tuple(fields),
-            reason=head.reason,
-            minor=head.minor,
+            status=status, fields=tuple(fields), reason=reason, minor=head.minor
         )
+
+    def _find_edit(self) -> EditBody | None:
+        """How the body of the response whose head was just edited is edited, if it is."""
+        exchange, response = self._exchange, self._response
+        assert exchange is not None
+        assert response is not None
+        editors = find_editors(self._hooks, exchange, response)
+        if not editors:
+            return None
+
+        def edit(body: bytes) -> tuple[ResponseHead, bytes]:
+            edited = edit_body(editors, exchange, response, body)
+            fields = tuple(response.fields)
+            return ResponseHead(status=response.status, fields=fields), edited
+
+        return edit
 
     def _on_error(self, status: int, reason: str) -> Reply:
         _LOG.warning("upstream failed: %s", reason, extra={"about": self.about})
@@ -331,6 +412,8 @@ class Request:
                 gateway.meter(None, None, outcome)
             else:
                 gateway.meter(plan.route, plan.service, outcome)
+        if self._hooks.finish:
+            self._tell(outcome)
         if not gateway.listeners:
             return
         scheme = "https" if self._peer.tls else "http"
@@ -352,6 +435,42 @@ class Request:
         )
         for listener in gateway.listeners:
             listener(record)
+
+    def _tell(self, outcome: Outcome) -> None:
+        """Let plugins hear how it ended. One that breaks takes nothing from the others."""
+        exchange, plan = self._exchange, self._plan
+        assert exchange is not None
+        facts = Facts(
+            exchange=exchange,
+            head=self._head,
+            outcome=outcome,
+            status=499 if outcome.client_gone else outcome.status,
+            started_at=self._gateway.now() - outcome.total_ms / 1000,
+            route=None if plan is None else plan.route,
+            service=None if plan is None else plan.service,
+            response_fields=() if self._response is None else self._response.fields,
+            upstream_uri=self._upstream_uri,
+        )
+        finished = Finished(
+            status=facts.status,
+            upstream_status=outcome.upstream_status,
+            sent_bytes=outcome.sent_bytes,
+            total_ms=outcome.total_ms,
+            upstream_ms=outcome.upstream_ms,
+            serialize=lambda: build_document(facts),
+        )
+        CURRENT.set(self)
+        try:
+            for hook in self._hooks.finish:
+                try:
+                    hook.on_finish(exchange, finished)
+                except Exception as error:  # noqa: BLE001 - plugins are foreign code
+                    kind = type(error).__name__
+                    _LOG.error(
+                        "on_finish failed: %s", kind, extra={"about": self.about}
+                    )
+        finally:
+            CURRENT.set(None)
 
 
 def _route_of(match: Match | None) -> Route | None:

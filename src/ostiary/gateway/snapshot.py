@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ostiary.gateway.directory import EMPTY_DIRECTORY, Directory
 from ostiary.gateway.fields import CookieFilter
+from ostiary.gateway.phases import NO_HOOKS, Hooks
 from ostiary.gateway.plan import Plan
 from ostiary.gateway.router import Router
 from ostiary.kit import OwnCookies
@@ -14,13 +15,19 @@ from ostiary.kit import OwnCookies
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """`plans` are by route id."""
+    """
+    `plans` are by route id.
+
+    `unrouted` are the hooks of global plugins, for http and https: they hear of requests that
+    match no route, though none of them is asked for access.
+    """
 
     router: Router
     plans: Mapping[str, Plan] = field(repr=False)
     revision: str
     cookies: CookieFilter
     consumers: Directory = EMPTY_DIRECTORY
+    unrouted: tuple[Hooks, Hooks] = (NO_HOOKS, NO_HOOKS)
 
 
 EMPTY = Snapshot(

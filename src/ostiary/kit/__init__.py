@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 from ostiary.http.head import Field, Fields, FoldedNames, Reply, fold_names
-from ostiary.kit.catalog import Catalog, PluginType, Services
-from ostiary.kit.exchange import (
-    NEEDS_IO,
-    AccessResult,
-    Exchange,
-    Handler,
-    NeedsIo,
-    OwnCookies,
+from ostiary.kit.authentication import (
+    IDENTITY_FIELDS,
+    Admitted,
+    Authenticator,
+    Verdict,
+    admit,
+    admit_anonymous,
 )
-from ostiary.kit.replies import error_reply, redirect_reply
-from ostiary.model.fields import Entity
-from ostiary.ports.body import Body
+from ostiary.kit.background import Background
+from ostiary.kit.catalog import PROTOCOLS, Catalog, Log, PluginType, Services
+from ostiary.kit.exchange import NEEDS_IO, AccessResult, Exchange, NeedsIo
+from ostiary.kit.finished import Finished
+from ostiary.kit.handler import (
+    NO_COOKIES,
+    AccessHook,
+    BodyHook,
+    FinishHook,
+    Handler,
+    Instant,
+    OwnCookies,
+    ResponseHook,
+)
+from ostiary.kit.replies import error_reply, exit_reply, redirect_reply, refuse
+from ostiary.kit.response import Response
+from ostiary.model.entity import Check, Entity
+from ostiary.model.words import Problem
+from ostiary.ports.body import Body, BodyTooLarge
+from ostiary.ports.consumers import Consumer, Consumers, Credential
+from ostiary.ports.shared import Counters, SharedUnavailable
 from ostiary.signin.authenticate import Signin
 from ostiary.signin.party import Party, compile_party
 from ostiary.signin.schema import OpenidConnectConfig, describe_warnings
@@ -29,34 +46,61 @@ from ostiary.signin.values import (
 )
 
 __all__ = [
+    "IDENTITY_FIELDS",
     "NEEDS_IO",
+    "NO_COOKIES",
+    "PROTOCOLS",
+    "AccessHook",
     "AccessResult",
+    "Admitted",
     "Allowed",
+    "Authenticator",
+    "Background",
     "Body",
+    "BodyHook",
+    "BodyTooLarge",
     "Catalog",
+    "Check",
     "ConfirmLogout",
+    "Consumer",
+    "Consumers",
+    "Counters",
+    "Credential",
     "Entity",
     "Exchange",
     "Field",
     "Fields",
+    "FinishHook",
+    "Finished",
     "FoldedNames",
     "Handler",
+    "Instant",
+    "Log",
     "NeedsIo",
     "OpenidConnectConfig",
     "OwnCookies",
     "Party",
     "PluginType",
+    "Problem",
     "Refused",
     "Reply",
     "Respond",
+    "Response",
+    "ResponseHook",
     "SendAway",
     "Services",
+    "SharedUnavailable",
     "Signin",
     "SigninRequest",
     "Step",
+    "Verdict",
+    "admit",
+    "admit_anonymous",
     "compile_party",
     "describe_warnings",
     "error_reply",
+    "exit_reply",
     "fold_names",
     "redirect_reply",
+    "refuse",
 ]

@@ -7,11 +7,13 @@ Spec: Kong's error formats (gateway §3.6): JSON with message and request_id, or
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from html import escape
 
 from ostiary import pages
 from ostiary.http.head import Fields, Reply
 from ostiary.http.negotiate import Kind
+from ostiary.kit.exchange import Exchange
 
 _TYPES: dict[Kind, bytes] = {
     "json": b"application/json; charset=utf-8",
@@ -93,6 +95,28 @@ def error_reply(
         fields=((b"Content-Type", _TYPES[kind]), *more, *fields),
         body=body,
     )
+
+
+def refuse(exchange: Exchange, status: int, message: str, fields: Fields = ()) -> Reply:
+    """An error in the form that the client of this exchange asked for."""
+    return error_reply(
+        status,
+        message,
+        kind=exchange.error_kind,
+        request_id=exchange.request_id,
+        fields=fields,
+    )
+
+
+def exit_reply(
+    status: int, document: Mapping[str, object] | None, fields: Fields = ()
+) -> Reply:
+    """A compact JSON answer, as Kong's plugins give it with `exit`; None has no body."""
+    if document is None:
+        return Reply(status=status, fields=(*_NO_STORE, *fields))
+    body = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+    kind = (b"Content-Type", _TYPES["json"])
+    return Reply(status=status, fields=(kind, *_NO_STORE, *fields), body=body)
 
 
 def redirect_reply(status: int, location: str, fields: Fields = ()) -> Reply:

@@ -19,10 +19,17 @@ from ostiary.proxy.body import RequestBody, may_resend
 from ostiary.proxy.chunked import LAST_CHUNK, build_chunk
 from ostiary.proxy.client import Client
 from ostiary.proxy.faults import BadMessage, UnsafeHead, UpstreamUnreachable
-from ostiary.proxy.framing import CHUNKED
+from ostiary.proxy.framing import CHUNKED, is_bodyless
+from ostiary.proxy.held import HeldBody
 from ostiary.proxy.plane import Plane, log
 from ostiary.proxy.relay import Relay
-from ostiary.proxy.report import TEXTS, edit_response, error_reply, report
+from ostiary.proxy.report import (
+    TEXTS,
+    edit_response,
+    error_reply,
+    find_edit,
+    report,
+)
 from ostiary.proxy.tunnel import Tunnel
 from ostiary.proxy.upstream import UpstreamConnection
 
@@ -41,6 +48,7 @@ class Exchange:
         "_deadline",
         "_forward",
         "_head_bytes",
+        "_held",
         "_length",
         "_plane",
         "_queued",
@@ -70,6 +78,7 @@ class Exchange:
         self._begun = client.started
         self._connecting: asyncio.Task[None] | None = None
         self._deadline = inf
+        self._held: HeldBody | None = None
         self._raw = b""
         self._relay: Relay | None = None
         self._length: int | None = None
@@ -256,7 +265,9 @@ class Exchange:
 
     def on_upstream_data(self, data: bytes) -> None:
         try:
-            if self._relay is None:
+            if self._held is not None:
+                self._on_held(self._held, data)
+            elif self._relay is None:
                 self._on_head(data)
             else:
                 self._on_response_body(self._relay, b"", data)
@@ -303,6 +314,8 @@ class Exchange:
         head = self._edited(received)
         if head is None:
             return
+        if self._forward.on_body is not None and self._hold(head, rest):
+            return
         if self._request_done and self._whole(received, head, rest):
             return
         relay = Relay(self._upstream.reader, head, client.method, client.minor)
@@ -342,6 +355,46 @@ class Exchange:
         self._complete(reusable=upstream.reader.keep_alive)
         return True
 
+    def _hold(self, head: ResponseHead, rest: bytes) -> bool:
+        """Hold a body that a plugin edits whole; False for any other."""
+        client, forward, upstream = self._client, self._forward, self._upstream
+        assert upstream is not None
+        assert forward.on_body is not None
+        if is_bodyless(client.method, head.status):
+            return False
+        edit = find_edit(forward.on_body)
+        if edit is None:
+            return False
+        if not self._request_done and self._request_body is not None:
+            self._request_body.discard()  # an early response: it wants no more
+        held = self._held = HeldBody(
+            upstream.reader, head, client.method, edit, forward.max_held_bytes
+        )
+        self._on_held(held, rest)
+        return True
+
+    def _on_held(self, held: HeldBody, data: bytes) -> None:
+        extra = held.feed(data)
+        if extra is None:
+            self._wait_for_upstream()
+        else:
+            self._release(held, reusable=held.reusable and not extra)
+
+    def _release(self, held: HeldBody, *, reusable: bool) -> None:
+        head, body = held.edited()
+        if self._session_over:
+            self._client.abort()
+            return
+        raw = wire.build_response(
+            head,
+            (b"Content-Length", b"%d" % len(body)),
+            self._client.connection_value(must_close=not self._request_done),
+        )
+        self._head_bytes = len(raw)
+        self._status = head.status
+        self._write(raw + body)
+        self._complete(reusable=reusable)
+
     def _on_response_body(self, relay: Relay, head: bytes, data: bytes) -> None:
         try:
             out, extra = relay.feed(data)
@@ -376,12 +429,24 @@ class Exchange:
         self._client.end_reply()
 
     def on_upstream_eof(self) -> bool:
+        if self._held is not None:
+            return self._on_held_eof(self._held)
         last = self._relay.end() if self._relay is not None else None
         if last is None or self._stage != _RECEIVING:
             self.on_upstream_lost()
         else:
             self._write(last)
             self._complete(reusable=False)
+        return False
+
+    def _on_held_eof(self, held: HeldBody) -> bool:
+        if not held.is_ended_by_close():
+            self.on_upstream_lost()
+            return False
+        try:
+            self._release(held, reusable=False)
+        except (BadMessage, UnsafeHead) as fault:
+            self.fail(502, fault.public)
         return False
 
     def on_upstream_lost(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ostiary.gateway.decision import Decider, Forward, Outcome
+from ostiary.gateway.decision import Decider, EditBody, Forward, Outcome
 from ostiary.http.head import Reply, ResponseHead
 from ostiary.proxy.plane import log
 
@@ -35,6 +35,19 @@ def edit_response(
     except Exception as error:  # noqa: BLE001 - the hook is foreign code
         log.error("on_response failed: %s", type(error).__name__)
         return None
+
+
+def find_edit(on_body: Callable[[], EditBody | None]) -> EditBody | None:
+    """How a body is edited, if it is. A hook that fails edits by failing: nothing leaks."""
+    try:
+        return on_body()
+    except Exception as error:  # noqa: BLE001 - the hook is foreign code
+        log.error("on_body failed: %s", type(error).__name__)
+        return _fail
+
+
+def _fail(_: bytes) -> tuple[ResponseHead, bytes]:
+    raise RuntimeError("on_body failed")
 
 
 def error_reply(forward: Forward, decider: Decider, status: int, reason: str) -> Reply:

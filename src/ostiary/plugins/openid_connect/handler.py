@@ -12,6 +12,7 @@ from ostiary.http.challenge import build_bearer_challenge
 from ostiary.http.head import find_all
 from ostiary.http.url import build_origin
 from ostiary.kit import (
+    IDENTITY_FIELDS,
     NEEDS_IO,
     AccessResult,
     Allowed,
@@ -117,6 +118,7 @@ class OpenidConnect:
                 ):
                     return self._refuse(_FOREIGN_PAGE, exchange)
                 self._protect(exchange)
+                exchange.drop(IDENTITY_FIELDS)  # what another plugin said before
                 if step.clear:
                     exchange.clear(fold_names(step.clear))
                 if self._assertion_header is not None:

@@ -1,0 +1,150 @@
+"""
+Who takes part in which phase, found once per route; and how bodies of responses are edited.
+
+Spec: Kong's plugin phases (gateway §4.2).
+"""
+
+from __future__ import annotations
+
+import logging
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from ostiary.gateway.variants import Variants
+from ostiary.kit import (
+    AccessHook,
+    BodyHook,
+    Exchange,
+    FinishHook,
+    Handler,
+    Response,
+    ResponseHook,
+)
+
+_LOG = logging.getLogger("ostiary.gateway")
+MAX_EDITED_BYTES = 8 << 20
+_CODINGS = frozenset((b"gzip", b"x-gzip", b"deflate"))
+
+
+class BodyOverLimit(Exception):
+    """A body that plugins were to edit is longer than we hold."""
+
+    code = "body_over_limit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hooks:
+    """The handlers of each phase, in order."""
+
+    access: tuple[AccessHook, ...] = ()
+    response: tuple[ResponseHook, ...] = ()
+    body: tuple[BodyHook, ...] = ()
+    finish: tuple[FinishHook, ...] = ()
+
+
+NO_HOOKS: Final = Hooks()
+
+
+def _members(handler: Handler) -> tuple[Handler, ...]:
+    return handler.members if isinstance(handler, Variants) else (handler,)
+
+
+def plan_hooks(chain: tuple[Handler, ...]) -> Hooks:
+    """Who takes part in which phase of a chain."""
+    if not chain:
+        return NO_HOOKS
+    return Hooks(
+        # Variants always: which of them serves later phases is settled in this one.
+        access=tuple(h for h in chain if isinstance(h, AccessHook)),
+        response=tuple(
+            h
+            for h in chain
+            if isinstance(h, ResponseHook)
+            and any(isinstance(m, ResponseHook) for m in _members(h))
+        ),
+        body=tuple(
+            h
+            for h in chain
+            if isinstance(h, BodyHook)
+            and any(isinstance(m, BodyHook) for m in _members(h))
+        ),
+        finish=tuple(
+            h
+            for h in chain
+            if isinstance(h, FinishHook)
+            and any(isinstance(m, FinishHook) for m in _members(h))
+        ),
+    )
+
+
+def edit_head(hooks: Hooks, exchange: Exchange, response: Response) -> None:
+    """Let everyone edit the head of a response."""
+    for hook in hooks.response:
+        hook.on_response(exchange, response)
+
+
+def find_editors(
+    hooks: Hooks, exchange: Exchange, response: Response
+) -> tuple[BodyHook, ...]:
+    """Who wants to edit the body of this response, which must be readable to us."""
+    if not hooks.body:
+        return ()
+    editors = tuple(h for h in hooks.body if h.wants_body(exchange, response))
+    if editors and not _is_readable(response):
+        _LOG.warning("a body was not edited: its content coding is not known here")
+        return ()
+    return editors
+
+
+def edit_body(
+    editors: Iterable[BodyHook], exchange: Exchange, response: Response, body: bytes
+) -> bytes:
+    """
+    The body as it goes on; its content coding is taken off, and the field that names it.
+
+    Raises:
+        BodyOverLimit: It is longer than `MAX_EDITED_BYTES` when decoded.
+        zlib.error: It is not in the coding that the response names.
+    """
+    coding = response.find(b"content-encoding")
+    if coding is not None:
+        body = _decode(coding.strip().lower(), body)
+        response.remove(b"content-encoding")
+    for editor in editors:
+        body = editor.edit_body(exchange, response, body)
+    return body
+
+
+def _is_readable(response: Response) -> bool:
+    coding = response.find(b"content-encoding")
+    return coding is None or coding.strip().lower() in {*_CODINGS, b"identity"}
+
+
+def _decode(coding: bytes, body: bytes) -> bytes:
+    if coding not in _CODINGS or not body:
+        return body
+    # 32 more recognises gzip and zlib by their heads; some send deflate without any.
+    try:
+        return _inflate(body, zlib.MAX_WBITS | 32)
+    except zlib.error:
+        if coding != b"deflate":
+            raise
+        return _inflate(body, -zlib.MAX_WBITS)
+
+
+def _inflate(body: bytes, bits: int) -> bytes:
+    found: list[bytes] = []
+    left = MAX_EDITED_BYTES
+    while body:  # gzip may have several members
+        inflate = zlib.decompressobj(bits)
+        piece = inflate.decompress(body, left + 1)
+        left -= len(piece)
+        if left < 0 or inflate.unconsumed_tail:
+            raise BodyOverLimit
+        if not inflate.eof:
+            raise zlib.error("cut short")
+        found.append(piece)
+        body = inflate.unused_data
+    return b"".join(found)
