@@ -34,12 +34,32 @@ class Peer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeyPair:
+    """A certificate, with those between it and its authority, and its key; both in PEM."""
+
+    cert: str = field(repr=False)
+    key: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TlsTo:
-    """How to speak TLS to an upstream. Turning `verify` off is the operator's explicit choice."""
+    """
+    How to speak TLS to an upstream. Turning `verify` off is the operator's explicit choice.
+
+    `verify_depth` is how many authorities may stand between the certificate and `ca_pem`, or
+    the gateway's own trust where that is None; None for the depth is as many as it takes.
+    `client` is shown to upstreams that ask.
+    """
 
     server_name: str
     verify: bool = True
+    verify_depth: int | None = None
     ca_pem: str | None = None
+    client: KeyPair | None = None
+
+    def __hash__(self) -> int:
+        # Asked for every request: a part is enough, since the rest rarely differs.
+        return hash((self.server_name, self.verify))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

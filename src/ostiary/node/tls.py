@@ -9,7 +9,8 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
-from ostiary.proxy.tls import UpstreamTls
+from ostiary.gateway.certificates import Served
+from ostiary.proxy.tls import ServerTls, UpstreamTls, load_pair, refuse_passphrase
 from ostiary.settings import Settings
 
 _VERSIONS = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}
@@ -33,11 +34,6 @@ def _build_context(settings: Settings) -> ssl.SSLContext:
     return context
 
 
-def _refuse_passphrase() -> str:
-    # Without this OpenSSL would ask whoever sits at the terminal.
-    raise OSError("the key is encrypted, and a passphrase cannot be given")
-
-
 def build_tls(settings: Settings, cert: Path | str, key: Path | str) -> ssl.SSLContext:
     """
     The context of the TLS listeners: HTTP/1.1, nothing below TLS 1.2.
@@ -47,8 +43,27 @@ def build_tls(settings: Settings, cert: Path | str, key: Path | str) -> ssl.SSLC
         ssl.SSLError: `ssl_ciphers` names no cipher.
     """
     context = _build_context(settings)
-    context.load_cert_chain(cert, key, password=_refuse_passphrase)
+    context.load_cert_chain(cert, key, password=refuse_passphrase)
     return context
+
+
+def build_server_tls(
+    settings: Settings, cert: Path | str, key: Path | str
+) -> ServerTls:
+    """
+    What the TLS listeners show: this certificate to whoever asks for no name of another.
+
+    Raises:
+        OSError, ssl.SSLError: As `build_tls`.
+    """
+
+    def build(served: Served) -> ssl.SSLContext:
+        context = _build_context(settings)
+        for pair in served.pairs:
+            load_pair(context, pair)
+        return context
+
+    return ServerTls(build_tls(settings, cert, key), build)
 
 
 def build_upstream_tls(settings: Settings) -> UpstreamTls:

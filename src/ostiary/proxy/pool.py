@@ -13,11 +13,11 @@ import socket
 import ssl
 from collections import deque
 
-from ostiary.gateway.decision import Target
+from ostiary.gateway.decision import Target, TlsTo
 from ostiary.proxy.faults import UpstreamUnreachable
 from ostiary.proxy.limits import Limits
 from ostiary.proxy.resolver import Resolver
-from ostiary.proxy.tls import UpstreamTls
+from ostiary.proxy.tls import UpstreamTls, check_depth
 from ostiary.proxy.turn import Turn
 from ostiary.proxy.upstream import Key, UpstreamConnection
 
@@ -213,7 +213,6 @@ class UpstreamPool:
         loop = asyncio.get_running_loop()
         tls = target.tls
         context = None if tls is None else self._tls.context(tls)
-        name = None if tls is None else tls.server_name
         failure: OSError | None = None
 
         def make() -> UpstreamConnection:
@@ -222,7 +221,7 @@ class UpstreamPool:
 
         for address in await self._resolver.addresses(target.host):
             try:
-                if context is None:
+                if tls is None or context is None:
                     _, connection = await loop.create_connection(
                         make, address, target.port
                     )
@@ -231,13 +230,18 @@ class UpstreamPool:
                     asyncio.Protocol, address, target.port
                 )
                 connection = make()
-                secure = await self._secure(wire, connection, context, name)
+                secure = await self._secure(wire, connection, context, tls)
             except ssl.SSLError:
                 raise
             except OSError as error:
                 failure = error
                 continue
             connection.secured(secure, wire)
+            try:
+                check_depth(secure.get_extra_info("ssl_object"), tls)
+            except ssl.SSLError:
+                connection.close()
+                raise
             return connection
         raise failure or OSError("the name has no address")
 
@@ -246,13 +250,13 @@ class UpstreamPool:
         wire: asyncio.Transport,
         connection: UpstreamConnection,
         context: ssl.SSLContext,
-        name: str | None,
+        tls: TlsTo,
     ) -> asyncio.Transport:
         if wire.is_closing():
             raise ConnectionResetError
         try:
             secure = await asyncio.get_running_loop().start_tls(
-                wire, connection, context, server_hostname=name
+                wire, connection, context, server_hostname=tls.server_name
             )
         except BaseException:
             wire.abort()
