@@ -119,7 +119,32 @@ def cli_page() -> str:
 def plugins_page() -> str:
     """The bundled plugins in the order they run."""
     rows = "\n".join(f"| {p.priority} | `{p.name}` |" for p in BUNDLED)
-    return f"{MADE}# Plugins\n\nIn the order they run.\n\n| priority | plugin |\n|---|---|\n{rows}\n"
+    parts = [
+        f"{MADE}# Plugins\n\nIn the order they run.\n\n| priority | plugin |\n|---|---|\n{rows}\n"
+    ]
+    for plugin in BUNDLED:
+        if plugin.schema is OpenidConnectConfig:
+            parts.append(
+                "## openid-connect\n\nSee [its own page](openid-connect.md).\n"
+            )
+            continue
+        fields = "\n".join(_plugin_fields(plugin.schema))
+        parts.append(
+            f"## {plugin.name}\n\n| field | default | meaning |\n|---|---|---|\n{fields}\n"
+        )
+    return "\n".join(parts)
+
+
+def _plugin_fields(schema: Any, prefix: str = "") -> list[str]:
+    """A row for each field; fields of records below their record."""
+    found = []
+    for name, field in schema.model_fields.items():
+        shown = f"| `{prefix}{name}` | {_default(field)} | {_cell(field.description)} |"
+        found.append(shown)
+        inner = field.annotation
+        if hasattr(inner, "model_fields"):
+            found += _plugin_fields(inner, f"{prefix}{name}.")
+    return found
 
 
 def _today(operation: str) -> tuple[str, str]:

@@ -66,7 +66,14 @@ def test_the_length_rule_can_fail() -> None:
 
 
 def test_plugin_order_is_pinned() -> None:
-    assert [(p.name, p.priority) for p in BUNDLED] == [("openid-connect", 1050)]
+    assert [(p.name, p.priority) for p in BUNDLED] == [
+        ("correlation-id", 100001),
+        ("cors", 2000),
+        ("openid-connect", 1050),
+        ("ip-restriction", 990),
+        ("request-size-limiting", 951),
+        ("request-termination", 2),
+    ]
 
 
 def test_every_plugin_field_is_in_exactly_one_class() -> None:
@@ -91,8 +98,9 @@ def test_reference_pages_are_those_of_the_code() -> None:
 
 
 def test_every_plugin_field_and_setting_says_what_it_means() -> None:
-    page = (ROOT / "docs" / "reference" / "openid-connect.md").read_text()
-    rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| `")]
+    pages = ("openid-connect.md", "plugins.md")
+    text = "".join((ROOT / "docs" / "reference" / name).read_text() for name in pages)
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| `")]
 
     assert [row[0] for row in rows if len(row[-1].strip(" |")) < 4] == []
 

@@ -10,9 +10,13 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
+from ostiary.gateway.balance_key import NO_KEY, Asked, Key, read_key
+from ostiary.gateway.balance_tries import BalancedTries
 from ostiary.gateway.decision import (
+    NO_PEER,
     Answer,
     Decision,
     EditBody,
@@ -54,6 +58,7 @@ from ostiary.kit import (
     Response,
     error_reply,
 )
+from ostiary.model.balancing import Upstream
 from ostiary.model.gateway import Route
 from ostiary.ports.body import Body
 
@@ -152,9 +157,8 @@ class Request:
             request_id=self.request_id,
             body=self._body,
             consumers=self._snapshot.consumers,
-            service_id=None if service is None else service.id,
-            route_id=None if match is None else match.route.id,
-            route_paths=() if match is None else match.route.paths or (),
+            route=None if plan is None else plan.route,
+            service=service,
         )
         return exchange
 
@@ -297,7 +301,7 @@ class Request:
             path = f"{path}?{query}"
         if self._hooks.finish:
             self._upstream_uri = path
-        return Forward(
+        forward = Forward(
             target=plan.target,
             head=RequestHead(
                 method=method,
@@ -308,12 +312,72 @@ class Request:
             on_body=self._find_edit if self._hooks.body else None,
             max_held_bytes=MAX_EDITED_BYTES,
             on_finish=self._finisher(),
-            max_body_bytes=self._gateway.options.max_body_bytes,
+            max_body_bytes=self._max_body_bytes(),
             retries=service.retries,
             on_error=self._on_error,
             bound_to=() if exchange is None else exchange.bound_to,
             body=None if exchange is None else exchange.new_body,
         )
+        return forward if plan.upstream is None else self._balance(plan, forward)
+
+    def _balance(self, plan: Plan, forward: Forward) -> Forward | Answer:
+        """Choose among the targets of the upstream that the service's host names."""
+        exchange = self._exchange
+        balancer = self._snapshot.balancers[plan.upstream or ""]
+        key = self._read_key(plan, balancer.upstream) if balancer.is_keyed else NO_KEY
+        moved = exchange is not None and exchange.new_host is not None
+        tries = BalancedTries(
+            balancer,
+            forward.target,
+            forward.head,
+            key=key.text,
+            keeps_host=plan.route.preserve_host or moved,
+        )
+        first = tries.next()
+        if first is None:
+            about = {"about": self.about}
+            _LOG.warning("upstream %s: %s", plan.upstream, NO_PEER, extra=about)
+            return self.answer(self.error(503, NO_PEER))
+        on_response = forward.on_response
+        if key.cookie is not None:
+            on_response = partial(self._give_cookie, key.cookie)
+        return replace(
+            forward,
+            target=first.target,
+            head=first.head,
+            tries=tries,
+            on_response=on_response,
+        )
+
+    def _read_key(self, plan: Plan, upstream: Upstream) -> Key:
+        exchange, seen = self._exchange, self._seen
+        assert seen is not None
+        consumer = None if exchange is None else exchange.consumer
+        credential = None if exchange is None else exchange.credential
+        asked = Asked(
+            request_id=self.request_id,
+            who=credential if consumer is None else consumer.id,
+            ip=seen.outside.client_ip,
+            fields=self._head.fields,
+            path=self._target.path,
+            query=self._target.query,
+            route_paths=plan.route.paths or (),
+        )
+        return read_key(upstream, asked)
+
+    def _give_cookie(
+        self, cookie: bytes, head: ResponseHead, upstream_ms: float
+    ) -> ResponseHead:
+        """The edited head, with the cookie that brings the client back to its target."""
+        edited = self._on_response(head, upstream_ms)
+        return replace(edited, fields=(*edited.fields, (b"Set-Cookie", cookie)))
+
+    def _max_body_bytes(self) -> int:
+        """The lower one of the gateway's limit and that of plugins; 0 is none."""
+        own, exchange = self._gateway.options.max_body_bytes, self._exchange
+        if exchange is None or not exchange.max_body_bytes:
+            return own
+        return min(own or exchange.max_body_bytes, exchange.max_body_bytes)
 
     def _upstream_fields(self, plan: Plan) -> Fields:
         head, exchange, match, seen = (
@@ -396,14 +460,9 @@ class Request:
 
     def _on_error(self, status: int, reason: str) -> Reply:
         _LOG.warning("upstream failed: %s", reason, extra={"about": self.about})
-        answer = self.answer(self.error(status, _MESSAGES.get(status, "Bad request")))
-        # Cookies that sign-in has just renewed must reach the browser even now.
-        made = () if self._exchange is None else self._exchange.downstream_fields
-        return Reply(
-            status=answer.reply.status,
-            fields=(*answer.reply.fields, *made),
-            body=answer.reply.body,
-        )
+        usual = _MESSAGES.get(status, "Bad request")
+        message = reason if reason == NO_PEER else usual
+        return self.answer(self.error(status, message)).reply
 
     def _log(self, outcome: Outcome) -> None:
         gateway, plan, seen = self._gateway, self._plan, self._seen

@@ -23,6 +23,7 @@ from ostiary.http.head import (
 )
 from ostiary.http.negotiate import Kind, decide_kind
 from ostiary.model.fields import compile_pattern
+from ostiary.model.gateway import Route, Service
 from ostiary.ports.consumers import Consumer
 from ostiary.signin.values import SigninRequest
 
@@ -45,14 +46,14 @@ class Exchange(SigninRequest):
 
     `bound_to` names what ends its streams when it ends. `credential` is set once a plugin has
     authenticated it: a credential's or a consumer's id, or who else asks. A consumer without
-    one is the anonymous consumer. `secret_fields` (folded) and `secret_arguments` name what
+    one is the anonymous consumer. `max_body_bytes` is the most that plugins let through, 0 for
+    no limit. `secret_fields` (folded) and `secret_arguments` name what
     credentials came in: no log shows their values.
     """
 
     websocket: bool
-    service_id: str | None = None
-    route_id: str | None = None
-    route_paths: tuple[str, ...] = ()
+    route: Route | None = None
+    service: Service | None = None
     upstream_fields: list[Field] = field(default_factory=list)
     downstream_fields: list[Field] = field(default_factory=list)
     cleared: FoldedNames = _NO_NAMES
@@ -63,6 +64,7 @@ class Exchange(SigninRequest):
     new_path: str | None = None
     new_query: str | None = None
     new_body: bytes | None = field(default=None, repr=False)
+    max_body_bytes: int = 0
     bound_to: tuple[str, ...] = ()
     subject: str | None = None
     consumer: Consumer | None = None
@@ -71,6 +73,10 @@ class Exchange(SigninRequest):
     secret_fields: frozenset[bytes] = frozenset()
     secret_arguments: frozenset[str] = frozenset()
     _kept: dict[object, Any] | None = field(default=None, init=False, repr=False)
+
+    @property
+    def service_id(self) -> str | None:
+        return None if self.service is None else self.service.id
 
     def keep(self, owner: object, value: object) -> None:
         """Keep what a handler needs in a later phase."""
@@ -125,7 +131,7 @@ class Exchange(SigninRequest):
     @property
     def captures(self) -> Mapping[str, str]:
         """What the groups of the route's regex path caught: by name, and by number from 1."""
-        for path in self.route_paths:
+        for path in self.route.paths or () if self.route is not None else ():
             if path.startswith("~"):
                 found = _compile(path[1:]).match(self.target.path)
                 if found is not None:

@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from ostiary.kit import Catalog, PluginType
+from ostiary.plugins.correlation_id import PLUGIN as CORRELATION_ID
+from ostiary.plugins.cors import PLUGIN as CORS
+from ostiary.plugins.ip_restriction import PLUGIN as IP_RESTRICTION
 from ostiary.plugins.openid_connect import PLUGIN as OPENID_CONNECT
+from ostiary.plugins.request_size_limiting import PLUGIN as REQUEST_SIZE_LIMITING
+from ostiary.plugins.request_termination import PLUGIN as REQUEST_TERMINATION
 
-BUNDLED: tuple[PluginType, ...] = (OPENID_CONNECT,)
+BUNDLED: tuple[PluginType, ...] = (
+    CORRELATION_ID,
+    CORS,
+    OPENID_CONNECT,
+    IP_RESTRICTION,
+    REQUEST_SIZE_LIMITING,
+    REQUEST_TERMINATION,
+)
 CATALOG: Catalog = {plugin.name: plugin for plugin in BUNDLED}
