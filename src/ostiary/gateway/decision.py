@@ -75,6 +75,39 @@ class Target:
 
 
 @frozen
+class Try:
+    """One attempt: where it goes, and the head as that one hears it."""
+
+    target: Target
+    head: RequestHead
+
+
+class Tries(Protocol):
+    """
+    Several targets for one request: another for each attempt, and word of how each ended.
+
+    The first attempt is `Forward.target` itself. A front says how the attempt under way ended
+    before it asks for the next, and `release`s it at the end of the exchange, however that came.
+    """
+
+    def next(self) -> Try | None:
+        """Begin another attempt; None when there is nobody to turn to."""
+        ...
+
+    def answered(self, status: int) -> None:
+        """Hear that the target has answered."""
+        ...
+
+    def failed(self, *, timeout: bool) -> None:
+        """Hear that the target did not answer in time, or that the connection failed."""
+        ...
+
+    def release(self) -> None:
+        """Hear that the attempt is over."""
+        ...
+
+
+@frozen
 class Outcome:
     """How an exchange ended, for the log hook. Times in milliseconds, sizes in bytes."""
 
@@ -87,6 +120,8 @@ class Outcome:
     client_gone: bool = False
 
 
+# The reason of a failure that is nobody's: the word that clients of Kong know.
+NO_PEER = "failure to get a peer from the ring-balancer"
 # A held body becomes what the client gets instead: the head as it is then, and the body.
 EditBody = Callable[[bytes], tuple[ResponseHead, bytes]]
 
@@ -99,11 +134,13 @@ class Forward:
     `on_response` edits the upstream's head before the client sees it; where `on_body` then
     answers, the body is held until it is complete and edited whole, if it has no more than
     `max_held_bytes`. `on_finish` hears the outcome once. `max_body_bytes` 0 means no limit. `retries` are extra attempts.
-    `bound_to` names sessions: when one of them ends, its tunnels and streams do.
+    `bound_to` names sessions: when one of them ends, its tunnels and streams do. With `tries`
+    there are other targets for the attempts after the first.
     """
 
     target: Target
     head: RequestHead
+    tries: Tries | None = None
     on_response: Callable[[ResponseHead, float], ResponseHead] | None = None
     on_body: Callable[[], EditBody | None] | None = None
     max_held_bytes: int = 0

@@ -339,8 +339,10 @@ class Request:
             _LOG.warning("upstream %s: %s", plan.upstream, NO_PEER, extra=about)
             return self.answer(self.error(503, NO_PEER))
         on_response = forward.on_response
-        if key.cookie is not None:
+        if key.cookie is not None and exchange is None:
             on_response = partial(self._give_cookie, key.cookie)
+        elif key.cookie is not None and exchange is not None:
+            exchange.downstream_fields.append((b"Set-Cookie", key.cookie))
         return replace(
             forward,
             target=first.target,
@@ -368,7 +370,7 @@ class Request:
     def _give_cookie(
         self, cookie: bytes, head: ResponseHead, upstream_ms: float
     ) -> ResponseHead:
-        """The edited head, with the cookie that brings the client back to its target."""
+        """The edited head, with the cookie that leads back to the target; without plugins."""
         edited = self._on_response(head, upstream_ms)
         return replace(edited, fields=(*edited.fields, (b"Set-Cookie", cookie)))
 

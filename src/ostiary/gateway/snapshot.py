@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ostiary.gateway.balance import Balancer
+from ostiary.gateway.certificates import EMPTY_TABLE, CertificateTable
 from ostiary.gateway.directory import EMPTY_DIRECTORY, Directory
 from ostiary.gateway.fields import CookieFilter
 from ostiary.gateway.phases import NO_HOOKS, Hooks
@@ -16,7 +18,7 @@ from ostiary.kit import OwnCookies
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """
-    `plans` are by route id.
+    `plans` are by route id, `balancers` by the upstream's name in lower case.
 
     `unrouted` are the hooks of global plugins, for http and https: they hear of requests that
     match no route, though none of them is asked for access.
@@ -27,6 +29,8 @@ class Snapshot:
     revision: str
     cookies: CookieFilter
     consumers: Directory = EMPTY_DIRECTORY
+    balancers: Mapping[str, Balancer] = field(default_factory=dict, repr=False)
+    certificates: CertificateTable = EMPTY_TABLE
     unrouted: tuple[Hooks, Hooks] = (NO_HOOKS, NO_HOOKS)
 
 

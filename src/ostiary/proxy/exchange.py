@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from math import inf
 
-from ostiary.gateway.decision import Forward, Outcome
+from ostiary.gateway.decision import NO_PEER, Forward, Outcome
 from ostiary.http.head import ResponseHead
 from ostiary.proxy import wire
 from ostiary.proxy.body import RequestBody, may_resend
@@ -47,6 +47,7 @@ class Exchange:
         "_connecting",
         "_deadline",
         "_forward",
+        "_head",
         "_head_bytes",
         "_held",
         "_length",
@@ -62,6 +63,7 @@ class Exchange:
         "_stage",
         "_started",
         "_status",
+        "_target",
         "_upstream",
         "_upstream_ms",
         "_upstream_status",
@@ -73,6 +75,8 @@ class Exchange:
         self._plane = plane
         self._client = client
         self._forward = forward
+        self._target = forward.target
+        self._head = forward.head
         self._request_body = body if forward.body is None else None
         self._attempts = 0
         self._begun = client.started
@@ -114,12 +118,13 @@ class Exchange:
             if self._queued:
                 self.fail(503, "every connection to the upstream is busy")
                 return inf
-            if self._attempts < self._forward.retries:
+            if self._forward.tries is None and self._attempts < self._forward.retries:
                 self._attempts += 1
                 self._attempt(fresh=True)
                 return self._deadline
-        self.fail(504, TEXTS[504])
-        return inf
+        if not self._turn_elsewhere(timeout=True):
+            self.fail(504, TEXTS[504])
+        return self._deadline
 
     def stop(self, status: int | None = None, sent_bytes: int = 0) -> None:
         """End without a reply of ours: the client left, or its connection refused it."""
@@ -165,31 +170,67 @@ class Exchange:
         self._head_bytes = self._sent_bytes - len(reply.body)
         self._finish(reply.status)
 
+    def _turn_elsewhere(self, *, timeout: bool) -> bool:
+        """
+        Blame the target for what it did not answer, and try another if that is safe.
+
+        False where the failure is for the client to hear.
+        """
+        forward, upstream = self._forward, self._upstream
+        tries = forward.tries
+        if tries is None or self._upstream_status is not None or self._stage == _DONE:
+            return False
+        tries.failed(timeout=timeout)
+        connecting = self._stage == _CONNECTING
+        unsent = connecting or (upstream is not None and upstream.holds(self._raw))
+        if (
+            self._attempts >= forward.retries
+            or self._upstream_ms is not None
+            or not may_resend(self._client.method, self._request_body, unsent=unsent)
+        ):
+            return False
+        self._drop_upstream()
+        found = tries.next()
+        if found is None:
+            self.fail(503, NO_PEER)
+            return True
+        self._attempts += 1
+        self._target, self._head = found.target, found.head
+        if self._request_body is not None:
+            self._request_body.detach()
+        self._attempt(fresh=False)
+        return True
+
     def _attempt(self, *, fresh: bool) -> None:
         self._stage = _CONNECTING
         self._request_done = False
-        connection = None if fresh else self._plane.pool.take(self._forward.target)
+        connection = None if fresh else self._plane.pool.take(self._target)
         if connection is not None:
             self._reused = True
             self._send(connection)
             return
         self._reused = False
-        self._queued = self._plane.pool.is_full(self._forward.target)
-        self._wait(self._forward.target.connect_timeout_ms)
+        self._queued = self._plane.pool.is_full(self._target)
+        self._wait(self._target.connect_timeout_ms)
         self._connecting = self._plane.loop.create_task(self._connect())
 
     async def _connect(self) -> None:
         while True:
             try:
-                connection = await self._plane.pool.connect(self._forward.target)
+                connection = await self._plane.pool.connect(self._target)
             except UpstreamUnreachable as fault:
+                if self._forward.tries is not None:
+                    self._connecting = None
+                    if not self._turn_elsewhere(timeout=fault.status == 504):
+                        self.fail(fault.status, fault.public)
+                    return
                 if not fault.transient or self._attempts >= self._forward.retries:
                     self._connecting = None
                     self.fail(fault.status, fault.public)
                     return
                 self._attempts += 1
-                self._queued = self._plane.pool.is_full(self._forward.target)
-                self._wait(self._forward.target.connect_timeout_ms)
+                self._queued = self._plane.pool.is_full(self._target)
+                self._wait(self._target.connect_timeout_ms)
                 continue
             self._connecting = None
             self._send(connection)
@@ -210,7 +251,7 @@ class Exchange:
             self._length = len(payload)
         try:
             head = wire.build_request(
-                forward.head, self._length, websocket=self._client.websocket
+                self._head, self._length, websocket=self._client.websocket
             )
         except UnsafeHead as fault:
             self.fail(500, f"request head: {fault.public}")
@@ -240,7 +281,7 @@ class Exchange:
         if self._stage == _SENDING:
             self._stage = _WAITING
             if self._upstream is not None and self._upstream.full:
-                self._wait(self._forward.target.write_timeout_ms)
+                self._wait(self._target.write_timeout_ms)
             else:
                 self._wait_for_upstream()
 
@@ -249,12 +290,12 @@ class Exchange:
         self._client.arm(self._deadline)
 
     def _wait_for_upstream(self) -> None:
-        self._wait(self._forward.target.read_timeout_ms)
+        self._wait(self._target.read_timeout_ms)
 
     def on_upstream_full(self) -> None:
         self._client.pause_body()
         if self._stage in {_SENDING, _WAITING}:
-            self._wait(self._forward.target.write_timeout_ms)
+            self._wait(self._target.write_timeout_ms)
 
     def on_upstream_ready(self) -> None:
         self._client.resume_body()
@@ -272,6 +313,8 @@ class Exchange:
             else:
                 self._on_response_body(self._relay, b"", data)
         except BadMessage as fault:
+            if self._forward.tries is not None and self._upstream_status is None:
+                self._forward.tries.answered(502)
             self.fail(502, fault.public)
         except UnsafeHead as fault:
             self.fail(500, f"response head: {fault.public}")
@@ -303,6 +346,8 @@ class Exchange:
 
     def _edited(self, head: ResponseHead) -> ResponseHead | None:
         self._upstream_status = head.status
+        if self._forward.tries is not None:
+            self._forward.tries.answered(head.status)
         edited = edit_response(self._forward, head, self._upstream_ms or 0.0)
         if edited is None:
             self.fail(500, "An unexpected error occurred")
@@ -452,11 +497,13 @@ class Exchange:
     def on_upstream_lost(self) -> None:
         upstream = self._upstream
         unsent = upstream is not None and upstream.holds(self._raw)
+        is_stale = self._reused and self._upstream_ms is None
+        if not is_stale and self._turn_elsewhere(timeout=False):
+            return
         self._drop_upstream()
         if (
-            self._stage in {_SENDING, _WAITING}
-            and self._reused
-            and self._upstream_ms is None
+            is_stale
+            and self._stage in {_SENDING, _WAITING}
             and self._attempts < self._forward.retries
             and may_resend(self._client.method, self._request_body, unsent=unsent)
         ):
@@ -499,7 +546,7 @@ class Exchange:
             now=self._plane.now,
             client=self._client.outbox,
             upstream=upstream,
-            target=self._forward.target,
+            target=self._target,
             on_end=self._on_tunnel_end,
             wheel=self._plane.wheel,
         )
@@ -532,6 +579,8 @@ class Exchange:
         self._stage = _DONE
         self._deadline = inf
         forward = self._forward
+        if forward.tries is not None:
+            forward.tries.release()
         if forward.on_finish is not None:
             report(
                 forward.on_finish,

@@ -99,7 +99,8 @@ class UpstreamTls:
         self._build(TlsTo(server_name="localhost"))
 
     def _build(self, to: TlsTo) -> ssl.SSLContext:
-        if to.ca_pem == "":  # nobody; Python would take it for everybody the system trusts
+        # Nobody; Python would take it for everybody whom the system trusts.
+        if to.ca_pem == "":
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         elif to.ca_pem is not None:
             context = ssl.create_default_context(cadata=to.ca_pem)
