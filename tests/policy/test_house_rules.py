@@ -69,9 +69,13 @@ def test_plugin_order_is_pinned() -> None:
     assert [(p.name, p.priority) for p in BUNDLED] == [
         ("correlation-id", 100001),
         ("cors", 2000),
+        ("jwt", 1450),
+        ("key-auth", 1250),
+        ("basic-auth", 1100),
         ("openid-connect", 1050),
         ("ip-restriction", 990),
         ("request-size-limiting", 951),
+        ("acl", 950),
         ("request-termination", 2),
     ]
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from ostiary.kit import Catalog, PluginType
+from ostiary.plugins.acl import PLUGIN as ACL
+from ostiary.plugins.basic_auth import PLUGIN as BASIC_AUTH
 from ostiary.plugins.correlation_id import PLUGIN as CORRELATION_ID
 from ostiary.plugins.cors import PLUGIN as CORS
 from ostiary.plugins.ip_restriction import PLUGIN as IP_RESTRICTION
+from ostiary.plugins.jwt import PLUGIN as JWT
+from ostiary.plugins.key_auth import PLUGIN as KEY_AUTH
 from ostiary.plugins.openid_connect import PLUGIN as OPENID_CONNECT
 from ostiary.plugins.request_size_limiting import PLUGIN as REQUEST_SIZE_LIMITING
 from ostiary.plugins.request_termination import PLUGIN as REQUEST_TERMINATION
@@ -13,9 +17,13 @@ from ostiary.plugins.request_termination import PLUGIN as REQUEST_TERMINATION
 BUNDLED: tuple[PluginType, ...] = (
     CORRELATION_ID,
     CORS,
+    JWT,
+    KEY_AUTH,
+    BASIC_AUTH,
     OPENID_CONNECT,
     IP_RESTRICTION,
     REQUEST_SIZE_LIMITING,
+    ACL,
     REQUEST_TERMINATION,
 )
 CATALOG: Catalog = {plugin.name: plugin for plugin in BUNDLED}
