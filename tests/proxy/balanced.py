@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from ostiary.gateway.balance import Balancer
 from ostiary.gateway.balance_tries import BalancedTries
 from ostiary.gateway.decision import Forward, Target
 from ostiary.http.head import RequestHead
-from tests.proxy.support import Stage, Upstream
+from tests.proxy.support import PATIENCE_S, Stage, Upstream
 
 TEMPLATE = Target(host="pool.test", port=80)
 
@@ -40,3 +42,10 @@ def address(upstream: Upstream) -> str:
 def active(made: Balancer) -> int:
     """How many requests its targets serve now."""
     return sum(a.load.active for host in made.hosts for a in host.addresses)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for what happens elsewhere in the loop, for as long as patience lasts."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not condition():
+            await asyncio.sleep(0.002)

@@ -12,7 +12,7 @@ from ostiary.gateway.balance import Balancer
 from ostiary.gateway.decision import NO_PEER, Target
 from ostiary.gateway.health import Vitals
 from ostiary.http.head import Reply
-from tests.proxy.balanced import active, address, decide
+from tests.proxy.balanced import active, address, decide, until
 from tests.proxy.support import (
     OK,
     Handler,
@@ -258,8 +258,7 @@ async def test_load_is_counted_while_a_request_lasts(stage: Stage) -> None:
     clients = [await stage.client() for _ in range(6)]
     for number, client in enumerate(clients):
         client.send(get())
-        while active(made) <= number:
-            await asyncio.sleep(0)
+        await until(lambda: active(made) > number)  # noqa: B023 - at once
     loads = [host.addresses[0].load.active for host in made.hosts]
     held.set()
     for client in clients:
@@ -278,8 +277,7 @@ async def test_who_leaves_lets_go_of_the_target(stage: Stage, leaves: str) -> No
     client = await stage.client()
     client.send(post(b"body") if leaves == "too much" else get())
     if leaves == "late":
-        while not upstream.connections:
-            await asyncio.sleep(0)
+        await until(lambda: upstream.connections)
     if leaves == "too much":
         assert (await client.head()).startswith(b"HTTP/1.1 413 ")
     client.close()

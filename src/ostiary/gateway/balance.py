@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from ostiary.gateway.balance_ways import Address, Ring, Way, build_way
-from ostiary.gateway.decision import Target
+from ostiary.gateway.decision import KeyPair, Target
 from ostiary.gateway.health import Failure, Rules, Vitals, build_rules, is_checked
 from ostiary.http.url import split_host
 from ostiary.model.balancing import Target as TargetRow
@@ -65,7 +65,7 @@ class Balancer:
     """
     Chooses for one upstream. `report` hears of every change of health that was found here.
 
-    `targets` are the rows that it was made from.
+    `targets` are the rows that it was made from; `shown` is the certificate that probes show.
     """
 
     def __init__(
@@ -74,10 +74,12 @@ class Balancer:
         targets: Sequence[TargetRow],
         hosts: Sequence[Host],
         random: Random,
+        shown: KeyPair | None = None,
     ) -> None:
         self.upstream = upstream
         self.targets = tuple(targets)
         self.hosts = tuple(hosts)
+        self.shown = shown
         self.is_checked = is_checked(upstream)
         self.report: Callable[[Change], None] = _ignore
         self.passive = build_rules(upstream.healthchecks.passive)
@@ -233,6 +235,7 @@ def build_balancer(
     previous: Balancer | None = None,
     *,
     seed: int = 0,
+    shown: KeyPair | None = None,
 ) -> Balancer:
     """
     The balancer of an upstream and its targets.
@@ -242,10 +245,12 @@ def build_balancer(
 
     Args:
         seed: Another for each worker, so that they do not begin with the same targets.
+        shown: The upstream's client certificate.
     """
     if (
         previous is not None
         and previous.upstream is upstream
+        and previous.shown == shown
         and len(previous.targets) == len(targets)
         and all(a is b for a, b in zip(previous.targets, targets, strict=True))
     ):
@@ -263,7 +268,7 @@ def build_balancer(
         hosts.append(_resolved(host, ips, host.dns, keeps_health=checked))
     # It spreads load: nobody gains from guessing it.
     random = Random(f"{seed} {upstream.name}")  # noqa: S311
-    made = Balancer(upstream, targets, hosts, random)
+    made = Balancer(upstream, targets, hosts, random, shown)
     if previous is not None:
         made.report = previous.report
     return made

@@ -92,24 +92,58 @@ class Resolver:
         local = resolve_locally(host)
         if local:
             return local
+        entry = self._entry(host)
+        now = self._now()
+        if now >= entry.fresh_until:
+            usable = entry.addresses and now < entry.found_at + self._times.stale_s
+            asking = self._ask_again(host, entry)
+            if not usable:
+                await asyncio.shield(asking)
+        found = self._found(entry)
+        entry.turn += 1
+        start = entry.turn % len(found)
+        return found[start:] + found[:start]
+
+    def is_fresh(self, host: str) -> bool:
+        """Tell whether asking again would tell nothing new."""
+        entry = self._entries.get(host)
+        fresh = entry is not None and self._now() < entry.fresh_until
+        return fresh or bool(resolve_locally(host))
+
+    async def renewed(self, host: str) -> Addresses:
+        """
+        The addresses of a host, asked for again unless they are fresh.
+
+        Raises:
+            OSError: As `addresses`.
+        """
+        local = resolve_locally(host)
+        if local:
+            return local
+        entry = self._entry(host)
+        if self._now() >= entry.fresh_until:
+            await asyncio.shield(self._ask_again(host, entry))
+        return self._found(entry)
+
+    def _entry(self, host: str) -> _Entry:
         entry = self._entries.get(host)
         if entry is None:
             if len(self._entries) >= MAX_NAMES:
                 self._entries.clear()
             entry = self._entries[host] = _Entry()
-        now = self._now()
-        if now >= entry.fresh_until:
-            usable = entry.addresses and now < entry.found_at + self._times.stale_s
-            if entry.asking is None:
-                entry.asking = asyncio.create_task(self._refresh(host, entry))
-            if not usable:
-                await asyncio.shield(entry.asking)
+        return entry
+
+    def _ask_again(self, host: str, entry: _Entry) -> asyncio.Task[None]:
+        if entry.asking is None:
+            entry.asking = asyncio.create_task(self._refresh(host, entry))
+        return entry.asking
+
+    @staticmethod
+    def _found(entry: _Entry) -> Addresses:
         if not entry.addresses:
             assert entry.failure is not None
             raise entry.failure.with_traceback(None)  # else it grows with every raise
-        entry.turn += 1
-        start = entry.turn % len(entry.addresses)
-        return entry.addresses[start:] + entry.addresses[:start]
+        return entry.addresses
 
     async def _refresh(self, host: str, entry: _Entry) -> None:
         times = self._times
@@ -117,9 +151,10 @@ class Resolver:
             found = await self._ask(host)
         except OSError as error:
             now = self._now()
-            unknown = isinstance(error, socket.gaierror) and error.errno in _UNKNOWN
             entry.failure = error
-            entry.fresh_until = now + (times.not_found_s if unknown else times.error_s)
+            entry.fresh_until = now + (
+                times.not_found_s if is_unknown(error) else times.error_s
+            )
             if now >= entry.found_at + times.stale_s:
                 entry.addresses = ()
         else:
@@ -128,6 +163,11 @@ class Resolver:
             entry.fresh_until = entry.found_at + times.valid_s
         finally:
             entry.asking = None
+
+
+def is_unknown(error: OSError) -> bool:
+    """Tell whether a name has no address, which is an answer, from that nobody answers."""
+    return isinstance(error, socket.gaierror) and error.errno in _UNKNOWN
 
 
 _UNKNOWN = frozenset(
