@@ -76,6 +76,7 @@ def test_plugin_order_is_pinned() -> None:
         ("ip-restriction", 990),
         ("request-size-limiting", 951),
         ("acl", 950),
+        ("rate-limiting", 910),
         ("request-termination", 2),
     ]
 

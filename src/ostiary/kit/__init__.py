@@ -31,6 +31,7 @@ from ostiary.model.entity import Check, Entity
 from ostiary.model.words import Problem
 from ostiary.ports.body import Body, BodyTooLarge
 from ostiary.ports.consumers import Consumer, Consumers, Credential
+from ostiary.ports.session_store import StorePlace
 from ostiary.ports.shared import Counters, SharedUnavailable
 from ostiary.signin.authenticate import Signin
 from ostiary.signin.party import Party, compile_party
@@ -93,6 +94,7 @@ __all__ = [
     "Signin",
     "SigninRequest",
     "Step",
+    "StorePlace",
     "Verdict",
     "admit",
     "admit_anonymous",

@@ -26,7 +26,8 @@ class Services:
     """
     What the gateway lends to plugins. `log` takes a level word and a line without secrets.
 
-    The ports are None where configurations are only checked. `counters` opens the numbers at a
+    The ports are None where configurations are only checked: handlers are built there, too, but
+    never asked anything. `counters` opens the numbers at a
     place; `logs` gives a log under a plugin's name; `count` is told the name of what happened.
     `hostname` is this machine's.
     """
@@ -43,6 +44,11 @@ class Services:
     logs: Callable[[str], Log] | None = None
     node_id: str = ""
     hostname: str = ""
+
+    def now(self) -> float:
+        """Unix time in seconds."""
+        assert self.clock is not None
+        return self.clock.now()
 
     def log_as(self, plugin: str) -> Log:
         """The log of a plugin."""

@@ -10,7 +10,7 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 from pydantic.config import JsonDict
 
 from ostiary.http.url import is_http_url
@@ -100,7 +100,7 @@ def check_pattern(value: str) -> str:
     return value
 
 
-Number = Annotated[float, AfterValidator(_plain)]
+Number = Annotated[float, AfterValidator(_plain), PlainSerializer(_plain)]
 Positive = Annotated[Number, AfterValidator(_check_positive)]
 IpOrCidr = Annotated[str, AfterValidator(_check_network)]
 Url = Annotated[str, AfterValidator(_check_url)]

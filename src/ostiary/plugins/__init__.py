@@ -11,6 +11,7 @@ from ostiary.plugins.ip_restriction import PLUGIN as IP_RESTRICTION
 from ostiary.plugins.jwt import PLUGIN as JWT
 from ostiary.plugins.key_auth import PLUGIN as KEY_AUTH
 from ostiary.plugins.openid_connect import PLUGIN as OPENID_CONNECT
+from ostiary.plugins.rate_limiting import PLUGIN as RATE_LIMITING
 from ostiary.plugins.request_size_limiting import PLUGIN as REQUEST_SIZE_LIMITING
 from ostiary.plugins.request_termination import PLUGIN as REQUEST_TERMINATION
 
@@ -24,6 +25,7 @@ BUNDLED: tuple[PluginType, ...] = (
     IP_RESTRICTION,
     REQUEST_SIZE_LIMITING,
     ACL,
+    RATE_LIMITING,
     REQUEST_TERMINATION,
 )
 CATALOG: Catalog = {plugin.name: plugin for plugin in BUNDLED}

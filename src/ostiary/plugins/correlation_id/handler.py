@@ -25,13 +25,12 @@ class CorrelationId(Instant):
         row_id: str,  # noqa: ARG002 - what every plugin is built with
         services: Services,
     ) -> None:
-        assert services.entropy is not None
         self._entropy = services.entropy
         self._name = config.header_name.encode("ascii")
         self._lower = self._name.lower()
         self._echoes = config.echo_downstream
         self._counts = config.generator == "uuid#counter"
-        self._worker = self._new_uuid()
+        self._worker = ""
         self._numbers = itertools.count(1)
 
     def access(self, exchange: Exchange) -> None:
@@ -50,8 +49,10 @@ class CorrelationId(Instant):
 
     def _new_id(self) -> str:
         if self._counts:
+            self._worker = self._worker or self._new_uuid()
             return f"{self._worker}#{next(self._numbers)}"
         return self._new_uuid()
 
     def _new_uuid(self) -> str:
+        assert self._entropy is not None
         return str(uuid.UUID(bytes=self._entropy.bytes(16), version=4))

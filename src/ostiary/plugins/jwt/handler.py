@@ -113,8 +113,7 @@ class Jwt(Authenticator):
         super().__init__(
             anonymous=config.anonymous, run_on_preflight=config.run_on_preflight
         )
-        assert services.clock is not None
-        self._clock = services.clock
+        self._now = services.now
         self._log = services.log_as("jwt")
         self._config = config
         self._headers = tuple(n.lower().encode("latin-1") for n in config.header_names)
@@ -163,7 +162,7 @@ class Jwt(Authenticator):
             claims,
             self._config.claims_to_verify or (),
             maximum_s=self._config.maximum_expiration,
-            now=self._clock.now(),
+            now=self._now(),
         )
         return found
 

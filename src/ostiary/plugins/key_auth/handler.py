@@ -40,8 +40,7 @@ class KeyAuth(Authenticator):
         super().__init__(
             anonymous=config.anonymous, run_on_preflight=config.run_on_preflight
         )
-        assert services.clock is not None
-        self._clock = services.clock
+        self._now = services.now
         self._log = services.log_as("key-auth")
         self._names = config.key_names
         self._folded = fold_names(name.encode("ascii") for name in config.key_names)
@@ -105,7 +104,7 @@ class KeyAuth(Authenticator):
     def _admit(self, exchange: Exchange, key: str) -> Admitted | Reply:
         found = exchange.consumers.credential("keyauth_credentials", key)
         if found is None or (
-            found.expires_at is not None and found.expires_at <= self._clock.now()
+            found.expires_at is not None and found.expires_at <= self._now()
         ):
             return self._refuse(exchange, "Unauthorized")
         return Admitted(
