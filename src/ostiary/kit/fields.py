@@ -100,7 +100,9 @@ def check_pattern(value: str) -> str:
     return value
 
 
-Number = Annotated[float, AfterValidator(_plain), PlainSerializer(_plain)]
+Number = Annotated[
+    float, AfterValidator(_plain), PlainSerializer(_plain, return_type=int | float)
+]
 Positive = Annotated[Number, AfterValidator(_check_positive)]
 IpOrCidr = Annotated[str, AfterValidator(_check_network)]
 Url = Annotated[str, AfterValidator(_check_url)]
