@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import time
 
 import uvloop
@@ -29,11 +30,12 @@ from ostiary.gateway.gateway import Gateway
 from ostiary.gateway.metrics import Metrics
 from ostiary.jose.errors import BrokenSeal
 from ostiary.jose.keys import PrivateKey
-from ostiary.kit import Services
+from ostiary.kit import Background, Services
 from ostiary.node.certificate import default_certificate
 from ostiary.node.client_keys import KeyFile
 from ostiary.node.front import build_dns_times, build_limits, build_options
 from ostiary.node.lastgood import open_last_good
+from ostiary.node.plugin_log import log_as
 from ostiary.node.reporter import CountingFetch, Reporter
 from ostiary.node.role import (
     CONFIG_CHANNEL,
@@ -81,6 +83,7 @@ class Worker:
         self.shared = SocketShared(orders.node_socket)
         self.stores = RedisStores(ca_file=self.ca_file)
         self.teller = Teller(self.shared)
+        self.background = Background()
         self.metrics = Metrics()
         self.gateway = Gateway(
             build_options(settings),
@@ -111,7 +114,20 @@ class Worker:
             issuer=f"urn:ostiary:{self.orders.node_id}",
             clock=self.clock,
         )
-        return Services(signin=Signin(tools), log=log_line, assertions=assertions)
+        return Services(
+            signin=Signin(tools),
+            log=log_line,
+            assertions=assertions,
+            shared=self.shared,
+            clock=self.clock,
+            entropy=self.entropy,
+            fetch=tools.fetch,
+            counters=self.stores.counters,
+            background=self.background,
+            logs=log_as,
+            node_id=self.orders.node_id,
+            hostname=socket.gethostname(),
+        )
 
     async def load(self, services: Services) -> None:
         """Take the node's configuration, else the last good one; a bad one changes nothing."""
@@ -235,6 +251,7 @@ class Worker:
         self.teller.stop()
         await proxy.stop(DRAIN_S)
         await services.signin.close(FINISH_S)
+        await self.background.close(FINISH_S)
         await reporter.stop()
         await fetch.close()
         await self.stores.close()
