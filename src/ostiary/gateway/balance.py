@@ -156,10 +156,15 @@ class Balancer:
                 for address in host.addresses:
                     if change.ip in {None, address.ip}:
                         address.vitals.decree(healthy=change.healthy)
-        self._heed()
+        self.heed()
+
+    def heed(self) -> None:
+        """Look again at who is healthy: what is known of addresses is shared with others."""
+        self._way.heard()
+        self._weigh()
 
     def _tell(self, address: Address) -> None:
-        self._heed()
+        self.heed()
         host = self._hosts_of.get(address)
         if host is not None:  # else it is an address of yesterday
             self.report(
@@ -184,10 +189,6 @@ class Balancer:
             slots=upstream.slots,
             random=self._random,
         )
-        self._weigh()
-
-    def _heed(self) -> None:
-        self._way.heard()
         self._weigh()
 
     def _weigh(self) -> None:
