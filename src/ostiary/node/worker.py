@@ -34,6 +34,7 @@ from ostiary.kit import Background, Services
 from ostiary.node.certificate import default_certificate
 from ostiary.node.client_keys import KeyFile
 from ostiary.node.front import build_dns_times, build_limits, build_options
+from ostiary.node.health import WorkerHealth
 from ostiary.node.lastgood import open_last_good
 from ostiary.node.plugin_log import log_as
 from ostiary.node.reporter import CountingFetch, Reporter
@@ -53,11 +54,14 @@ from ostiary.node.role import (
 )
 from ostiary.node.said import describe_safely
 from ostiary.node.stories import Teller
-from ostiary.node.tls import build_tls, build_upstream_tls
+from ostiary.node.tls import build_server_tls, build_upstream_tls
 from ostiary.plugins import CATALOG
 from ostiary.ports.shared import SharedUnavailable
 from ostiary.proxy.listener import Listen, Proxy
+from ostiary.proxy.names import Names
+from ostiary.proxy.prober import Prober
 from ostiary.proxy.resolver import Resolver
+from ostiary.proxy.tls import ServerTls
 from ostiary.signin.assertion import Assertions
 from ostiary.signin.authenticate import Signin
 from ostiary.signin.live import ENDED_CHANNEL
@@ -93,6 +97,8 @@ class Worker:
             meter=self.metrics.observe,
         )
         self.compiled = NOTHING
+        self.health: WorkerHealth
+        self.tls: ServerTls
         self._reload = asyncio.Event()
 
     def services(self, fetch: AiohttpFetch) -> Services:
@@ -160,7 +166,10 @@ class Worker:
                 "the configuration was refused, the previous one stays: %s", said
             )
             return
-        self.gateway.snapshot = self.compiled.snapshot
+        snapshot = self.compiled.snapshot
+        await self.health.adopt(snapshot.balancers.values())
+        self.tls.serve(snapshot.certificates)
+        self.gateway.snapshot = snapshot
         _LOG.info("serving configuration %s", self.compiled.snapshot.revision)
 
     @staticmethod
@@ -225,29 +234,40 @@ class Worker:
         fetch = AiohttpFetch(ca_file=self.ca_file)
         services = self.services(fetch)
         self.shared.on_connect(services.signin.forget_sessions)
+        settings, number = self.orders.settings, self.orders.number
+        resolver = Resolver(build_dns_times(settings))
+        upstream_tls = build_upstream_tls(settings)
+        self.tls = build_server_tls(settings, cert, key)
+        self.health = WorkerHealth(
+            self.shared,
+            Names(resolver),
+            Prober(upstream_tls) if number == 1 else None,
+            number=number,
+            run=self.entropy.bytes(8).hex(),
+        )
+        self.health.start()
+        self.shared.on_connect(self.health.ask_others)
         await self.load(services)
-        settings = self.orders.settings
+        self.health.ask_others()
         proxy = Proxy(
-            self.gateway,
-            build_limits(settings),
-            tls=build_upstream_tls(settings),
-            resolver=Resolver(build_dns_times(settings)),
+            self.gateway, build_limits(settings), tls=upstream_tls, resolver=resolver
         )
         self.shared.subscribe(
             ENDED_CHANNEL, lambda message: proxy.session_ended(message.decode())
         )
-        tls = build_tls(settings, cert, key)
         listens = [
-            Listen(sock=sock, tls=tls if name == "tls" else None)
+            Listen(sock=sock, tls=self.tls.context if name == "tls" else None)
             for name, sock in self.orders.take_sockets("proxy")
         ]
         await proxy.start(listens)
         follower = asyncio.create_task(self.follow(services), name="follow")
+        healer = asyncio.create_task(self.health.run(), name="health")
         reporter = self.reporter(proxy)
         reporter.start()
         await self.tell()
         await wait_for_end()
         follower.cancel()
+        healer.cancel()
         self.teller.stop()
         await proxy.stop(DRAIN_S)
         await services.signin.close(FINISH_S)
