@@ -77,6 +77,8 @@ def test_plugin_order_is_pinned() -> None:
         ("request-size-limiting", 951),
         ("acl", 950),
         ("rate-limiting", 910),
+        ("request-transformer", 801),
+        ("response-transformer", 800),
         ("request-termination", 2),
     ]
 

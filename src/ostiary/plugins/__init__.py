@@ -14,6 +14,8 @@ from ostiary.plugins.openid_connect import PLUGIN as OPENID_CONNECT
 from ostiary.plugins.rate_limiting import PLUGIN as RATE_LIMITING
 from ostiary.plugins.request_size_limiting import PLUGIN as REQUEST_SIZE_LIMITING
 from ostiary.plugins.request_termination import PLUGIN as REQUEST_TERMINATION
+from ostiary.plugins.request_transformer import PLUGIN as REQUEST_TRANSFORMER
+from ostiary.plugins.response_transformer import PLUGIN as RESPONSE_TRANSFORMER
 
 BUNDLED: tuple[PluginType, ...] = (
     CORRELATION_ID,
@@ -26,6 +28,8 @@ BUNDLED: tuple[PluginType, ...] = (
     REQUEST_SIZE_LIMITING,
     ACL,
     RATE_LIMITING,
+    REQUEST_TRANSFORMER,
+    RESPONSE_TRANSFORMER,
     REQUEST_TERMINATION,
 )
 CATALOG: Catalog = {plugin.name: plugin for plugin in BUNDLED}
