@@ -79,6 +79,9 @@ def test_plugin_order_is_pinned() -> None:
         ("rate-limiting", 910),
         ("request-transformer", 801),
         ("response-transformer", 800),
+        ("prometheus", 13),
+        ("http-log", 12),
+        ("file-log", 9),
         ("request-termination", 2),
     ]
 

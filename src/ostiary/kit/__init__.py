@@ -31,6 +31,7 @@ from ostiary.model.entity import Check, Entity
 from ostiary.model.words import Problem
 from ostiary.ports.body import Body, BodyTooLarge
 from ostiary.ports.consumers import Consumer, Consumers, Credential
+from ostiary.ports.fetch import FetchFailed, FetchLimits
 from ostiary.ports.session_store import StorePlace
 from ostiary.ports.shared import Counters, SharedUnavailable
 from ostiary.signin.authenticate import Signin
@@ -69,6 +70,8 @@ __all__ = [
     "Credential",
     "Entity",
     "Exchange",
+    "FetchFailed",
+    "FetchLimits",
     "Field",
     "Fields",
     "FinishHook",

@@ -11,6 +11,7 @@ import contextlib
 import logging
 from collections.abc import Coroutine
 from typing import Any
+from weakref import WeakSet
 
 _LOG = logging.getLogger("ostiary.plugins")
 
@@ -20,12 +21,8 @@ class Background:
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
-        self._closing = asyncio.Event()
-
-    @property
-    def is_closing(self) -> bool:
-        """Tell whether the end is near: what waits is due now."""
-        return self._closing.is_set()
+        self._alarms: WeakSet[asyncio.Event] = WeakSet()
+        self.is_closing = False
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         """Begin a piece of work."""
@@ -33,15 +30,25 @@ class Background:
         self._tasks.add(task)
         task.add_done_callback(self._end)
 
-    async def pause(self, seconds: float) -> None:
-        """Wait so long, or until the end is near."""
+    def alarm(self) -> asyncio.Event:
+        """An event to wait for, which is also set when the end is near."""
+        alarm = asyncio.Event()
+        self._alarms.add(alarm)
+        if self.is_closing:
+            alarm.set()
+        return alarm
+
+    async def wait(self, alarm: asyncio.Event, seconds: float) -> None:
+        """Wait for an alarm, at most so long."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._closing.wait()
+                await alarm.wait()
 
     async def close(self, within_s: float) -> None:
         """Finish what is under way, within so many seconds; the rest is given up."""
-        self._closing.set()
+        self.is_closing = True
+        for alarm in self._alarms:
+            alarm.set()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=within_s)
         for task in tuple(self._tasks):

@@ -48,6 +48,7 @@ __all__ = [
     "at_least_one_of",
     "between",
     "check_pattern",
+    "check_url",
     "compile_pattern",
     "not_yet",
     "one_of",
@@ -78,7 +79,13 @@ def _check_network(value: str) -> str:
     return value
 
 
-def _check_url(value: str) -> str:
+def check_url(value: str) -> str:
+    """
+    A URL for requests of ours, as it was written.
+
+    Raises:
+        ValueError: It is none.
+    """
     if "://" not in value:
         raise ValueError("missing scheme in url")
     if not is_http_url(value):
@@ -105,7 +112,7 @@ Number = Annotated[
 ]
 Positive = Annotated[Number, AfterValidator(_check_positive)]
 IpOrCidr = Annotated[str, AfterValidator(_check_network)]
-Url = Annotated[str, AfterValidator(_check_url)]
+Url = Annotated[str, AfterValidator(check_url)]
 
 
 def not_yet(*values: object) -> BeforeValidator:
