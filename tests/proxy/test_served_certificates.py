@@ -14,13 +14,13 @@ from ostiary.gateway.decision import KeyPair
 from ostiary.node.tls import build_server_tls
 from ostiary.proxy.tls import ServerTls, load_pair
 from ostiary.settings import Settings
-from tests.proxy.certificates import Issued, issue
+from tests.proxy.certificates import Issued, issue, public_pem
 from tests.proxy.support import RawClient, Stage, always_ok, get
 
 AUTHORITY = issue("authority.test", ca=True)
-SHOP = issue("shop.test", by=AUTHORITY)
-SHOP_AGAIN = issue("shop.test", by=AUTHORITY)
-SHOP_RSA = issue("shop.test", by=AUTHORITY, kind="RSA")
+SHOP = issue("shop.test", "gate.test", by=AUTHORITY)
+SHOP_AGAIN = issue("shop.test", "gate.test", by=AUTHORITY)
+SHOP_RSA = issue("shop.test", "gate.test", by=AUTHORITY, kind="RSA")
 
 
 def pair(issued: Issued) -> KeyPair:
@@ -54,10 +54,9 @@ async def serve(stage: Stage, cert: Path) -> ServerTls:
     return tls
 
 
-def asking(ciphers: str | None = None) -> ssl.SSLContext:
-    context = ssl.create_default_context(cadata=AUTHORITY.pem)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
+def asking(cert: Path, ciphers: str | None = None) -> ssl.SSLContext:
+    """A client that trusts our authority, and the listener's own certificate."""
+    context = ssl.create_default_context(cadata=AUTHORITY.pem + public_pem(cert))
     if ciphers is not None:
         context.maximum_version = ssl.TLSVersion.TLSv1_2
         context.set_ciphers(ciphers)
@@ -76,8 +75,7 @@ def der(issued: Issued) -> bytes:
 
 
 def own(cert: Path) -> bytes:
-    text = cert.read_text()
-    return ssl.PEM_cert_to_DER_cert(text[text.index("-----BEGIN CERT") :])
+    return ssl.PEM_cert_to_DER_cert(public_pem(cert))
 
 
 @pytest.mark.spec("Kong#1.8")
@@ -87,11 +85,15 @@ async def test_a_known_name_gets_its_certificate_and_others_the_listeners_own(
     tls = await serve(stage, cert)
     tls.serve(table("gate.test", SHOP))
 
-    assert shown(await stage.client(tls=asking())) == der(SHOP)
+    client = await stage.client(tls=asking(cert))
+    await client.ask(get())
+
+    assert shown(client) == der(SHOP)
+    assert stage.decider.peers[0].sni == "gate.test"
 
     tls.serve(table("other.test", SHOP))
 
-    assert shown(await stage.client(tls=asking())) == own(cert)
+    assert shown(await stage.client(tls=asking(cert))) == own(cert)
 
 
 @pytest.mark.spec("Kong#1.8")
@@ -100,11 +102,11 @@ async def test_a_new_certificate_is_for_new_handshakes_and_drops_nobody(
 ) -> None:
     tls = await serve(stage, cert)
     tls.serve(table("*", SHOP))
-    old = await stage.client(tls=asking())
+    old = await stage.client(tls=asking(cert))
     before = await old.ask(get())
 
     tls.serve(table("*", SHOP_AGAIN))
-    new = await stage.client(tls=asking())
+    new = await stage.client(tls=asking(cert))
     answers = [before, await old.ask(get()), await new.ask(get())]
 
     assert [body for _, body in answers] == [b"ok"] * 3
@@ -118,14 +120,14 @@ async def test_a_context_is_made_once_for_each_certificate(
     built = Built(tls)
     tls.serve(table("*", SHOP))
     for _ in range(3):
-        await stage.client(tls=asking())
+        await stage.client(tls=asking(cert))
     tls.serve(table("*.test", SHOP))
-    await stage.client(tls=asking())
+    await stage.client(tls=asking(cert))
 
     assert built.count == 1
 
     tls.serve(table("*.test", SHOP_AGAIN))
-    await stage.client(tls=asking())
+    await stage.client(tls=asking(cert))
 
     assert built.count == 2
 
@@ -139,7 +141,7 @@ async def test_a_client_gets_the_kind_of_key_that_it_can_use(
 ) -> None:
     tls = await serve(stage, cert)
     tls.serve(table("*", SHOP_RSA, SHOP))
-    context = asking(f"{ciphers}-AES128-GCM-SHA256")
+    context = asking(cert, f"{ciphers}-AES128-GCM-SHA256")
 
     assert shown(await stage.client(tls=context)) == der(expected)
 
@@ -151,7 +153,7 @@ async def test_a_certificate_that_cannot_be_read_leaves_the_listeners_own(
     broken = Served(id="1", pairs=(KeyPair(cert=SHOP.pem, key=SHOP_AGAIN.key_pem),))
     tls.serve(CertificateTable(certificates={"1": broken}, names={"*": "1"}))
 
-    assert shown(await stage.client(tls=asking())) == own(cert)
+    assert shown(await stage.client(tls=asking(cert))) == own(cert)
     assert "PRIVATE" not in caplog.text
     assert "certificate 1 cannot be served" in caplog.text
 

@@ -28,18 +28,18 @@ _MAX_MADE = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """A target: one name or address with a port. `dns` is how it was resolved, or why not."""
+    """
+    A target: one address with a port, or a name that somebody must be asked for.
+
+    `dns` is how a name was resolved, or why not.
+    """
 
     name: str
     port: int
     weight: int
+    is_name: bool
     dns: str = UNKNOWN
     addresses: tuple[Address, ...] = ()
-
-    @property
-    def is_name(self) -> bool:
-        """Whether somebody must be asked for the addresses."""
-        return not is_ip(self.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,21 +258,32 @@ def build_balancer(
         return previous
     checked = is_checked(upstream)
     known = {} if previous is None else {(h.name, h.port): h for h in previous.hosts}
-    hosts = []
-    for row in targets:
-        name, port = split_host(row.target)
-        host = Host(name=name.strip("[]"), port=port or 8000, weight=row.weight)
-        before = known.get((host.name, host.port))
-        if before is not None:
-            host = replace(host, dns=before.dns, addresses=before.addresses)
-        ips = [a.ip for a in host.addresses] if host.is_name else [host.name]
-        hosts.append(_resolved(host, ips, host.dns, keeps_health=checked))
+    hosts = [_build_host(row, known, keeps_health=checked) for row in targets]
     # It spreads load: nobody gains from guessing it.
     random = Random(f"{seed} {upstream.name}")  # noqa: S311
     made = Balancer(upstream, targets, hosts, random, shown)
     if previous is not None:
         made.report = previous.report
     return made
+
+
+def _build_host(
+    row: TargetRow, known: Mapping[tuple[str, int], Host], *, keeps_health: bool
+) -> Host:
+    found, port = split_host(row.target)
+    name, port = found.strip("[]"), port or 8000
+    is_name = not is_ip(name)
+    before = known.get((name, port))
+    host = Host(
+        name=name,
+        port=port,
+        weight=row.weight,
+        is_name=is_name,
+        dns=UNKNOWN if before is None else before.dns,
+        addresses=() if before is None else before.addresses,
+    )
+    ips = [a.ip for a in host.addresses] if is_name else [name]
+    return _resolved(host, ips, host.dns, keeps_health=keeps_health)
 
 
 def build_target(balancer: Balancer, address: Address, template: Target) -> Target:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from ostiary.gateway.balance import Balancer, build_balancer
 from ostiary.gateway.decision import NO_PEER, Forward
 from ostiary.gateway.gateway import Gateway
-from ostiary.gateway.plan import Referred, build_plan
 from ostiary.http.head import Fields, ResponseHead
-from ostiary.model.balancing import Target
-from tests.unit.gateway.balance_kit import passive, target, targets, upstream
+from tests.unit.gateway.balance_kit import passive, serve, target, targets
 from tests.unit.gateway.gateway_kit import (
     World,
     answer,
@@ -24,39 +19,6 @@ from tests.unit.gateway.gateway_kit import (
     service,
     values,
 )
-
-
-def serve(
-    rows: Sequence[Target],
-    *,
-    world: World | None = None,
-    route_: dict[str, Any] | None = None,
-    plugins: Sequence[dict[str, Any]] = (),
-    protocol: str = "http",
-    **fields: Any,
-) -> tuple[Gateway, Balancer]:
-    """A gateway whose one service is behind an upstream."""
-    gateway = (world or World()).gateway(
-        services=[service(host="Pool.Test", protocol=protocol)],
-        routes=[route(**(route_ or {}))],
-        plugins=list(plugins),
-    )
-    row = upstream(**fields)
-    made = build_balancer(row, rows)
-    snapshot = gateway.snapshot
-    plans = {
-        key: build_plan(
-            plan.route,
-            plan.service,
-            plain=plan.plain,
-            secure=plan.secure,
-            verify=True,
-            referred=Referred(upstreams={"pool.test": row}),
-        )
-        for key, plan in snapshot.plans.items()
-    }
-    gateway.snapshot = replace(snapshot, plans=plans, balancers={"pool.test": made})
-    return gateway, made
 
 
 def sent(gateway: Gateway, **more: Any) -> Forward:
@@ -100,7 +62,7 @@ def test_the_host_is_the_clients_where_the_route_keeps_it(
 
 
 def test_tls_asks_for_the_name_that_the_target_hears() -> None:
-    gateway, made = serve([target("app.test:443")], protocol="https")
+    gateway, made = serve([target("app.test:443")], service_={"protocol": "https"})
     made.resolve("app.test", ["10.0.0.1"])
     found = sent(gateway).target
 
