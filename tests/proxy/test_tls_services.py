@@ -130,5 +130,20 @@ async def test_each_service_shows_its_own_certificate(
     assert seen == ["one.test", "two.test"]
 
 
+async def test_people_may_write_beside_certificates_in_their_own_language(
+    stage: Stage, tmp_path: Path
+) -> None:
+    context = serve_issued(tmp_path / "c.pem", LEAF)
+    context.load_verify_locations(cadata=ROOT.pem)
+    context.verify_mode = ssl.CERT_REQUIRED
+    noted = TlsTo(
+        server_name="app.test",
+        ca_pem=f"# Zürich\n{ROOT.pem}",
+        client=KeyPair(cert=f"# Genève\n{ONE.pem}", key=ONE.key_pem),
+    )
+
+    assert (await statuses(stage, context, noted))[0] == [b"200"]
+
+
 def test_a_key_is_in_no_representation() -> None:
     assert "PRIVATE" not in repr(way(client=ONE))

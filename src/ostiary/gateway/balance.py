@@ -19,6 +19,7 @@ from ostiary.gateway.health import Failure, Rules, Vitals, build_rules, is_check
 from ostiary.http.url import split_host
 from ostiary.model.balancing import Target as TargetRow
 from ostiary.model.balancing import Upstream
+from ostiary.model.certificates import Certificate
 from ostiary.model.fields import is_ip
 
 UNKNOWN = "unknown"
@@ -265,6 +266,38 @@ def build_balancer(
     if previous is not None:
         made.report = previous.report
     return made
+
+
+def build_balancers(
+    upstreams: Iterable[Upstream],
+    targets: Iterable[TargetRow],
+    certificates: Mapping[str, Certificate],
+    previous: Mapping[str, Balancer],
+    *,
+    seed: int = 0,
+) -> Mapping[str, Balancer]:
+    """
+    The balancers of a configuration by the upstream's name in lower case, as a snapshot has them.
+
+    Args:
+        certificates: By id; `client_certificate` names one of them.
+        seed: As for `build_balancer`.
+    """
+    rows: dict[str, list[TargetRow]] = {}
+    for row in targets:
+        rows.setdefault(row.upstream, []).append(row)
+    found = {}
+    for upstream in upstreams:
+        key = upstream.name.lower()
+        shown = certificates.get(upstream.client_certificate or "")
+        found[key] = build_balancer(
+            upstream,
+            sorted(rows.get(upstream.id or "", ()), key=lambda row: row.target),
+            previous.get(key),
+            seed=seed,
+            shown=None if shown is None else KeyPair(cert=shown.cert, key=shown.key),
+        )
+    return found
 
 
 def _build_host(

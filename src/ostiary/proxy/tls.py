@@ -30,12 +30,12 @@ def _as_file(text: str) -> Iterator[str]:
     """A path under which OpenSSL can read a text: in memory, else for its owner alone."""
     if hasattr(os, "memfd_create"):
         number = os.memfd_create("certificate", os.MFD_CLOEXEC)
-        with os.fdopen(number, "w", encoding="ascii") as memory:
+        with os.fdopen(number, "w", encoding="utf-8") as memory:
             memory.write(text)
             memory.flush()
             yield f"/proc/self/fd/{number}"
         return
-    with tempfile.NamedTemporaryFile("w", encoding="ascii") as kept:  # mode 0600
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8") as kept:  # mode 0600
         kept.write(text)
         kept.flush()
         yield kept.name
@@ -103,7 +103,9 @@ class UpstreamTls:
         if to.ca_pem == "":
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         elif to.ca_pem is not None:
-            context = ssl.create_default_context(cadata=to.ca_pem)
+            # Python takes no others; only comments have them.
+            signs = to.ca_pem.encode("ascii", "ignore").decode()
+            context = ssl.create_default_context(cadata=signs)
         elif self._ca_file is not None or self._ca_pem is not None:
             context = ssl.create_default_context(
                 cafile=self._ca_file, cadata=self._ca_pem

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import Counter
 from typing import Any
 
@@ -13,10 +14,13 @@ from ostiary.gateway.balance import (
     Balancer,
     Change,
     build_balancer,
+    build_balancers,
     build_host,
     build_target,
 )
-from ostiary.gateway.decision import Target, TlsTo
+from ostiary.gateway.decision import KeyPair, Target, TlsTo
+from ostiary.model.balancing import Target as Row
+from ostiary.model.certificates import Certificate
 from tests.unit.gateway.balance_kit import (
     UPSTREAM_ID,
     at,
@@ -29,6 +33,7 @@ from tests.unit.gateway.balance_kit import (
     upstream,
 )
 
+PAIR = str(uuid.UUID(int=9))
 PASSIVE = passive(tcp_failures=1)
 WEIGHTS = st.dictionaries(
     st.sampled_from("abcdefg"), st.integers(1, 12), min_size=1, max_size=7
@@ -334,6 +339,23 @@ def test_a_change_of_health_is_reported_once() -> None:
         )
     ]
     assert set(draw(made, 4)) == {"b"}
+
+
+def test_each_upstream_of_a_configuration_has_its_balancer() -> None:
+    other = str(uuid.UUID(int=2))
+    rows = [upstream(name="Pool.Test", client_certificate=PAIR), upstream(id=other, name="other.test")]  # fmt: skip
+    pair = Certificate.model_construct(id=PAIR, cert="cert", key="key")
+    ends = [*targets(b=1, a=1), Row(upstream=other, target="10.0.0.3:80")]
+    first = build_balancers(rows, ends, {PAIR: pair}, {})
+    second = build_balancers(rows, reversed(ends), {PAIR: pair}, first)
+    third = build_balancers(rows, ends, {}, first)
+
+    assert set(draw(first["pool.test"], 2)) == {"a", "b"}
+    assert set(draw(first["other.test"], 2)) == {"c"}
+    assert first["pool.test"].shown == KeyPair(cert="cert", key="key")
+    assert all(second[key] is made for key, made in first.items())
+    assert third["pool.test"].shown is None
+    assert third["other.test"] is first["other.test"]
 
 
 TEMPLATE = Target(host="pool.test", port=1, tls=TlsTo(server_name="pool.test"))
