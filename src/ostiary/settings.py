@@ -20,7 +20,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
 
 from ostiary.http.url import is_http_url
-from ostiary.model.fields import Entity
+from ostiary.model.entity import Entity
 from ostiary.model.words import describe_problems, read_problems
 
 
@@ -40,6 +40,9 @@ class ListenAddress:
     ipv6only: bool | None = None
 
 
+DATABASES = ("postgres", "sqlite", "off")
+# A key's file may be shown, its content may not: only these names hold one or the other.
+_SECRET_NAME = re.compile(r"password|secret|token|_key$|credentials")
 _LISTEN = re.compile(
     r"(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+):(?P<port>\d{1,5})(?P<flags>(?:\s+\S+)*)"
 )
@@ -266,7 +269,32 @@ class Settings(Entity):
     )
     database: str = Field(
         "off",
-        description="Only `off` today: the configuration comes from `declarative_config`.",
+        description=(
+            "`postgres`, `sqlite` (a file in the prefix), or `off`: the configuration then "
+            "comes from `declarative_config`. When unset: `off` with such a file, else `sqlite`."
+        ),
+    )
+    pg_host: str = Field(
+        "127.0.0.1", description="PostgreSQL's host, or the folder of its socket."
+    )
+    pg_port: Annotated[int, Field(ge=1, le=65535)] = Field(
+        5432, description="PostgreSQL's port."
+    )
+    pg_user: str = Field("kong", description="Who connects to PostgreSQL.")
+    pg_password: str | None = Field(
+        None, description="The password of that user.", repr=False
+    )
+    pg_database: str = Field("kong", description="The database in PostgreSQL.")
+    pg_schema: str | None = Field(
+        None, description="The schema in it (`search_path`); the user's own when unset."
+    )
+    pg_ssl: Switch = Field(default=False, description="Speak TLS with PostgreSQL.")
+    pg_ssl_verify: Switch = Field(
+        default=False,
+        description="Verify its certificate against the machine's list.",
+    )
+    pg_timeout: Annotated[int, Field(ge=1)] = Field(
+        5000, description="How long a query may take, in milliseconds."
     )
     declarative_config: str | None = Field(
         None, description="The declarative file (YAML or JSON)."
@@ -623,14 +651,58 @@ def is_loopback(address: ListenAddress) -> bool:
         return address.host == "localhost"
 
 
+def show_settings(settings: Settings) -> dict[str, Any]:
+    """
+    Every setting as the root of the Admin API shows it; what may be secret is masked.
+
+    Spec: gateway §1.14 (what clients read), §5.1 (which names are secret).
+    """
+    shown: dict[str, Any] = settings.model_dump(mode="json")
+    for name, value in shown.items():
+        if value is not None and _SECRET_NAME.search(name) and isinstance(value, str):
+            shown[name] = "******"
+    shown |= {
+        "database": "off" if settings.database == "off" else "postgres",
+        "router_flavor": "traditional_compatible",
+        "rbac": "off",
+        "enforce_rbac": "off",
+        "portal": False,
+        "role": "traditional",
+    }
+    for name in ("proxy", "admin", "status"):
+        addresses = getattr(settings, f"{name}_listen")
+        shown[f"{name}_listeners"] = [_show_listener(a) for a in addresses]
+        shown[f"{name}_listen"] = [a["listener"] for a in shown[f"{name}_listeners"]]
+    shown["stream_listeners"] = []
+    return shown
+
+
+def _show_listener(address: ListenAddress) -> dict[str, Any]:
+    text = f"{address.host}:{address.port}" + (" ssl" if address.tls else "")
+    return {
+        "ip": address.host,
+        "port": address.port,
+        "ssl": address.tls,
+        "http2": False,
+        "proxy_protocol": False,
+        "deferred": False,
+        "bind": False,
+        "reuseport": True,
+        "backlog=%d+": False,
+        "listener": text,
+    }
+
+
 def _check_together(settings: Settings) -> list[str]:
     """What is wrong with values that are well-formed one by one."""
     problems = []
-    if settings.database != "off":
+    if settings.database == "cassandra":
         problems.append(
-            f"in 'database': {settings.database} is not supported yet; "
-            "set database = off and declarative_config = FILE"
+            "Cassandra as a datastore for Kong is not supported in versions 3.4 and above. "
+            "Please use Postgres."
         )
+    elif settings.database not in DATABASES:
+        problems.append(f"in 'database': must be one of {', '.join(DATABASES)}")
     if settings.userpool_testing:
         open_hosts = [a.host for a in settings.userpool_listen if not is_loopback(a)]
         if open_hosts:
@@ -691,6 +763,8 @@ def read_settings(
             problems.append(_unknown(name, f"setting {name}"))
     values |= _from_environ(environ, warnings, problems)
     values |= overrides or {}
+    if not values.get("database"):
+        values["database"] = "off" if values.get("declarative_config") else "sqlite"
     size = values.get("client_max_body_size")
     if isinstance(size, str) and size[-1:].lower() in _SIZES and size[:-1].isdecimal():
         values["client_max_body_size"] = int(size[:-1]) * _SIZES[size[-1].lower()]

@@ -9,8 +9,8 @@ import pytest
 
 from ostiary.adapters.declarative import parse_yaml
 from ostiary.gateway.check import describe_config_warnings, read_plugin_configs
+from ostiary.model.config import Config
 from ostiary.model.declarative import DeclarativeInvalid, read_declarative
-from ostiary.model.gateway import Config
 from ostiary.plugins import CATALOG
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -126,7 +126,7 @@ def test_any_text_is_a_file_or_refused(text: str) -> None:
 def test_defaults_are_said_once() -> None:
     loaded = load()
 
-    assert loaded == LoadedSettings(settings=Settings(), warnings=())
+    assert loaded == LoadedSettings(settings=Settings(database="sqlite"), warnings=())
     assert loaded.settings.admin_listen == (at("127.0.0.1", 8001),)
     assert loaded.settings.upstream_tls_verify is True
 
@@ -160,11 +160,11 @@ def test_overrides_win_over_everything() -> None:
 
 @pytest.mark.spec("D24")
 def test_unknown_names_of_kong_are_one_warning() -> None:
-    environ = {"KONG_PG_HOST": "x", "KONG_EE_DATABASE_PORT": "tcp://1", "KONG_UPSTREAM_TLS_VERIFY": "off"}  # fmt: skip
+    environ = {"KONG_VITALS": "x", "KONG_EE_DATABASE_PORT": "tcp://1", "KONG_UPSTREAM_TLS_VERIFY": "off"}  # fmt: skip
     loaded = load(**environ)
 
     assert loaded.warnings == (
-        "ignored settings: KONG_EE_DATABASE_PORT, KONG_PG_HOST, KONG_UPSTREAM_TLS_VERIFY",
+        "ignored settings: KONG_EE_DATABASE_PORT, KONG_UPSTREAM_TLS_VERIFY, KONG_VITALS",
     )
     assert loaded.settings.upstream_tls_verify is True
 
@@ -219,17 +219,26 @@ def test_the_variables_of_the_pages_command_are_obeyed_or_named() -> None:
     assert loaded.warnings == (
         (
             "ignored settings: KONG_AUDIT_LOG, KONG_CASSANDRA_CONTACT_POINTS, "
-            "KONG_ENFORCE_RBAC, KONG_LICENSE_DATA, KONG_PG_HOST, KONG_PORTAL, "
+            "KONG_ENFORCE_RBAC, KONG_LICENSE_DATA, KONG_PORTAL, "
             "KONG_PORTAL_GUI_HOST, KONG_PORTAL_GUI_PROTOCOL"
         ),
     )
 
 
-def test_the_pages_database_is_refused_with_the_way_out() -> None:
-    assert refused(**SEED, KONG_DATABASE="postgres") == (
-        "in 'database': postgres is not supported yet; "
-        "set database = off and declarative_config = FILE"
+@pytest.mark.spec("gateway#0")
+def test_the_pages_database_is_taken_and_another_is_refused() -> None:
+    loaded = load(**SEED, KONG_DATABASE="postgres").settings
+
+    assert (loaded.database, loaded.pg_host) == ("postgres", "kong-ee-database")
+    assert "Cassandra as a datastore" in refused(KONG_DATABASE="cassandra")
+    assert refused(KONG_DATABASE="mysql") == (
+        "in 'database': must be one of postgres, sqlite, off"
     )
+
+
+def test_without_a_word_there_is_a_database_unless_there_is_a_file() -> None:
+    assert load().settings.database == "sqlite"
+    assert load(KONG_DECLARATIVE_CONFIG="kong.yml").settings.database == "off"
 
 
 @pytest.mark.parametrize(

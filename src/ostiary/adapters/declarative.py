@@ -12,8 +12,8 @@ from pathlib import Path
 
 import yaml
 
+from ostiary.model.config import Config
 from ostiary.model.declarative import read_declarative
-from ostiary.model.gateway import Config
 
 MAX_FILE_BYTES = 32 * 1024 * 1024
 
@@ -44,6 +44,18 @@ _Loader.add_implicit_resolver(
     _BOOL,
     re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"),
     list("tTfF"),
+)
+
+
+class _Dumper(yaml.SafeDumper):
+    """SafeDumper that quotes whatever either version of YAML takes for no text."""
+
+
+_Dumper.yaml_implicit_resolvers = {
+    sign: [*rows] for sign, rows in yaml.SafeDumper.yaml_implicit_resolvers.items()
+}
+_Dumper.add_implicit_resolver(
+    _INT, re.compile(r"^(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)$"), list("-+0123456789")
 )
 
 
@@ -117,3 +129,14 @@ def load_declarative(path: Path) -> Config:
         return read_declarative(parse_yaml(text))
     except FileUnusable as error:
         raise FileUnusable(f"{path}: {error}") from error
+
+
+def dump_yaml(data: object) -> str:
+    """A value as YAML that every reader takes for the same: texts that look otherwise are quoted."""
+    return yaml.dump(
+        data,
+        Dumper=_Dumper,
+        sort_keys=False,
+        default_flow_style=False,
+        allow_unicode=True,
+    )

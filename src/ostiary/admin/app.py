@@ -1,16 +1,17 @@
 """
-The Admin API of a node without a database: everything can be read, `/config` replaces it all.
+The Admin API: rows by the table of kinds, what the node tells of itself, what plugins bring.
 
 Spec: Kong's Admin API (gateway §1.10-1.14, §2.3); interop hook 5; decision D25.
 """
 
 from __future__ import annotations
 
-import json
+import logging
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
+from urllib.parse import unquote
 
 from starlette.applications import Starlette
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
@@ -18,32 +19,28 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from ostiary.admin import refusals
+from ostiary.admin.autofill import Autofill
+from ostiary.admin.certificates import CertificateNames
+from ostiary.admin.collections import Collections, split_path
+from ostiary.admin.configuration import ConfigurationEndpoint, WholeConfiguration
+from ostiary.admin.entities import Entities
+from ostiary.admin.groups import OF_CONSUMER, OF_GROUP, GroupEndpoints
 from ostiary.admin.guard import build_guard
+from ostiary.admin.info import InfoEndpoints, KnownPlugins
 from ostiary.admin.issuers import IssuerEndpoints, Providers
 from ostiary.admin.lines import Form, Write, build_line
-from ostiary.admin.state import (
-    NodeView,
-    describe_redirect_uris,
-    find_row,
-    rows_of,
-    show_row,
-)
+from ostiary.admin.refusals import Refused
+from ostiary.admin.state import NodeView, describe_redirect_uris
 from ostiary.admin.status import StatusEndpoints
-from ostiary.http.forms import MalformedForm, first, parse_form
-from ostiary.model.declarative import DeclarativeInvalid, dump_config
+from ostiary.model.kinds import KINDS
 from ostiary.ports.client_keys import ClientKeysUnavailable, PublishedKeys
-from ostiary.web.body import FORM_TYPE, BodyTooLarge, read_body
+from ostiary.ports.config_store import ConfigStore
+from ostiary.ports.pool_store import StoreUnavailable
 
-COLLECTIONS = ("services", "routes", "consumers", "plugins")
 MAX_FLOWS = 100
-MAX_BODY_BYTES = 32 * 1024 * 1024
-_OPERATIONS = {
-    "POST": "create",
-    "PATCH": "update",
-    "PUT": "create or update",
-    "DELETE": "remove",
-}
-_WRITES = list(_OPERATIONS)
+_LOG = logging.getLogger("ostiary.admin")
+_EVERY_METHOD = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 class Flows(Protocol):
@@ -61,18 +58,24 @@ class Flows(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdminConfig:
     """
-    What `create_app` needs. `apply_text` checks a declarative text and makes it live.
+    What `create_app` needs. `store` holds the rows, and `changed` is called after every write.
 
     `status` are the endpoints that the status listener serves too; `flows` knows the stories of
     sign-in decisions; `client_keys` sign for clients without a key of their own; `providers` are
-    those that workers have fetched.
+    those that workers have fetched. `settings` are shown at the root: no secret is in them.
     """
 
     view: NodeView
-    apply_text: Callable[[str], Awaitable[None]]
+    store: ConfigStore
+    whole: WholeConfiguration
+    plugins: KnownPlugins
+    autofill: Autofill
     status: StatusEndpoints
     client_keys: PublishedKeys
     providers: Providers
+    changed: Callable[[], Awaitable[None]]
+    writable: bool = True
+    settings: Mapping[str, Any] = field(default_factory=dict)
     flows: Flows | None = None
     allowed_hosts: tuple[str, ...] = ()
     gui_url: str | None = None
@@ -80,160 +83,27 @@ class AdminConfig:
     access_form: Form = "kong"
 
 
-def _unwrap(text: str, content_type: str) -> str:
-    """The declarative text in a body: the body itself, or its field `config`."""
-    kind = content_type.partition(";")[0].strip().lower()
-    if kind == FORM_TYPE:
-        return first(parse_form(text), "config") or ""
-    if kind == "application/json":
-        try:
-            wrapped = json.loads(text)
-        except RecursionError as error:
-            raise ValueError("the body is nested too deeply") from error
-        inner = wrapped.get("config") if isinstance(wrapped, dict) else None
-        if isinstance(inner, str):
-            return inner
-    return text
-
-
-def _not_found() -> Response:
-    return JSONResponse({"message": "Not found"}, status_code=404)
-
-
-def _not_allowed() -> Response:
-    return JSONResponse({"message": "Method not allowed"}, status_code=405)
-
-
-def _refuse_write(request: Request) -> Response:
-    kind = request.path_params.get("below", request.path_params["kind"])
-    message = f"cannot {_OPERATIONS[request.method]} '{kind}' entities when not using a database"
-    body = {"code": 12, "name": "operation unsupported", "message": message}
-    return JSONResponse(body, status_code=405)
-
-
-class _Endpoints:
-    """The endpoints over one view."""
+class _Keys:
+    """The public keys of this node, and what it knows of sign-ins."""
 
     def __init__(self, config: AdminConfig) -> None:
         self._config = config
-        self._view = config.view
-
-    async def root(self, _: Request) -> Response:
-        view = self._view
-        return JSONResponse(
-            {
-                "version": "3.9.0",
-                "edition": "community",
-                "tagline": "Welcome to Ostiary",
-                "ostiary_version": view.version,
-                "node_id": view.node_id,
-                "hostname": view.hostname,
-                "lua_version": None,
-                "configuration": {
-                    "database": "off",
-                    "router_flavor": "traditional_compatible",
-                    "rbac": "off",
-                    "portal": False,
-                },
-                "plugins": {
-                    "available_on_server": {
-                        name: {"priority": priority, "version": view.version}
-                        for name, priority in view.plugins.items()
-                    },
-                    "enabled_in_cluster": sorted({p.name for p in view.config.plugins}),
-                },
-            }
-        )
-
-    async def list_rows(self, request: Request) -> Response:
-        kind = request.path_params["kind"]
-        if kind not in COLLECTIONS:
-            return _not_found()
-        if request.method in _OPERATIONS:
-            return _refuse_write(request)
-        rows = [show_row(self._view, row) for row in rows_of(self._view, kind)]
-        return JSONResponse({"data": rows, "next": None})
-
-    async def one_row(self, request: Request) -> Response:
-        kind = request.path_params["kind"]
-        if kind not in COLLECTIONS:
-            return _not_found()
-        if request.method in _OPERATIONS:
-            return _refuse_write(request)
-        row = find_row(self._view, kind, request.path_params["key"])
-        return _not_found() if row is None else JSONResponse(show_row(self._view, row))
-
-    async def rows_below(self, request: Request) -> Response:
-        kind, below = request.path_params["kind"], request.path_params["below"]
-        if (kind, below) not in {
-            ("services", "routes"),
-            ("services", "plugins"),
-            ("routes", "plugins"),
-        }:
-            return _not_found()
-        if request.method in _OPERATIONS:
-            return _refuse_write(request)
-        parent = find_row(self._view, kind, request.path_params["key"])
-        if parent is None:
-            return _not_found()
-        column = kind.removesuffix("s")
-        rows = [
-            show_row(self._view, row)
-            for row in rows_of(self._view, below)
-            if getattr(row, column) == parent.id
-        ]
-        return JSONResponse({"data": rows, "next": None})
-
-    async def config(self, request: Request) -> Response:
-        if request.method == "GET":
-            text = json.dumps(
-                {"_format_version": "3.0", **dump_config(self._view.config)}
-            )
-            return JSONResponse({"config": text})
-        try:
-            text = (await read_body(request, MAX_BODY_BYTES)).decode()
-            await self._config.apply_text(
-                _unwrap(text, request.headers.get("content-type", ""))
-            )
-        except BodyTooLarge:
-            return JSONResponse({"message": "request body too large"}, status_code=413)
-        except DeclarativeInvalid as error:
-            body = {
-                "code": 14,
-                "name": "invalid declarative configuration",
-                "message": f"declarative config is invalid: {error}",
-                "fields": error.fields,
-            }
-            return JSONResponse(body, status_code=400)
-        except OSError as error:
-            message = f"the configuration cannot be kept: {error.strerror}"
-            return JSONResponse({"message": message}, status_code=503)
-        except MalformedForm as error:
-            return JSONResponse({"message": str(error)}, status_code=400)
-        except Exception as error:
-            if getattr(error, "code", None) != "file_unusable" and not isinstance(
-                error, ValueError
-            ):
-                raise
-            return JSONResponse({"message": str(error)}, status_code=400)
-        return JSONResponse(dump_config(self._view.config), status_code=201)
 
     async def jwks(self, _: Request) -> Response:
         """The public keys of this node's assertions and of its clients."""
         try:
             own = await self._config.client_keys.public_jwks()
         except ClientKeysUnavailable as error:
-            return JSONResponse({"message": str(error)}, status_code=503)
-        return JSONResponse(
-            {"keys": [*self._view.jwks, *own]}, media_type="application/jwk-set+json"
-        )
+            raise refusals.say(503, str(error)) from error
+        keys = [*self._config.view.jwks, *own]
+        return JSONResponse({"keys": keys}, media_type="application/jwk-set+json")
 
     async def turn_jwks(self, _: Request) -> Response:
         """New client keys; those before are still published."""
         try:
             await self._config.client_keys.turn()
         except ClientKeysUnavailable as error:
-            return JSONResponse({"message": str(error)}, status_code=503)
+            raise refusals.say(503, str(error)) from error
         return Response(status_code=204)
 
     async def flows(self, _: Request) -> Response:
@@ -247,10 +117,46 @@ class _Endpoints:
         known = self._config.flows
         name = request.path_params["request_id"]
         found = None if known is None else known.find(name)
-        return _not_found() if found is None else JSONResponse(found)
+        if found is None:
+            raise refusals.not_found()
+        return JSONResponse(found)
 
     async def redirect_uris(self, _: Request) -> Response:
-        return JSONResponse({"data": describe_redirect_uris(self._view), "next": None})
+        """What to register at providers."""
+        found = describe_redirect_uris(self._config.view)
+        return JSONResponse({"data": found, "next": None})
+
+
+class _Rows:
+    """Every path that is about rows, those with ways of their own first."""
+
+    def __init__(self, entities: Entities) -> None:
+        self._entities = entities
+        self._collections = Collections(entities=entities)
+        self._groups = GroupEndpoints(entities=entities)
+
+    async def answer(self, request: Request) -> Response:
+        """Answer whatever path has no route of its own."""
+        # Of the path as it was sent: a name may have an escaped slash.
+        raw = request.scope.get("raw_path") or request.url.path.encode()
+        path = raw.decode("latin-1").partition("?")[0]
+        steps = [unquote(step) for step in split_path(path)]
+        match steps:
+            case ["consumer_groups", key, "consumers", *rest] if len(rest) <= 1:
+                other = rest[0] if rest else None
+                return await self._groups.answer(request, OF_GROUP, key, other)
+            case ["consumers", key, "consumer_groups", *rest] if len(rest) <= 1:
+                other = rest[0] if rest else None
+                return await self._groups.answer(request, OF_CONSUMER, key, other)
+            case ["consumer_groups", key] if request.method in {"GET", "HEAD"}:
+                kind = KINDS["consumer_groups"]
+                row = await self._entities.find(self._entities.store, kind, key)
+                if row is None:
+                    raise refusals.not_found()
+                members = request.query_params.get("list_consumers") != "false"
+                shown = await self._groups.show_group(row, members=members)
+                return JSONResponse(shown)
+        return await self._collections.answer(request, steps)
 
 
 def _middleware(config: AdminConfig) -> type[BaseHTTPMiddleware]:
@@ -262,6 +168,7 @@ def _middleware(config: AdminConfig) -> type[BaseHTTPMiddleware]:
         async def dispatch(
             self, request: Request, call_next: RequestResponseEndpoint
         ) -> Response:
+            began = time.monotonic()
             origin = request.headers.get("origin")
             reason = guard.refuse(
                 host=request.headers.get("host", ""),
@@ -286,6 +193,10 @@ def _middleware(config: AdminConfig) -> type[BaseHTTPMiddleware]:
                 response.headers["Vary"] = "Origin"
             response.headers["Server"] = f"ostiary/{config.view.version}"
             response.headers["Cache-Control"] = "no-store"
+            if response.headers.get("content-type") == "application/json":
+                response.headers["Content-Type"] = "application/json; charset=utf-8"
+            took = round((time.monotonic() - began) * 1000)
+            response.headers["X-Kong-Admin-Latency"] = str(took)
             if config.access_log is not None:
                 line = build_line(
                     request, response, form=config.access_form, now=time.time()
@@ -296,39 +207,99 @@ def _middleware(config: AdminConfig) -> type[BaseHTTPMiddleware]:
     return Guarded
 
 
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)
+    if error.body is None:
+        return Response(status_code=error.status)
+    return JSONResponse(error.body, status_code=error.status)
+
+
+async def _away(_: Request, error: Exception) -> Response:
+    _LOG.error("the configuration cannot be read or written: %s", error)
+    message = f"the configuration cannot be read or written now: {error}"
+    return JSONResponse(
+        {"message": message}, status_code=503, headers={"Retry-After": "1"}
+    )
+
+
+async def _failed(_: Request, error: Exception) -> Response:
+    _LOG.error("a request failed: %s", type(error).__name__, exc_info=error)
+    message = "An unexpected error occurred"
+    return JSONResponse({"message": message}, status_code=500)
+
+
+async def _not_found(_request: Request, _error: Exception) -> Response:
+    return JSONResponse({"message": "Not found"}, status_code=404)
+
+
+async def _not_allowed(_request: Request, _error: Exception) -> Response:
+    return JSONResponse({"message": "Method not allowed"}, status_code=405)
+
+
 def create_app(config: AdminConfig) -> Starlette:
-    """The Admin API over a node's view."""
-    ends = _Endpoints(config)
+    """The Admin API over a node's view and rows."""
+    entities = Entities(
+        store=config.store,
+        plugins=config.plugins,
+        autofill=config.autofill,
+        changed=config.changed,
+        writable=config.writable,
+        extras={"certificates": CertificateNames(autofill=config.autofill)},
+    )
+    keys = _Keys(config)
     issuers = IssuerEndpoints(config.providers)
-    verbs: list[str] = ["GET", *_WRITES]
+    info = InfoEndpoints(
+        view=config.view,
+        entities=entities,
+        plugins=config.plugins,
+        settings=config.settings,
+        now=config.autofill.now,
+    )
+    whole = ConfigurationEndpoint(whole=config.whole, entities=entities)
     below = "/openid-connect/issuers/{key:path}"  # an issuer has slashes
 
-    def route(path: str, endpoint: Any, methods: list[str]) -> Route:
-        return Route(path, endpoint, methods=methods)
+    def route(path: str, endpoint: Any, *methods: str) -> Route:
+        return Route(path, endpoint, methods=[*methods] or ["GET"])
 
     app = Starlette(
         routes=[
-            route("/", ends.root, ["GET"]),
-            route("/status", config.status.status, ["GET"]),
-            route("/metrics", config.status.metrics, ["GET"]),
-            route("/config", ends.config, ["GET", "POST"]),
-            route("/openid-connect/redirect-uris", ends.redirect_uris, ["GET"]),
-            route("/openid-connect/jwks", ends.jwks, ["GET"]),
-            route("/openid-connect/jwks", ends.turn_jwks, ["DELETE"]),
-            route("/openid-connect/issuers", issuers.list_issuers, ["GET"]),
-            route("/openid-connect/issuers", issuers.forget_issuers, ["DELETE"]),
-            route(below, issuers.one_issuer, ["GET"]),
-            route(below, issuers.forget_issuer, ["DELETE"]),
-            route("/openid-connect/flows", ends.flows, ["GET"]),
-            route("/openid-connect/flows/{request_id}", ends.one_flow, ["GET"]),
-            route("/{kind}", ends.list_rows, verbs),
-            route("/{kind}/{key}", ends.one_row, verbs),
-            route("/{kind}/{key}/{below}", ends.rows_below, verbs),
+            route("/", info.root),
+            route("/kong", info.root),
+            route("/robots.txt", info.robots),
+            route("/status", config.status.status),
+            route("/metrics", config.status.metrics),
+            route("/endpoints", info.endpoints),
+            route("/config", whole.answer, "GET", "POST"),
+            route("/tags", info.tags),
+            route("/tags/{tag}", info.tags),
+            route("/license/report", info.license_report),
+            route("/clustering/data-planes", info.data_planes),
+            route("/plugins/enabled", info.enabled_plugins),
+            route("/plugins/schema/{name}", info.plugin_config_schema),
+            route("/schemas/plugins/validate", info.validate_plugin, "POST"),
+            route("/schemas/plugins/{name}", info.plugin_schema),
+            route("/schemas/vaults/{name}", info.vault_schema),
+            route("/schemas/{name}", info.schema),
+            route("/schemas/{name}/validate", info.validate, "POST"),
+            route("/openid-connect/redirect-uris", keys.redirect_uris),
+            route("/openid-connect/jwks", keys.jwks),
+            route("/openid-connect/jwks", keys.turn_jwks, "DELETE"),
+            route("/openid-connect/issuers", issuers.list_issuers),
+            route("/openid-connect/issuers", issuers.forget_issuers, "DELETE"),
+            route(below, issuers.one_issuer),
+            route(below, issuers.forget_issuer, "DELETE"),
+            route("/openid-connect/flows", keys.flows),
+            route("/openid-connect/flows/{request_id}", keys.one_flow),
+            route("/{rows:path}", _Rows(entities).answer, *_EVERY_METHOD),
         ],
         exception_handlers={
-            404: lambda _request, _error: _not_found(),
-            405: lambda _request, _error: _not_allowed(),
+            404: _not_found,
+            405: _not_allowed,
+            Refused: _refused,
+            StoreUnavailable: _away,
+            Exception: _failed,
         },
     )
+    app.router.redirect_slashes = False
     app.add_middleware(_middleware(config))
     return app

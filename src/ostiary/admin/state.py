@@ -2,68 +2,53 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ostiary.model.gateway import Config, Plugin, Route, Row, Service
+from ostiary.model.entity import Entity
+from ostiary.model.gateway import Plugin, Route
+from ostiary.model.row import Row
 
 
 @dataclass(slots=True, kw_only=True)
 class NodeView:
-    """The node as it is now."""
+    """
+    The node as it is now.
+
+    `rows` are those that requests are routed by, by kind and id; `plugin_configs` are checked
+    configs by row id. `pids` tells the workers' process ids.
+    """
 
     node_id: str
     version: str
     hostname: str
     plugins: dict[str, int]
     jwks: tuple[dict[str, str], ...] = ()
-    config: Config = field(default_factory=Config)
-    plugin_configs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    rows: Mapping[tuple[str, str], Row] = field(default_factory=dict)
+    plugin_configs: Mapping[str, Entity] = field(default_factory=dict)
     revision: str = "0" * 32
     warnings: tuple[str, ...] = ()
     problem: str | None = None
     workers: dict[int, str] = field(default_factory=dict)
+    database: str = "off"
+    master: int = field(default_factory=os.getppid)
+    pids: Callable[[], tuple[int, ...]] = tuple
+    cores: int = field(default_factory=lambda: os.cpu_count() or 1)
 
+    def plugin_rows(self) -> Iterator[Plugin]:
+        """The plugins there are."""
+        return (row for row in self.rows.values() if isinstance(row, Plugin))
 
-def _reference(value: str | None) -> dict[str, str] | None:
-    return None if value is None else {"id": value}
+    def count(self, kind: str) -> int:
+        """How many rows of a kind requests are routed by."""
+        return sum(key[0] == kind for key in self.rows)
 
-
-def show_row(view: NodeView, row: Row) -> dict[str, Any]:
-    """One row as Kong shows it: every field, references as `{id}`, plugin configs complete."""
-    shown = row.model_dump(mode="json")
-    match row:
-        case Route():
-            shown["service"] = _reference(row.service)
-        case Plugin():
-            shown["service"] = _reference(row.service)
-            shown["route"] = _reference(row.route)
-            config = dict(view.plugin_configs.get(row.id or "", row.config))
-            if config.get("ostiary") is None:
-                config.pop("ostiary", None)
-            shown["config"] = config
-        case Service():
-            pass
-    return shown
-
-
-def rows_of(view: NodeView, kind: str) -> tuple[Row, ...]:
-    """The rows of a collection."""
-    rows: tuple[Row, ...] = getattr(view.config, kind)
-    return rows
-
-
-def find_row(view: NodeView, kind: str, key: str) -> Row | None:
-    """The row with this id, name, instance name or username."""
-    for row in rows_of(view, kind):
-        names = (
-            row.id,
-            getattr(row, "instance_name", None),
-            getattr(row, "username", None),
-        )
-        if key in names or (kind != "plugins" and key == getattr(row, "name", None)):
-            return row
-    return None
+    def plugin_counts(self) -> dict[str, int]:
+        """How many rows there are of each plugin."""
+        return dict(Counter(row.name for row in self.plugin_rows()))
 
 
 def describe_redirect_uris(view: NodeView) -> list[dict[str, Any]]:
@@ -72,26 +57,26 @@ def describe_redirect_uris(view: NodeView) -> list[dict[str, Any]]:
 
     `path` follows the external origin; `hosts` are the route's own, when it has any (D8).
     """
-    routes = {route.id: route for route in view.config.routes}
-    found = []
-    for row in view.config.plugins:
-        if row.name != "openid-connect":
-            continue
-        config = view.plugin_configs.get(row.id or "", {})
-        route = routes.get(row.route)
-        paths = (
-            [p for p in (route.paths or ()) if not p.startswith("~")] if route else []
-        )
-        found.append(
-            {
-                "plugin": row.id,
-                "route": route.name if route else None,
-                "configured": config.get("redirect_uri"),
-                "hosts": list(route.hosts or ()) if route else [],
-                "paths": [p.rstrip("/") or "/" for p in paths],
-                "note": None
-                if paths
-                else "no plain path: the redirect URI is the URL of each request",
-            }
-        )
-    return found
+    return [
+        describe_redirect_uri(view, row)
+        for row in view.plugin_rows()
+        if row.name == "openid-connect"
+    ]
+
+
+def describe_redirect_uri(view: NodeView, row: Plugin) -> dict[str, Any]:
+    """The redirect URI of one openid-connect plugin."""
+    found = view.rows.get(("routes", row.route or ""))
+    route = found if isinstance(found, Route) else None
+    paths = [p for p in (route.paths or ()) if not p.startswith("~")] if route else []
+    configured = getattr(view.plugin_configs.get(row.id or ""), "redirect_uri", None)
+    return {
+        "plugin": row.id,
+        "route": route.name if route else None,
+        "configured": None if configured is None else [*configured],
+        "hosts": list(route.hosts or ()) if route else [],
+        "paths": [p.rstrip("/") or "/" for p in paths],
+        "note": None
+        if paths
+        else "no plain path: the redirect URI is the URL of each request",
+    }

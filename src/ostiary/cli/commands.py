@@ -117,18 +117,24 @@ def start(
         conf,
         {
             "declarative_config": str(config_file) if config_file else None,
+            "database": "off" if config_file else None,
             "prefix": prefix,
             "nginx_worker_processes": workers,
         },
     )
-    if settings.declarative_config is None:
+    if settings.database == "off" and settings.declarative_config is None:
         _fail(
             "nothing to serve: give a declarative file with --config FILE "
-            "(see `ostiary config init`), or run `ostiary demo`"
+            "(see `ostiary config init`), a database, or run `ostiary demo`"
         )
-    _, warnings = check_file(Path(settings.declarative_config))
-    for warning in warnings:
-        print(f"Warning: {warning}", file=sys.stderr)
+    if settings.declarative_config is not None:
+        if settings.database != "off":
+            text = "declarative_config is not read: the configuration is in a database"
+            print(f"Warning: {text}", file=sys.stderr)
+        else:
+            _, warnings = check_file(Path(settings.declarative_config))
+            for warning in warnings:
+                print(f"Warning: {warning}", file=sys.stderr)
     roles = ("control", "worker", *(("userpool",) if settings.userpool else ()))
     listens = ", ".join(
         f"{'https' if a.tls else 'http'}://{a.host}:{a.port}"

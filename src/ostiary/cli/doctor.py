@@ -10,7 +10,8 @@ from ostiary.adapters.fetch import AiohttpFetch
 from ostiary.adapters.shared import MemoryShared
 from ostiary.adapters.system import SystemClock, SystemEntropy
 from ostiary.gateway.check import describe_config_warnings, read_plugin_configs
-from ostiary.model.gateway import Config, Plugin
+from ostiary.model.config import Config
+from ostiary.model.gateway import Plugin
 from ostiary.node.client_keys import KeyFile, is_there
 from ostiary.node.secrets import open_secrets
 from ostiary.plugins import CATALOG

@@ -6,15 +6,17 @@ Spec: Kong's plugin entity (gateway §1.5) and scopes (§4.1).
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 
 from pydantic import ValidationError
 
+from ostiary.gateway.changes import Marks
 from ostiary.kit import Catalog
-from ostiary.model.declarative import DeclarativeInvalid, dump_rows
-from ostiary.model.fields import Entity
-from ostiary.model.gateway import Config, Plugin
+from ostiary.model.config import Config
+from ostiary.model.declarative import DeclarativeInvalid, dump_rows, iterate_rows
+from ostiary.model.entity import Entity
+from ostiary.model.gateway import Plugin
+from ostiary.model.row import Row
 from ostiary.model.words import Problem, read_problems
 
 
@@ -36,18 +38,29 @@ def check_plugin(row: Plugin, catalog: Catalog) -> Entity:
         raise DeclarativeInvalid(found) from error
 
 
+def describe_taken(row: Plugin) -> str:
+    """What is said of a second instance with the same scope."""
+    parts = ["consumer", "consumer_group", "name", "route", "service"]
+    shown = []
+    for part in parts:
+        value = getattr(row, part)
+        if part == "name":
+            shown.append(f'name="{value}"')
+        elif value is not None:
+            shown.append(f'{part}={{id="{value}"}}')
+        elif part != "consumer_group":
+            shown.append(f"{part}=null")
+    return f"UNIQUE violation detected on '{{{','.join(shown)}}}'"
+
+
 def find_taken_scopes(rows: Iterable[Plugin]) -> tuple[Problem, ...]:
     """A problem for every plugin whose scope an earlier one has."""
-    taken: set[tuple[str, str | None, str | None]] = set()
+    taken: set[tuple[str | None, ...]] = set()
     problems: list[Problem] = []
     for index, row in enumerate(rows):
-        scope = (row.name, row.route, row.service)
+        scope = (row.name, row.route, row.service, row.consumer, row.consumer_group)
         if scope in taken:
-            text = (
-                f'UNIQUE violation detected on \'{{name="{row.name}",'
-                f"route={row.route},service={row.service}}}'"
-            )
-            problems.append((("plugins", index), text))
+            problems.append((("plugins", index), describe_taken(row)))
         taken.add(scope)
     return tuple(problems)
 
@@ -74,36 +87,32 @@ def read_plugin_configs(config: Config, catalog: Catalog) -> dict[str, Entity]:
     return found
 
 
+def describe_place(row: Plugin, rows: Mapping[tuple[str, str], Row]) -> str:
+    """Where a plugin runs, by names of `rows` where there are any."""
+    for kind, key in (
+        ("routes", row.route),
+        ("services", row.service),
+        ("consumers", row.consumer),
+        ("consumer_groups", row.consumer_group),
+    ):
+        if key is not None:
+            found = rows.get((kind, key))
+            word = kind.removesuffix("s").replace("_", " ")
+            return f"{word} {getattr(found, 'name', None) or key}"
+    return "everything"
+
+
 def describe_config_warnings(config: Config, catalog: Catalog) -> tuple[str, ...]:
     """What operators should know of an accepted configuration, a sentence each."""
     checked = read_plugin_configs(config, catalog)
-    routes = {r.id: r.name or r.id for r in config.routes}
-    services = {s.id: s.name or s.id for s in config.services}
-    found = []
-    for row in config.plugins:
-        where = (
-            f"route {routes.get(row.route, row.route)}"
-            if row.route
-            else f"service {services.get(row.service, row.service)}"
-            if row.service
-            else "everything"
-        )
-        kind = catalog[row.name]
-        found += [
-            f"{row.name} on {where}: {w}" for w in kind.warnings(checked[row.id or ""])
-        ]
-    return tuple(found)
-
-
-def hash_lines(lines: Sequence[bytes]) -> str:
-    """32 hex digits that change with the configuration (Kong's `configuration_hash`)."""
-    digest = hashlib.sha256()
-    for line in lines:
-        if line:
-            digest.update(line + b"\n")
-    return digest.hexdigest()[:32]
+    rows = {(kind.name, row.id or ""): row for kind, row in iterate_rows(config)}
+    return tuple(
+        f"{row.name} on {describe_place(row, rows)}: {text}"
+        for row in config.plugins
+        for text in catalog[row.name].warnings(checked[row.id or ""])
+    )
 
 
 def build_revision(config: Config) -> str:
-    """The revision of a configuration, as `hash_lines` of its rows."""
-    return hash_lines(dump_rows(config))
+    """The revision of a configuration: 32 hex digits (Kong's `configuration_hash`)."""
+    return Marks().replace(dump_rows(config))[0].revision

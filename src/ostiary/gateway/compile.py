@@ -1,10 +1,10 @@
 """
 Configuration to snapshot, from what changed since the last one.
 
-Rows whose line is unchanged keep their entity, their handler and their plan; the router shares
-what no change touches. Compiling from nothing is the case `previous = NOTHING`. The work comes
-in steps, so that a worker can serve between them. What does not compile is refused whole; the
-old snapshot stays.
+Rows that did not change keep their entity, their handler and their plan; the router shares what
+no change touches. Compiling from nothing is the case `previous = NOTHING`. The work comes in
+steps, so that a worker can serve between them. What does not compile is refused whole; the old
+snapshot stays.
 
 Spec: Kong's scopes (gateway §4.1): of each plugin one instance runs, the most specific one.
 """
@@ -14,20 +14,26 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ostiary.gateway.check import check_plugin, find_taken_scopes, hash_lines
+from ostiary.gateway.changes import NO_CHANGES, Changes, Key, Marks, read_key
+from ostiary.gateway.check import check_plugin, describe_taken
+from ostiary.gateway.choice import Choices, Instance, ScopeTaken
+from ostiary.gateway.directory import KINDS as OF_DIRECTORY
 from ostiary.gateway.directory import Directory
 from ostiary.gateway.fields import CookieFilter
 from ostiary.gateway.plan import Chain, Plan, build_plan
 from ostiary.gateway.router import Entry, RouterBuilder, build_entries
 from ostiary.gateway.snapshot import EMPTY, Snapshot
-from ostiary.kit import Catalog, Handler, OwnCookies, Services
+from ostiary.kit import Catalog, OwnCookies, Services
+from ostiary.model.config import Config
 from ostiary.model.declarative import DeclarativeInvalid, dump_rows, load_row
-from ostiary.model.fields import Entity
-from ostiary.model.gateway import Config, Consumer, Plugin, Route, Row, Service
+from ostiary.model.entity import Entity
+from ostiary.model.gateway import Plugin, Route, Service
+from ostiary.model.row import Row
 from ostiary.model.words import Problem
 
-Scope = tuple[str | None, str | None]
 Steps = Generator[None, None, "Compiled"]
+# What requests never ask for.
+_UNUSED = frozenset({"keys", "key_sets"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,13 +47,18 @@ class Workshop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compiled:
-    """A snapshot and what it was made from. `rows` are by line, the others by row id."""
+    """
+    A snapshot and what it was made from; `handlers` and `entries` are by row id.
+
+    `changes` are those that led here from the one before.
+    """
 
     snapshot: Snapshot = field(default=EMPTY)
-    rows: Mapping[bytes, Row] = field(default_factory=dict, repr=False)
-    handlers: Mapping[str, tuple[Plugin, Handler]] = field(
-        default_factory=dict, repr=False
-    )
+    changes: Changes = field(default=NO_CHANGES, repr=False)
+    marks: Marks = field(default=Marks(), repr=False)
+    rows: Mapping[Key, Row] = field(default_factory=dict, repr=False)
+    handlers: Mapping[str, Instance] = field(default_factory=dict, repr=False)
+    choices: Choices = field(default=Choices(), repr=False)
     entries: Mapping[str, tuple[Entry, ...]] = field(default_factory=dict, repr=False)
 
 
@@ -64,51 +75,23 @@ def compile_lines(
         DeclarativeInvalid: A plugin is unknown, its config is wrong, or a scope is taken twice.
         ValueError: A line is no row.
     """
-    rows: dict[bytes, Row] = {}
-    for line in lines:
-        if line:
-            rows[line] = previous.rows.get(line) or load_row(line)
-            yield
-    plugins = [row for row in rows.values() if isinstance(row, Plugin)]
-    handlers = yield from _build_handlers(previous, plugins, workshop)
-    services = {row.id: row for row in rows.values() if isinstance(row, Service)}
-    chosen = _Chooser(workshop.catalog)
-    for row, handler in handlers.values():
-        chosen.add(row, handler)
-        yield
-    plans: dict[str, Plan] = {}
-    entries: dict[str, tuple[Entry, ...]] = {}
-    changes = RouterBuilder(previous.snapshot.router)
-    for route in rows.values():
-        if not isinstance(route, Route):
-            continue
-        key = route.id or ""
-        service = services.get(route.service)
-        if service is not None and not service.enabled:
-            continue
-        plain, secure = chosen.chains(route)
-        old = previous.snapshot.plans.get(key)
-        if old is None or not _is_same(old, route, service, plain, secure):
-            plans[key] = build_plan(
-                route, service, plain=plain, secure=secure, verify=workshop.verify
-            )
-        else:
-            plans[key] = old
-        entries[key] = _update_routes(changes, previous, old, route, service)
-        yield
-    for key, gone in previous.entries.items():
-        if key not in entries:
-            for entry in gone:
-                changes.remove(entry)
-            yield
-    snapshot = Snapshot(
-        router=changes.build(),
-        plans=plans,
-        revision=hash_lines(lines),
-        cookies=_keep_cookies(previous.snapshot.cookies, handlers),
-        consumers=_keep_consumers(previous.snapshot.consumers, rows.values()),
-    )
-    return Compiled(snapshot=snapshot, rows=rows, handlers=handlers, entries=entries)
+    marks, changes = previous.marks.replace(lines)
+    yield
+    return (yield from _compile(previous, marks, changes, workshop))
+
+
+def compile_changes(previous: Compiled, changes: Changes, workshop: Workshop) -> Steps:
+    """
+    Compile what changed since `previous` step by step.
+
+    Raises:
+        DeclarativeInvalid, ValueError: As `compile_lines`; ValueError also where the changes
+            are of another configuration.
+    """
+    marks, own = previous.marks.put(changes.puts, changes.gone)
+    if (own.previous, own.revision) != (changes.previous, changes.revision):
+        raise ValueError("the changes are of another configuration")
+    return (yield from _compile(previous, marks, own, workshop))
 
 
 def finish(steps: Steps) -> Compiled:
@@ -139,18 +122,85 @@ def compile_config(
     return finish(compile_lines(NOTHING, dump_rows(config), workshop)).snapshot
 
 
+@dataclass(slots=True, kw_only=True)
+class _Draft:
+    """The next configuration while it is made: copies, so that a refusal changes nothing."""
+
+    previous: Compiled
+    rows: dict[Key, Row]
+    puts: dict[Key, Row]
+    people: list[tuple[Key, Row]]
+    gone: tuple[Key, ...]
+
+    def of(self, kind: str) -> set[str]:
+        """The ids of the rows of a kind that are put or gone."""
+        return {key[1] for key in (*self.puts, *self.gone) if key[0] == kind}
+
+
+def _compile(
+    previous: Compiled, marks: Marks, changes: Changes, workshop: Workshop
+) -> Steps:
+    draft = yield from _read(previous, changes)
+    handlers, choices = yield from _build_handlers(draft, workshop)
+    touched = _find_touched(draft, handlers)
+    consumers = yield from _change_people(draft)
+    plans, entries = {**previous.snapshot.plans}, {**previous.entries}
+    builder = RouterBuilder(previous.snapshot.router)
+    for key in touched:
+        plan = _plan(draft, key, choices, workshop)
+        _reroute(builder, entries, plans.get(key), plan, key)
+        if plan is None:
+            plans.pop(key, None)
+        else:
+            plans[key] = plan
+        yield
+    snapshot = Snapshot(
+        router=builder.build(),
+        plans=plans,
+        revision=marks.revision,
+        cookies=_keep_cookies(previous, handlers),
+        consumers=consumers,
+    )
+    return Compiled(
+        snapshot=snapshot,
+        changes=changes,
+        marks=marks,
+        rows=draft.rows,
+        handlers=handlers,
+        choices=choices,
+        entries=entries,
+    )
+
+
+def _read(previous: Compiled, changes: Changes) -> Generator[None, None, _Draft]:
+    puts: dict[Key, Row] = {}
+    people: list[tuple[Key, Row]] = []
+    for line in changes.puts:
+        key = read_key(line)
+        if key[0] in OF_DIRECTORY:
+            people.append((key, load_row(line)))
+        elif key[0] not in _UNUSED:
+            puts[key] = load_row(line)
+        yield
+    rows = {**previous.rows, **puts}
+    for key in changes.gone:
+        rows.pop(key, None)
+    return _Draft(
+        previous=previous, rows=rows, puts=puts, people=people, gone=changes.gone
+    )
+
+
 def _build_handlers(
-    previous: Compiled, plugins: Sequence[Plugin], workshop: Workshop
-) -> Generator[None, None, dict[str, tuple[Plugin, Handler]]]:
+    draft: _Draft, workshop: Workshop
+) -> Generator[None, None, tuple[Mapping[str, Instance], Choices]]:
     problems: list[Problem] = []
-    found: dict[str, tuple[Plugin, Handler]] = {}
+    found = {**draft.previous.handlers}
     equal: dict[tuple[str, str], Entity] = {}
+    changed = draft.of("plugins")
+    before = [found.pop(key) for key in changed if key in found]
+    after: list[Instance] = []
+    plugins = [row for row in draft.puts.values() if isinstance(row, Plugin)]
     for index, row in enumerate(plugins):
-        key = row.id or ""
-        old = previous.handlers.get(key)
-        if old is not None and old[0] is row:
-            found[key] = old
-            continue
         text = (row.name, repr(row.config))
         try:
             checked = equal.get(text) or check_plugin(row, workshop.catalog)
@@ -162,12 +212,61 @@ def _build_handlers(
         equal[text] = checked
         if not problems:
             kind = workshop.catalog[row.name]
-            found[key] = (row, kind.build(checked, key, workshop.services))
+            handler = kind.build(checked, row.id or "", workshop.services)
+            after.append(Instance(row, handler, kind.priority))
         yield
-    problems += find_taken_scopes(plugins)
     if problems:
         raise DeclarativeInvalid(tuple(problems))
-    return found
+    if not changed:
+        return draft.previous.handlers, draft.previous.choices
+    try:
+        choices = draft.previous.choices.changed(gone=before, put=after)
+    except ScopeTaken as error:
+        index = plugins.index(error.row)
+        told = describe_taken(error.row)
+        raise DeclarativeInvalid(((("plugins", index), told),)) from error
+    found |= {instance.row.id or "": instance for instance in after}
+    return found, choices
+
+
+def _find_touched(draft: _Draft, handlers: Mapping[str, Instance]) -> set[str]:
+    """The ids of the routes whose plan may differ from the one before."""
+    routes = draft.of("routes")
+    services = draft.of("services")
+    everything = False
+    for key in draft.of("plugins"):
+        for found in (draft.previous.handlers.get(key), handlers.get(key)):
+            if found is None:
+                continue
+            if found.row.route is not None:
+                routes.add(found.row.route)
+            elif found.row.service is not None:
+                services.add(found.row.service)
+            else:
+                everything = True
+    for (_, identity), row in draft.rows.items():
+        if isinstance(row, Route) and (everything or row.service in services):
+            routes.add(identity)
+    return routes
+
+
+def _plan(draft: _Draft, key: str, choices: Choices, workshop: Workshop) -> Plan | None:
+    """The plan of a route; the one before when it is the same. None without such a route."""
+    route = draft.rows.get(("routes", key))
+    if not isinstance(route, Route):
+        return None
+    service = draft.rows.get(("services", route.service or ""))
+    if not isinstance(service, Service):
+        service = None
+    elif not service.enabled:
+        return None
+    plain, secure = choices.chains(route)
+    old = draft.previous.snapshot.plans.get(key)
+    if old is not None and _is_same(old, route, service, plain, secure):
+        return old
+    return build_plan(
+        route, service, plain=plain, secure=secure, verify=workshop.verify
+    )
 
 
 def _is_same(
@@ -187,81 +286,46 @@ def _are_same(one: Chain, other: Chain) -> bool:
     )
 
 
-def _update_routes(
-    changes: RouterBuilder,
-    previous: Compiled,
+def _reroute(
+    builder: RouterBuilder,
+    entries: dict[str, tuple[Entry, ...]],
     old: Plan | None,
-    route: Route,
-    service: Service | None,
-) -> tuple[Entry, ...]:
-    key = route.id or ""
-    there = previous.entries.get(key, ())
-    if old is not None and old.route is route and old.service is service:
-        return there
-    for entry in there:
-        changes.remove(entry)
-    made = build_entries(route, service)
-    for entry in made:
-        changes.add(entry)
-    return made
+    new: Plan | None,
+    key: str,
+) -> None:
+    """Let the router know of a route as its plan is now."""
+    if (
+        old is not None
+        and new is not None
+        and (old.route is new.route and old.service is new.service)
+    ):
+        return
+    for entry in entries.pop(key, ()):
+        builder.remove(entry)
+    if new is not None:
+        made = entries[key] = build_entries(new.route, new.service)
+        for entry in made:
+            builder.add(entry)
 
 
-class _Chooser:
-    """Which handlers run on a route: found by scope, not by looking at every plugin."""
-
-    def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
-        self._by_scope: dict[Scope, list[tuple[Plugin, Handler]]] = {}
-
-    def add(self, row: Plugin, handler: Handler) -> None:
-        """Let an instance take part."""
-        if row.enabled:
-            scope = (row.route, row.service)
-            self._by_scope.setdefault(scope, []).append((row, handler))
-
-    def chains(self, route: Route) -> tuple[Chain, Chain]:
-        """The handlers of a route for http and for https, in order."""
-        wider: dict[Scope, None] = dict.fromkeys(
-            (
-                (None, None),
-                (None, route.service),
-                (route.id, None),
-                (route.id, route.service),
-            )
-        )
-        here = [pair for scope in wider for pair in self._by_scope.get(scope, ())]
-        return self._chain(here, "http"), self._chain(here, "https")
-
-    def _chain(self, pairs: Iterable[tuple[Plugin, Handler]], scheme: str) -> Chain:
-        # Narrower scopes come later and take the place of wider ones.
-        chosen = {
-            row.name: (row, handler)
-            for row, handler in pairs
-            if scheme in row.protocols
-        }
-        ordered = sorted(
-            chosen.values(),
-            key=lambda pair: (self._catalog[pair[0].name].priority, pair[0].name),
-            reverse=True,
-        )
-        return tuple(handler for _, handler in ordered)
-
-
-def _keep_consumers(previous: Directory, rows: Iterable[Row]) -> Directory:
+def _change_people(draft: _Draft) -> Generator[None, None, Directory]:
     """The same directory while its rows are the same: remembered answers hang on it."""
-    found = tuple(row for row in rows if isinstance(row, Consumer))
-    same = len(found) == len(previous.rows) and all(
-        a is b for a, b in zip(found, previous.rows, strict=True)
-    )
-    return previous if same else Directory(found)
+    before = draft.previous.snapshot.consumers
+    gone = [key for key in draft.gone if key[0] in OF_DIRECTORY]
+    if not gone and not draft.people:
+        return before
+    return (yield from before.changed(draft.people, gone))
 
 
-def _keep_cookies(
-    previous: CookieFilter, handlers: Mapping[str, tuple[Plugin, Handler]]
-) -> CookieFilter:
-    keepers = [handler.own_cookies for _, handler in handlers.values()]
+def _keep_cookies(previous: Compiled, handlers: Mapping[str, Instance]) -> CookieFilter:
+    before = previous.snapshot.cookies
+    if handlers is previous.handlers:
+        return before
+    keepers: Iterable[OwnCookies] = [
+        found.handler.own_cookies for found in handlers.values()
+    ]
     own = OwnCookies(
         names=frozenset(name for keeper in keepers for name in keeper.names),
         prefixes=tuple({p: None for keeper in keepers for p in keeper.prefixes}),
     )
-    return previous if previous.own == own else CookieFilter(own)
+    return before if before.own == own else CookieFilter(own)

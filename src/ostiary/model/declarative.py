@@ -1,72 +1,81 @@
 """
 The declarative file: nested or flat, read into rows with the ids Kong would give them.
 
-Spec: Kong's declarative format 3.0; ids are UUIDv5 of entity and key, so that a reload keeps
-them (and with them everybody's session).
+Spec: Kong's declarative format 3.0 (gateway §§2.1-2.3); ids are UUIDv5 of entity and key, so
+that a reload keeps them (and with them everybody's session).
 """
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
 
-from ostiary.model.gateway import Config, Consumer, Plugin, Route, Row, Service
+from ostiary.model.config import Config
+from ostiary.model.identity import build_id, build_key, hash_password
+from ostiary.model.kinds import KINDS, Kind, Reference
+from ostiary.model.row import Row
 from ostiary.model.words import Problem, describe_problems, nest_problems, read_problems
 
-ROOT = uuid.UUID("fd02801f-0957-4a15-a55a-c8d9606f30b5")
+Place = tuple[str | int, ...]
+_VERSIONS = frozenset({"1.1", "2.1", "3.0"})
 _META = frozenset(
     {
-        "_format_version",
-        "_transform",
-        "_comment",
-        "_ignore",
-        "_info",
-        "_workspace",
-        "_konnect",
+        "_format_version", "_transform", "_comment", "_ignore", "_info", "_workspace",
+        "_konnect", "_plugin_configs",
     }
-)
+)  # fmt: skip
+# Kinds of Kong's that are not here.
 _LATER = frozenset(
     {
-        "consumer_groups", "upstreams", "targets", "certificates", "ca_certificates",
-        "snis", "vaults", "keys", "key_sets", "licenses", "filter_chains", "partials",
-        "keyauth_credentials", "basicauth_credentials", "jwt_secrets", "acls",
-        "hmacauth_credentials", "oauth2_credentials", "mtls_auth_credentials", "rbac_roles",
-        "service_packages", "custom_entities",
+        "licenses", "filter_chains", "partials", "hmacauth_credentials",
+        "oauth2_credentials", "mtls_auth_credentials", "rbac_roles", "service_packages",
+        "custom_entities", "degraphql_routes", "graphql_ratelimiting_cost_decorations",
     }
 )  # fmt: skip
-
-
-KINDS: Mapping[str, type[Row]] = {
-    "services": Service,
-    "routes": Route,
-    "consumers": Consumer,
-    "plugins": Plugin,
-}
-_UNIQUE: Mapping[str, tuple[str, ...]] = {
-    "services": ("name",),
-    "routes": ("name",),
-    "consumers": ("username", "custom_id"),
-    "plugins": ("instance_name",),
-}
+# Parent, the name of its list in a file, the kind of what is in it, the field that names the parent.
+_NESTED: tuple[tuple[str, str, str, str], ...] = (
+    ("services", "routes", "routes", "service"),
+    ("services", "plugins", "plugins", "service"),
+    ("routes", "plugins", "plugins", "route"),
+    ("consumers", "plugins", "plugins", "consumer"),
+    ("consumers", "groups", "consumer_group_consumers", "consumer"),
+    ("consumers", "keyauth_credentials", "keyauth_credentials", "consumer"),
+    ("consumers", "basicauth_credentials", "basicauth_credentials", "consumer"),
+    ("consumers", "jwt_secrets", "jwt_secrets", "consumer"),
+    ("consumers", "acls", "acls", "consumer"),
+    ("consumer_groups", "plugins", "plugins", "consumer_group"),
+    ("consumer_groups", "consumers", "consumer_group_consumers", "consumer_group"),
+    ("upstreams", "targets", "targets", "upstream"),
+    ("certificates", "snis", "snis", "certificate"),
+    ("key_sets", "keys", "keys", "set"),
+)
+_LATER_NESTED = ("hmacauth_credentials", "oauth2_credentials", "mtls_auth_credentials")
 _KEY_WORDS = {"id": "primary key"}
-# What Kong nests into a consumer: credentials of plugins that are not here yet.
-_OF_CONSUMERS = (
-    "keyauth_credentials", "basicauth_credentials", "jwt_secrets", "acls", "plugins",
-    "hmacauth_credentials", "oauth2_credentials", "mtls_auth_credentials", "groups",
-)  # fmt: skip
+# What a path may hold that is no regular expression, in formats before 3.0.
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9\-._~/%]*")
 
 
 class DeclarativeInvalid(Exception):
-    """The file is not a configuration; `problems` says where and why, all at once."""
+    """
+    The file is not a configuration; `problems` says where and why, all at once.
+
+    `rows` are what the file says at each place where a row is.
+    """
 
     code = "declarative_invalid"
 
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
+    def __init__(
+        self,
+        problems: tuple[Problem, ...],
+        rows: Mapping[Place, tuple[str, Mapping[str, Any]]] | None = None,
+    ) -> None:
         super().__init__(describe_problems(problems))
         self.problems = problems
+        self.rows = rows or {}
 
     @property
     def fields(self) -> dict[str, object]:
@@ -74,201 +83,229 @@ class DeclarativeInvalid(Exception):
         return nest_problems(self.problems)
 
 
-def build_id(entity: str, key: str) -> str:
-    """The id of a row without one (Kong's DB-less import)."""
-    return str(uuid.uuid5(uuid.uuid5(ROOT, entity), key))
+@dataclass(slots=True, kw_only=True)
+class _Pending:
+    """A row as the file has it, before anything of it is known to be right."""
+
+    kind: Kind
+    data: dict[str, Any]
+    place: Place
+    parent: _Pending | None = None
+    parent_field: str | None = None
+    id: str | None = None
 
 
+@dataclass(slots=True)
 class _Reader:
     """Collects rows and problems while it walks one file."""
 
-    def __init__(self) -> None:
-        self.problems: list[Problem] = []
-        self.rows: dict[str, list[Row]] = {kind: [] for kind in KINDS}
-        self.places: dict[str, tuple[str | int, ...]] = {}
-        self.ids: dict[tuple[str, str], str] = {}
-        self.waiting: list[
-            tuple[dict[str, Any], tuple[str | int, ...], dict[str, str | None]]
-        ] = []
+    version: str
+    transform: bool
+    shared: Mapping[str, Any]
+    problems: list[Problem] = field(default_factory=list)
+    pending: dict[str, list[_Pending]] = field(default_factory=dict)
+    rows: dict[str, list[Row]] = field(default_factory=dict)
+    taken: dict[tuple[str, str, object], Place] = field(default_factory=dict)
+    ids: dict[tuple[str, str], str] = field(default_factory=dict)
 
-    def problem(self, place: tuple[str | int, ...], message: str) -> None:
+    def problem(self, place: Place, message: str) -> None:
         self.problems.append((place, message))
 
-    def children(
-        self, data: Mapping[str, Any], name: str, place: tuple[str | int, ...]
-    ) -> list[tuple[dict[str, Any], tuple[str | int, ...]]]:
-        found = data.get(name)
-        if found is None:
-            return []
-        if not isinstance(found, list):
-            self.problem((*place, name), "expected an array")
-            return []
-        rows = []
-        for index, row in enumerate(found):
-            here = (*place, name, index)
-            if isinstance(row, dict):
-                rows.append(
-                    (
-                        {
-                            k: v
-                            for k, v in row.items()
-                            if k not in {"_comment", "_ignore"}
-                        },
-                        here,
-                    )
-                )
-            else:
-                self.problem(here, "expected a record")
-        return rows
-
-    def row(
+    def collect(
         self,
-        kind: str,
-        model: type[Row],
-        data: dict[str, Any],
-        key: str,
-        place: tuple[str | int, ...],
-    ) -> str | None:
-        """Check one row; remember it, and return its id."""
-        identity = data.get("id") or build_id(kind, key)
-        try:
-            row = model.model_validate({**data, "id": identity}, strict=False)
-        except ValidationError as error:
-            self.problems += [
-                ((*place, *path), text) for path, text in read_problems(error)
-            ]
-            return identity if isinstance(identity, str) else None
-        for unique in ("id", *_UNIQUE[kind]):
-            value = getattr(row, unique, None)
-            if value is None:
-                continue
-            if (first := self.places.get(f"{kind}:{unique}:{value}")) is not None:
-                self.problem(
-                    place,
-                    f"uniqueness violation: '{kind}' entity with {_KEY_WORDS.get(unique, unique)} set to '{value}' "
-                    f"already declared at {first[0]}[{first[1]}]",
-                )
-            self.places[f"{kind}:{unique}:{value}"] = place
-        self.rows[kind].append(row)
-        return row.id
-
-    def parent(
-        self,
-        data: dict[str, Any],
+        data: Mapping[str, Any],
         name: str,
-        given: str | None,
-        place: tuple[str | int, ...],
+        kind: Kind,
+        *,
+        parent: _Pending | None = None,
+        parent_field: str | None = None,
     ) -> None:
+        """Find the rows of one list, and those nested into them."""
+        found = data.get(name)
+        place: Place = (*parent.place, name) if parent else (name,)
+        if found is None:
+            return
+        if not isinstance(found, list):
+            self.problem(place, "expected an array")
+            return
+        for index, value in enumerate(found):
+            here = (*place, index)
+            row = self._read_member(value, kind, parent_field)
+            if row is None:
+                self.problem(here, "expected a record")
+                continue
+            pending = _Pending(
+                kind=kind,
+                data=row,
+                place=here,
+                parent=parent,
+                parent_field=parent_field,
+            )
+            self.pending.setdefault(kind.name, []).append(pending)
+            for owner, below, nested, column in _NESTED:
+                if owner == kind.name and below in row:
+                    self.collect(
+                        {below: row.pop(below)}, below, KINDS[nested],
+                        parent=pending, parent_field=column,
+                    )  # fmt: skip
+            for later in _LATER_NESTED:
+                if kind.name == "consumers" and row.pop(later, None):
+                    self.problem((*here, later), "not supported yet")
+
+    @staticmethod
+    def _read_member(
+        value: object, kind: Kind, parent_field: str | None
+    ) -> dict[str, Any] | None:
+        if kind.name == "snis" and parent_field and isinstance(value, str):
+            return {"name": value}
+        if not isinstance(value, dict):
+            return None
+        row = {k: v for k, v in value.items() if k not in {"_comment", "_ignore"}}
+        if kind.name != "consumer_group_consumers" or parent_field is None:
+            return row
+        # decK nests who is in a group by the other one's name.
+        other, key = (
+            ("consumer_group", "name")
+            if parent_field == "consumer"
+            else ("consumer", "username")
+        )
+        tags = {"tags": row["tags"]} if row.get("tags") else {}
+        return {other: row.get("id") or row.get(key) or row, **tags}
+
+    def settle(self) -> None:
+        """Check every row; kinds come after those that they refer to."""
+        for kind in KINDS.values():
+            for pending in self.pending.get(kind.name, ()):
+                self._settle_row(pending)
+
+    def _settle_row(self, pending: _Pending) -> None:
+        kind, data, place = pending.kind, pending.data, pending.place
+        for reference in kind.references:
+            if not reference.is_list:
+                self._resolve(pending, reference)
+        if kind.name == "plugins":
+            self._share_config(pending)
+        if kind.name == "routes" and self.version != "3.0":
+            _mark_patterns(data)
+        if (
+            kind.name == "basicauth_credentials"
+            and self.transform
+            and isinstance(data.get("password"), str)
+            and isinstance(data.get("consumer"), str)
+        ):
+            data["password"] = hash_password(data["password"], data["consumer"])
+        key = build_key(kind, data) or f"{place}"
+        identity = data.get("id") or build_id(kind.name, key)
+        pending.id = identity if isinstance(identity, str) else None
+        self._know(kind, data, pending.id)
+        try:
+            row = kind.model.model_validate({**data, "id": identity}, strict=False)
+        except ValidationError as error:
+            # A reference that leads nowhere has been told of; nothing is missing besides.
+            known = {path for path, _ in self.problems}
+            self.problems += [
+                ((*place, *path), text)
+                for path, text in read_problems(error)
+                if (*place, *path) not in known
+            ]
+            return
+        self._claim(kind, row, place)
+        self.rows.setdefault(kind.name, []).append(row)
+
+    def _resolve(self, pending: _Pending, reference: Reference) -> None:
         """Set a foreign key: from nesting, or from a text or `{id|name: …}`."""
-        if given is not None:
+        data, name = pending.data, reference.field
+        if name == pending.parent_field:
             if data.get(name) is not None:
-                self.problem((*place, name), "value must be null")
-            data[name] = given
+                self.problem((*pending.place, name), "value must be null")
+            data[name] = pending.parent.id if pending.parent else None
             return
         value = data.get(name)
+        endpoint_key = KINDS[reference.kind].endpoint_key or "id"
         if isinstance(value, dict):
-            value = value.get("id") or value.get("name")
+            value = value.get("id") or value.get(endpoint_key)
         if value is None:
             data.pop(name, None)
-        elif isinstance(value, str):
-            kind = f"{name}s"
-            found = self.ids.get((kind, value))
-            if found is None:
-                self.problem(
-                    (*place, name),
-                    f"invalid reference '{name}: {value}' (no such entry in '{kind}')",
-                )
-                data.pop(name)
-            else:
-                data[name] = found
+        elif not isinstance(value, str):
+            self.problem((*pending.place, name), "expected a string")
+            data.pop(name)
+        elif (found := self.ids.get((reference.kind, value))) is not None:
+            data[name] = found
         else:
-            self.problem((*place, name), "expected a string")
+            text = f"invalid reference '{name}: {value}' (no such entry in '{reference.kind}')"
+            self.problem((*pending.place, name), text)
             data.pop(name)
 
-    def know(self, kind: str, name: object, identity: str | None) -> None:
+    def _share_config(self, pending: _Pending) -> None:
+        """A plugin's `_config` names an entry of `_plugin_configs`, which its own config refines."""
+        name = pending.data.pop("_config", None)
+        if name is None:
+            return
+        shared = self.shared.get(name) if isinstance(name, str) else None
+        if not isinstance(shared, dict):
+            text = f"no such entry in '_plugin_configs': {name}"
+            self.problem((*pending.place, "_config"), text)
+            return
+        own = pending.data.get("config")
+        if own is None or isinstance(own, dict):
+            pending.data["config"] = {**shared, **(own or {})}
+
+    def _know(self, kind: Kind, data: Mapping[str, Any], identity: str | None) -> None:
         """Let others refer to this row, by id or by name."""
-        if identity is not None:
-            self.ids.setdefault((kind, identity), identity)
-            if isinstance(name, str):
-                self.ids.setdefault((kind, name), identity)
+        if identity is None:
+            return
+        self.ids.setdefault((kind.name, identity), identity)
+        name = data.get(kind.endpoint_key) if kind.endpoint_key else None
+        if isinstance(name, str):
+            self.ids.setdefault((kind.name, name), identity)
 
-    def plugins(
-        self,
-        data: Mapping[str, Any],
-        place: tuple[str | int, ...],
-        *,
-        route: str | None = None,
-        service: str | None = None,
-    ) -> None:
-        for row, here in self.children(data, "plugins", place):
-            self.waiting.append((row, here, {"route": route, "service": service}))
+    def _claim(self, kind: Kind, row: Row, place: Place) -> None:
+        """What must be unique is this row's from now on."""
+        for names in (("id",), *(u for u in kind.unique if len(u) == 1)):
+            value = getattr(row, names[0])
+            if value is None:
+                continue
+            first = self.taken.setdefault((kind.name, names[0], value), place)
+            if first is not place:
+                label = _KEY_WORDS.get(names[0], names[0])
+                self.problem(
+                    place,
+                    f"uniqueness violation: '{kind.name}' entity with {label} set to "
+                    f"'{value}' already declared at {first[0]}[{first[1]}]",
+                )
 
-    def place_plugins(self) -> None:
-        """Check the plugins: last, because their ids are made of the ids of what they name."""
-        for row, here, parents in self.waiting:
-            for name, given in parents.items():
-                self.parent(row, name, given, here)
-            parts = (
-                row.get("name"),
-                row.get("route"),
-                row.get("service"),
-                row.get("consumer"),
-            )
-            key = row.get("instance_name") or "plugins:" + ":".join(
-                str(p) if p else "" for p in parts
-            )
-            self.row("plugins", Plugin, row, str(key), here)
 
-    def routes(
-        self,
-        data: Mapping[str, Any],
-        place: tuple[str | int, ...],
-        *,
-        service: str | None = None,
-    ) -> None:
-        for row, here in self.children(data, "routes", place):
-            self.parent(row, "service", service, here)
-            nested = {"plugins": row.pop("plugins", None)}
-            key = row.get("name") or f"{service}:{here}"
-            identity = self.row("routes", Route, row, str(key), here)
-            self.know("routes", row.get("name"), identity)
-            self.plugins(nested, here, route=identity)
-
-    def services(self, data: Mapping[str, Any]) -> None:
-        for row, here in self.children(data, "services", ()):
-            nested = {name: row.pop(name, None) for name in ("routes", "plugins")}
-            key = row.get("name") or f"{here}"
-            identity = self.row("services", Service, row, str(key), here)
-            self.know("services", row.get("name"), identity)
-            self.routes(nested, here, service=identity)
-            self.plugins(nested, here, service=identity)
-
-    def consumers(self, data: Mapping[str, Any]) -> None:
-        for row, here in self.children(data, "consumers", ()):
-            for name in _OF_CONSUMERS:
-                if row.pop(name, None):
-                    self.problem((*here, name), "not supported yet")
-            key = row.get("username") or row.get("custom_id") or f"{here}"
-            identity = self.row("consumers", Consumer, row, str(key), here)
-            self.know("consumers", row.get("username"), identity)
+def _mark_patterns(data: dict[str, Any]) -> None:
+    """Before 3.0 a path was a pattern when it looked like one; since then it says so."""
+    paths = data.get("paths")
+    if isinstance(paths, list):
+        data["paths"] = [
+            f"~{p}"
+            if isinstance(p, str) and p.startswith("/") and not _PLAIN_PATH.fullmatch(p)
+            else p
+            for p in paths
+        ]
 
 
 def _check_top(data: Mapping[str, Any], reader: _Reader) -> None:
     version = data.get("_format_version")
     if version is None:
         reader.problem(("_format_version",), "required field missing")
-    elif not isinstance(version, str) or version not in {"1.1", "2.1", "3.0"}:
+    elif not isinstance(version, str) or version not in _VERSIONS:
         reader.problem(
             ("_format_version",),
             "expected one of: 1.1, 2.1, 3.0"
             + ("" if isinstance(version, str) else " (as a quoted text)"),
         )
+    if not isinstance(data.get("_transform", True), bool):
+        reader.problem(("_transform",), "expected a boolean")
     for name, value in data.items():
         if name in _META or name in KINDS:
             continue
-        if name in _LATER and value:
-            reader.problem((name,), "not supported yet")
-        elif name not in _LATER:
+        if name in _LATER:
+            if value:
+                reader.problem((name,), "not supported yet")
+        else:
             reader.problem((name,), "unknown field")
 
 
@@ -281,45 +318,59 @@ def read_declarative(data: object) -> Config:
     """
     if not isinstance(data, Mapping):
         raise DeclarativeInvalid((((), "expected a declarative configuration"),))
-    reader = _Reader()
-    _check_top(data, reader)
-    reader.services(data)
-    reader.routes(data, ())
-    reader.consumers(data)
-    reader.plugins(data, ())
-    reader.place_plugins()
-    if reader.problems:
-        raise DeclarativeInvalid(tuple(reader.problems))
-    return _build_config(row for rows in reader.rows.values() for row in rows)
-
-
-def _build_config(rows: Iterable[Row]) -> Config:
-    found = [*rows]
-    return Config.model_construct(
-        services=tuple(r for r in found if isinstance(r, Service)),
-        routes=tuple(r for r in found if isinstance(r, Route)),
-        consumers=tuple(r for r in found if isinstance(r, Consumer)),
-        plugins=tuple(r for r in found if isinstance(r, Plugin)),
+    shared = data.get("_plugin_configs")
+    reader = _Reader(
+        version=str(data.get("_format_version")),
+        transform=data.get("_transform") is not False,
+        shared=shared if isinstance(shared, Mapping) else {},
     )
+    _check_top(data, reader)
+    for kind in KINDS.values():
+        reader.collect(data, kind.name, kind)
+    said = {
+        pending.place: (kind, {**pending.data})
+        for kind, rows in reader.pending.items()
+        for pending in rows
+    }
+    reader.settle()
+    if reader.problems:
+        raise DeclarativeInvalid(tuple(reader.problems), said)
+    return build_config(row for rows in reader.rows.values() for row in rows)
+
+
+def build_config(rows: Iterable[Row]) -> Config:
+    """A configuration of rows that are right by themselves."""
+    found: dict[type[Row], list[Row]] = {}
+    for row in rows:
+        found.setdefault(type(row), []).append(row)
+    return Config.model_construct(
+        **{
+            name: tuple(found.get(kind.model, ()))  # type: ignore[arg-type]  # by kind
+            for name, kind in KINDS.items()
+        }
+    )
+
+
+def iterate_rows(config: Config) -> Iterator[tuple[Kind, Row]]:
+    """Every row with its kind; kinds come after those that they refer to."""
+    for name, kind in KINDS.items():
+        for row in getattr(config, name):
+            yield kind, row
+
+
+def dump_row(row: Row, kind: Kind) -> bytes:
+    """A row as a line: its kind, a blank, and JSON without line ends."""
+    return kind.name.encode() + b" " + row.model_dump_json().encode()
 
 
 def dump_rows(config: Config) -> tuple[bytes, ...]:
     """
-    The configuration as lines, one row each: its kind, a blank, and JSON without line ends.
+    The configuration as lines, one row each.
 
     Equal rows make equal lines, so that whoever gets the next configuration sees by comparing
     bytes which rows are new.
     """
-    return tuple(
-        kind.encode() + b" " + row.model_dump_json().encode()
-        for kind, rows in (
-            ("services", config.services),
-            ("routes", config.routes),
-            ("consumers", config.consumers),
-            ("plugins", config.plugins),
-        )
-        for row in rows
-    )
+    return tuple(dump_row(row, kind) for kind, row in iterate_rows(config))
 
 
 def load_row(line: bytes) -> Row:
@@ -329,11 +380,11 @@ def load_row(line: bytes) -> Row:
     Raises:
         ValueError: It is none.
     """
-    kind, _, text = line.partition(b" ")
-    model = KINDS.get(kind.decode("latin-1"))
-    if model is None:
+    name, _, text = line.partition(b" ")
+    kind = KINDS.get(name.decode("latin-1"))
+    if kind is None:
         raise ValueError("a line of the configuration has an unknown kind")
-    return model.model_validate_json(text, strict=False)
+    return kind.model.model_validate_json(text, strict=False)
 
 
 def load_rows(lines: Iterable[bytes]) -> Config:
@@ -343,9 +394,13 @@ def load_rows(lines: Iterable[bytes]) -> Config:
     Raises:
         ValueError: A line is none of its.
     """
-    return _build_config(load_row(line) for line in lines if line)
+    return build_config(load_row(line) for line in lines if line)
 
 
 def dump_config(config: Config) -> dict[str, Any]:
-    """The configuration as JSON values, flat."""
-    return config.model_dump(mode="json")
+    """The configuration as a flat file says it; what is not set is left out."""
+    found: dict[str, Any] = {"_format_version": "3.0", "_transform": False}
+    for kind, row in iterate_rows(config):
+        shown = row.model_dump(mode="json", exclude_none=True)
+        found.setdefault(kind.name, []).append(shown)
+    return found

@@ -6,12 +6,14 @@ Spec: Kong's typedefs (names, tags, hosts, paths, methods, headers, timeouts).
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import uuid
+from dataclasses import dataclass
 from typing import Annotated
 
 import re2
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from ostiary.http.path import AmbiguousTarget, normalise_path
 from ostiary.http.url import MalformedUrl, split_host
@@ -19,15 +21,6 @@ from ostiary.http.url import MalformedUrl, split_host
 _NAME = re.compile(r"[A-Za-z0-9.\-_~\u0080-\U0010ffff]+")
 _TAG = re.compile(r"[\x20-\x2b\x2d\x2e\x30-\x7e\u0080-\U0010ffff]+")
 _PATH = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,;=:@/%]*")
-
-
-class Entity(BaseModel):
-    """What every entity is: frozen, and strict about names."""
-
-    # A leeway or time-out of infinity would switch a check off without saying so.
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, allow_inf_nan=False
-    )
 
 
 def _check_uuid(value: str) -> str:
@@ -68,6 +61,35 @@ def _check_host(value: str) -> str:
     if port is not None:
         raise ValueError("must not have a port")
     return value
+
+
+def _check_host_and_port(value: str) -> str:
+    try:
+        split_host(value)
+    except MalformedUrl as error:
+        raise ValueError(f"invalid value: {value}") from error
+    return value
+
+
+def is_ip(value: str) -> bool:
+    """Whether a text is an address of IPv4 or IPv6, in brackets or not."""
+    try:
+        ipaddress.ip_address(value.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
+def _check_server_name(value: str) -> str:
+    if value.count("*") > 1:
+        raise ValueError("only one wildcard must be specified")
+    if "*" in value and not (
+        value == "*" or value.startswith("*.") or value.endswith(".*")
+    ):
+        raise ValueError("wildcard must be leftmost or rightmost character")
+    if is_ip(value):
+        raise ValueError("must not be an IP")
+    return _check_host(value.replace("*", "x")) and value
 
 
 def _check_route_host(value: str) -> str:
@@ -151,6 +173,21 @@ def _check_header_name(value: str) -> str:
     return value
 
 
+@dataclass(frozen=True, slots=True)
+class Limits(AfterValidator):
+    """Bounds of a number."""
+
+    low: float = 0
+    high: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf(AfterValidator):
+    """A closed choice."""
+
+    choices: tuple[str | int, ...] = ()
+
+
 def between(low: int, high: int) -> AfterValidator:
     """Bounds of a number, in Kong's words."""
 
@@ -159,18 +196,18 @@ def between(low: int, high: int) -> AfterValidator:
             raise ValueError(f"value should be between {low} and {high}")
         return value
 
-    return AfterValidator(check)
+    return Limits(check, low, high)
 
 
-def one_of(*choices: str) -> AfterValidator:
-    """A closed choice of texts, in Kong's words."""
+def one_of(*choices: str | int) -> AfterValidator:
+    """A closed choice, in Kong's words."""
 
-    def check(value: str) -> str:
+    def check(value: str | int) -> str | int:
         if value not in choices:
-            raise ValueError(f"expected one of: {', '.join(choices)}")
+            raise ValueError(f"expected one of: {', '.join(map(str, choices))}")
         return value
 
-    return AfterValidator(check)
+    return OneOf(check, choices)
 
 
 def as_list(value: object) -> object:
@@ -203,5 +240,7 @@ Path = Annotated[str, AfterValidator(_check_path)]
 RoutePath = Annotated[str, AfterValidator(_check_route_path)]
 Method = Annotated[str, AfterValidator(_check_method)]
 HeaderName = Annotated[str, AfterValidator(_check_header_name)]
+HostAndPort = Annotated[str, AfterValidator(_check_host_and_port)]
+ServerName = Annotated[str, AfterValidator(_check_server_name)]
 Port = Annotated[int, between(0, 65535)]
 Timeout = Annotated[int, between(1, 2147483646)]

@@ -9,16 +9,17 @@ Spec: Kong's entity schemas of services, routes, consumers and plugins.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, ClassVar
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from ostiary.http.url import DEFAULT_PORTS
+from ostiary.model.entity import Check
 from ostiary.model.fields import (
     LIST,
     SET,
-    Entity,
     HeaderName,
     Host,
     Method,
@@ -28,13 +29,14 @@ from ostiary.model.fields import (
     Port,
     RouteHost,
     RoutePath,
-    Tags,
     Timeout,
     Uuid,
     between,
     compile_pattern,
     one_of,
 )
+from ostiary.model.row import NotYet, Row
+from ostiary.model.words import Problem
 
 _LATER_PROTOCOLS = {
     "grpc",
@@ -48,15 +50,6 @@ _LATER_PROTOCOLS = {
 }
 
 
-def _refuse_value(value: object) -> object:
-    if value not in (None, (), []):
-        raise ValueError("not supported yet")
-    return None
-
-
-NotYet = Annotated[None, BeforeValidator(_refuse_value)]
-
-
 def _check_protocol(value: object) -> object:
     if isinstance(value, str) and value in _LATER_PROTOCOLS:
         raise ValueError(f"protocol '{value}' is not supported yet")
@@ -66,13 +59,46 @@ def _check_protocol(value: object) -> object:
 Protocol = Annotated[str, one_of("http", "https"), BeforeValidator(_check_protocol)]
 
 
-class Row(Entity):
-    """What every stored row has."""
+_SECURE = frozenset({"https", "tls"})
 
-    id: Uuid | None = None
-    created_at: int | None = None
-    updated_at: int | None = None
-    tags: Tags = None
+
+def _judge_tls(values: Mapping[str, Any]) -> Iterable[Problem]:
+    if values["protocol"] in _SECURE:
+        return
+    for name in (
+        "client_certificate",
+        "tls_verify",
+        "tls_verify_depth",
+        "ca_certificates",
+    ):
+        if values.get(name) is not None:
+            yield (name,), "value must be null"
+            yield (), "failed conditional validation given value of field 'protocol'"
+
+
+def _expand_url(data: Any) -> Any:  # Any: not validated yet
+    if not isinstance(data, dict) or "url" not in data:
+        return data
+    rest = {k: v for k, v in data.items() if k != "url"}
+    url = data["url"]
+    if url is None:
+        return rest
+    try:
+        parts = urlsplit(url if isinstance(url, str) else "")
+        port = parts.port
+    except ValueError as error:
+        raise ValueError("url: not a URL") from error
+    if not parts.scheme:
+        raise ValueError("url: missing scheme in url")
+    if not parts.hostname:
+        raise ValueError("url: missing host in url")
+    rest["protocol"] = parts.scheme
+    host = parts.hostname
+    rest["host"] = f"[{host}]" if ":" in host else host
+    rest["port"] = port or DEFAULT_PORTS.get(parts.scheme, 80)
+    if parts.path:
+        rest["path"] = parts.path
+    return rest
 
 
 class Service(Row):
@@ -88,42 +114,50 @@ class Service(Row):
     write_timeout: Timeout = 60000
     read_timeout: Timeout = 60000
     tls_verify: bool | None = None
-    tls_verify_depth: NotYet = None
-    client_certificate: NotYet = None
-    ca_certificates: NotYet = None
+    tls_verify_depth: Annotated[int, between(0, 64)] | None = None
+    client_certificate: Uuid | None = None
+    ca_certificates: Annotated[tuple[Uuid, ...] | None, LIST] = None
     enabled: bool = True
+
+    checks: ClassVar = (Check(fields=("protocol",), judge=_judge_tls),)
 
     @model_validator(mode="before")
     @classmethod
-    def _expand_url(cls, data: Any) -> Any:
-        if not isinstance(data, dict) or "url" not in data:
-            return data
-        rest = {k: v for k, v in data.items() if k != "url"}
-        url = data["url"]
-        if url is None:
-            return rest
-        try:
-            parts = urlsplit(url if isinstance(url, str) else "")
-            port = parts.port
-        except ValueError as error:
-            raise ValueError("url: not a URL") from error
-        if not parts.scheme:
-            raise ValueError("url: missing scheme in url")
-        if not parts.hostname:
-            raise ValueError("url: missing host in url")
-        rest["protocol"] = parts.scheme
-        host = parts.hostname
-        rest["host"] = f"[{host}]" if ":" in host else host
-        rest["port"] = port or DEFAULT_PORTS.get(parts.scheme, 80)
-        if parts.path:
-            rest["path"] = parts.path
-        return rest
+    def _take_url(cls, data: Any) -> Any:
+        return _expand_url(data)
 
-    @model_validator(mode="after")
-    def _tls_only(self) -> Self:
-        if self.tls_verify is not None and self.protocol != "https":
-            raise ValueError("'tls_verify' can only be set when 'protocol' is 'https'")
-        return self
+
+def _judge_headers(values: Mapping[str, Any]) -> Iterable[Problem]:
+    headers = values["headers"] or {}
+    if any(name.lower() == "host" for name in headers):
+        yield (
+            ("headers",),
+            "cannot contain 'host' header, which must be specified in the 'hosts' attribute",
+        )
+    for name, patterns in headers.items():
+        if len(patterns) == 1 and patterns[0].startswith("~*"):
+            try:
+                compile_pattern(patterns[0][2:])
+            except ValueError as error:
+                yield ("headers", name), str(error)
+
+
+def _judge_snis(values: Mapping[str, Any]) -> Iterable[Problem]:
+    if values["snis"] and "https" not in values["protocols"]:
+        yield (
+            ("snis",),
+            "'snis' can only be set when 'protocols' is 'grpcs', 'https', 'tls' or 'tls_passthrough'",
+        )
+        yield (), "failed conditional validation given value of field 'protocols'"
+
+
+def _judge_attributes(values: Mapping[str, Any]) -> Iterable[Problem]:
+    if any(values[n] for n in ("methods", "hosts", "headers", "paths", "snis")):
+        return
+    secure = "https" in values["protocols"]
+    names = "'methods', 'hosts', 'headers', 'paths'" + (", 'snis'" if secure else "")
+    scheme = "https" if secure else "http"
+    yield (), f"must set one of {names} when 'protocols' is '{scheme}'"
 
 
 class Route(Row):
@@ -141,7 +175,7 @@ class Route(Row):
     snis: Annotated[tuple[RouteHost, ...] | None, SET] = None
     sources: NotYet = None
     destinations: NotYet = None
-    https_redirect_status_code: int = 426
+    https_redirect_status_code: Annotated[int, one_of(426, 301, 302, 307, 308)] = 426
     regex_priority: int = 0
     strip_path: bool = True
     path_handling: Annotated[str, one_of("v0", "v1")] = "v0"
@@ -150,34 +184,22 @@ class Route(Row):
     response_buffering: bool = True
     service: Uuid | None = None
 
-    @model_validator(mode="after")
-    def _needs_an_attribute(self) -> Self:
-        if self.https_redirect_status_code not in {426, 301, 302, 307, 308}:
-            raise ValueError(
-                "https_redirect_status_code: expected one of: 426, 301, 302, 307, 308"
-            )
-        if self.headers and any(name.lower() == "host" for name in self.headers):
-            raise ValueError(
-                "headers: cannot contain 'host' header, which must be specified in the "
-                "'hosts' attribute"
-            )
-        for values in (self.headers or {}).values():
-            if len(values) == 1 and values[0].startswith("~*"):
-                compile_pattern(values[0][2:])
-        if self.snis and "https" not in self.protocols:
-            raise ValueError(
-                "'snis' can only be set when 'protocols' is 'grpcs', 'https', 'tls' or "
-                "'tls_passthrough'"
-            )
-        if not any((self.methods, self.hosts, self.headers, self.paths, self.snis)):
-            secure = "https" in self.protocols
-            names = "'methods', 'hosts', 'headers', 'paths'" + (
-                ", 'snis'" if secure else ""
-            )
-            raise ValueError(
-                f"must set one of {names} when 'protocols' is '{'https' if secure else 'http'}'"
-            )
-        return self
+    checks: ClassVar = (
+        Check(fields=("headers",), judge=_judge_headers),
+        Check(fields=("protocols", "snis"), judge=_judge_snis),
+        Check(
+            fields=("protocols", "methods", "hosts", "headers", "paths", "snis"),
+            judge=_judge_attributes,
+        ),
+    )
+
+
+def _judge_names(values: Mapping[str, Any]) -> Iterable[Problem]:
+    if values["username"] is None and values["custom_id"] is None:
+        yield (
+            (),
+            "at least one of these fields must be non-empty: 'custom_id', 'username'",
+        )
 
 
 class Consumer(Row):
@@ -186,34 +208,54 @@ class Consumer(Row):
     username: NonEmpty | None = None
     custom_id: NonEmpty | None = None
 
-    @model_validator(mode="after")
-    def _needs_a_name(self) -> Self:
-        if self.username is None and self.custom_id is None:
-            raise ValueError(
-                "at least one of these fields must be non-empty: 'custom_id', 'username'"
-            )
-        return self
+    checks: ClassVar = (Check(fields=("username", "custom_id"), judge=_judge_names),)
+
+
+class ConsumerGroup(Row):
+    """Consumers who are treated alike."""
+
+    name: Name
+
+
+class Membership(Row):
+    """A consumer's place in a consumer group."""
+
+    consumer: Uuid
+    consumer_group: Uuid
+
+
+PluginProtocol = Annotated[
+    str,
+    one_of(
+        "grpc",
+        "grpcs",
+        "http",
+        "https",
+        "tcp",
+        "tls",
+        "tls_passthrough",
+        "udp",
+        "ws",
+        "wss",
+    ),
+]
 
 
 class Plugin(Row):
-    """One plugin on a route, on a service, or on everything."""
+    """One plugin on a route, a service, a consumer, a group of them, or on everything."""
 
     name: str
     instance_name: Name | None = None
     route: Uuid | None = None
     service: Uuid | None = None
-    consumer: NotYet = None
-    consumer_group: NotYet = None
+    consumer: Uuid | None = None
+    consumer_group: Uuid | None = None
     ordering: NotYet = None
     config: dict[str, Any] = Field(default_factory=dict)
-    protocols: Annotated[tuple[str, ...], SET] = ("grpc", "grpcs", "http", "https")
+    protocols: Annotated[tuple[PluginProtocol, ...], SET] = (
+        "grpc",
+        "grpcs",
+        "http",
+        "https",
+    )
     enabled: bool = True
-
-
-class Config(Entity):
-    """A whole configuration: rows with ids, references resolved. Order is that of the file."""
-
-    services: tuple[Service, ...] = ()
-    routes: tuple[Route, ...] = ()
-    consumers: tuple[Consumer, ...] = ()
-    plugins: tuple[Plugin, ...] = ()

@@ -46,6 +46,8 @@ def _message(kind: str, context: Mapping[str, object], fallback: str) -> str:
         ).replace(" or ", ", ")
     if kind in {"greater_than_equal", "less_than_equal", "greater_than", "less_than"}:
         return fallback
+    if kind == "told":
+        return str(context["text"])
     if kind == "value_error":
         return str(context.get("error", fallback))
     text = _TEXTS.get(kind)
@@ -57,9 +59,11 @@ def read_problems(error: ValidationError) -> tuple[Problem, ...]:
     return tuple(
         (
             tuple(detail["loc"]),
-            _message(detail["type"], detail.get("ctx", {}), detail["msg"]),
+            "required field missing"
+            if detail["input"] is None and detail["type"].endswith("_type")
+            else _message(detail["type"], detail.get("ctx", {}), detail["msg"]),
         )
-        for detail in error.errors(include_url=False, include_input=False)
+        for detail in error.errors(include_url=False)
     )
 
 
@@ -73,12 +77,19 @@ class _Place:
     def nested(self) -> object:
         if not self.below:
             return self.messages[0] if len(self.messages) == 1 else self.messages
-        shown = {step: place.nested() for step, place in self.below.items()}
+        shown = self.inner()
         if not self.messages and all(isinstance(step, int) for step in shown):
             indices = [step for step in shown if isinstance(step, int)]
             return [shown.get(n) for n in range(max(indices) + 1)]
         named: dict[str, object] = {str(step): value for step, value in shown.items()}
         return {**named, "@entity": self.messages} if self.messages else named
+
+    def inner(self) -> dict[str | int, object]:
+        """What is wrong below, by step; of an entity as a whole always an array."""
+        return {
+            step: place.messages if step == "@entity" else place.nested()
+            for step, place in self.below.items()
+        }
 
 
 def nest_problems(problems: Sequence[Problem]) -> dict[str, object]:
@@ -89,7 +100,7 @@ def nest_problems(problems: Sequence[Problem]) -> dict[str, object]:
         for step in path or ("@entity",):
             here = here.below.setdefault(step, _Place())
         here.messages.append(message)
-    return {str(step): place.nested() for step, place in root.below.items()}
+    return {str(step): value for step, value in root.inner().items()}
 
 
 def describe_problems(problems: Sequence[Problem]) -> str:

@@ -11,43 +11,30 @@ import asyncio
 import logging
 import signal
 import socket
-from pathlib import Path
+from functools import partial
 
 from starlette.applications import Starlette
 
 from ostiary import __version__
-from ostiary.adapters.declarative import FileUnusable, load_declarative, parse_yaml
 from ostiary.adapters.shared import MemoryShared, SocketShared
 from ostiary.adapters.system import SystemClock, SystemEntropy
 from ostiary.admin.app import AdminConfig, create_app
+from ostiary.admin.autofill import Autofill
 from ostiary.admin.state import NodeView, describe_redirect_uris
 from ostiary.admin.status import NodeNow, StatusEndpoints, create_status_app
-from ostiary.gateway.check import (
-    build_revision,
-    describe_config_warnings,
-    read_plugin_configs,
-)
-from ostiary.gateway.compile import NOTHING, Workshop, compile_lines, finish
+from ostiary.gateway.changes import NOTHING_YET
+from ostiary.gateway.compile import Workshop
 from ostiary.http.exchange import IncomingReply, OutgoingRequest
-from ostiary.jose.errors import BrokenSeal
 from ostiary.jose.keys import PrivateKey
 from ostiary.kit import Services
-from ostiary.model.declarative import (
-    DeclarativeInvalid,
-    dump_rows,
-    load_rows,
-    read_declarative,
-)
-from ostiary.model.gateway import Config
 from ostiary.node.certificate import default_certificate
 from ostiary.node.client_keys import KeyFile
+from ostiary.node.delivery import Publisher
 from ostiary.node.exposition import build_exposition, read_node
-from ostiary.node.lastgood import open_last_good, save_last_good
+from ostiary.node.lastgood import save_last_good
+from ostiary.node.live import LiveConfiguration
 from ostiary.node.observer import Observer
 from ostiary.node.role import (
-    CONFIG_CHANNEL,
-    CONFIG_KEY,
-    FOREVER_S,
     LEVELS,
     READY_CHANNEL,
     Orders,
@@ -60,22 +47,22 @@ from ostiary.node.role import (
     start_logging,
     wait_for_end,
 )
-from ostiary.node.said import describe_safely
+from ostiary.node.rules import CatalogRules
 from ostiary.node.serving import serve_sites
+from ostiary.node.sources import DatabaseSource, FileSource, NoWhole
+from ostiary.node.stores import open_database
 from ostiary.node.stories import CHANNEL as STORIES
 from ostiary.node.stories import Stories
 from ostiary.node.tls import build_tls
 from ostiary.plugins import BUNDLED, CATALOG
 from ostiary.ports.fetch import FetchFailed, FetchLimits
-from ostiary.ports.shared import SharedUnavailable
-from ostiary.settings import Settings
+from ostiary.settings import Settings, show_settings
 from ostiary.signin.authenticate import Signin
 from ostiary.signin.known import KnownIssuers
 from ostiary.signin.schema import OpenidConnectConfig
 from ostiary.signin.values import Toolbox
 
 _LOG = logging.getLogger("ostiary.control")
-WATCH_S = 0.2
 SERVED_WITHIN_S = 30.0
 
 
@@ -113,76 +100,52 @@ def describe_open_admin(settings: Settings) -> tuple[str, ...]:
     )
 
 
-def read_mark(path: Path) -> tuple[int, int, int] | None:
-    """What changes when a file is written or another takes its place; None without one."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
-
-
 class Control:
     """The node's one writer of configuration."""
 
-    def __init__(self, orders: Orders) -> None:
+    def __init__(self, orders: Orders, shared: SocketShared | None = None) -> None:
         self.orders = orders
-        self.shared = SocketShared(orders.node_socket)
+        self.shared = shared or SocketShared(orders.node_socket)
         self.view = NodeView(
             node_id=orders.node_id,
             version=__version__,
             hostname=socket.gethostname(),
             plugins={p.name: p.priority for p in BUNDLED},
             jwks=(PrivateKey.from_private_jwk(orders.assertion_key).public_jwk(),),
+            database=orders.settings.database or "off",
         )
         self.stories = Stories()
         self.providers = KnownIssuers(self.shared)
         self.observer = Observer(self.shared, workers=orders.workers)
-        self._lock = asyncio.Lock()
-        self._checker = _build_checker(orders)
-        self._compiled = NOTHING
-        self._heard = asyncio.Event()
-        self._mark: tuple[int, int, int] | None = None
-
-    async def apply(self, config: Config) -> None:
-        """
-        Check a configuration as workers will, keep it, and give it to every worker.
-
-        Raises:
-            DeclarativeInvalid: It is wrong; nothing was changed.
-            OSError: It cannot be kept; nothing was changed.
-            SharedUnavailable: The node socket is away.
-        """
-        async with self._lock:
-            lines = dump_rows(config)
-            workshop = Workshop(catalog=CATALOG, services=self._checker)
-            self._compiled = finish(compile_lines(self._compiled, lines, workshop))
-            data = b"\n".join(lines)
-            save_last_good(self.orders.prefix, self.orders.database_key, data)
-            await self._publish(data)
-            self._show(config)
-            for warning in self.view.warnings:
-                _LOG.warning("%s", warning)
-
-    async def _publish(self, data: bytes) -> None:
-        await self.shared.set(CONFIG_KEY, data, ttl_s=FOREVER_S)
-        await self.shared.publish(CONFIG_CHANNEL, b"")
-
-    def _show(self, config: Config) -> None:
-        """Let the Admin API show a configuration that serves."""
-        checked = read_plugin_configs(config, CATALOG)
-        self.view.config = config
-        self.view.plugin_configs = {
-            row: entity.model_dump(mode="json") for row, entity in checked.items()
-        }
-        self.providers.show(
-            {k: v for k, v in checked.items() if isinstance(v, OpenidConnectConfig)}
+        self.live = LiveConfiguration(
+            Publisher(self.shared),
+            Workshop(catalog=CATALOG, services=_build_checker(orders)),
+            keep=lambda data: save_last_good(orders.prefix, orders.database_key, data),
+            shown=self._show,
         )
-        self.view.revision = build_revision(config)
+        self.source = self._build_source()
+        self._heard = asyncio.Event()
+        self._told: set[str] = set()
+
+    def _show(self) -> None:
+        """Let the Admin API show a configuration that serves."""
+        self.view.rows = self.live.rows
+        configs = {key: judged.config for key, judged in self.live.plugins.items()}
+        self.view.plugin_configs = configs
+        self.providers.show(
+            {k: v for k, v in configs.items() if isinstance(v, OpenidConnectConfig)}
+        )
+        self.view.revision = self.live.revision
         self.view.warnings = (
             *describe_open_admin(self.orders.settings),
-            *describe_config_warnings(config, CATALOG),
+            *self.live.warnings,
         )
+        for warning in self.view.warnings:
+            if warning not in self._told:
+                _LOG.warning("%s", warning)
+        self._told = set(self.view.warnings)
+
+    def _tell_redirect_uris(self) -> None:
         for found in describe_redirect_uris(self.view):
             if found["paths"] and not found["configured"]:
                 _LOG.log(
@@ -192,74 +155,10 @@ class Control:
                     found["paths"][0],
                 )
 
-    async def apply_text(self, text: str) -> None:
-        """As `apply`, from the text of a declarative file."""
-        await self.apply(read_declarative(parse_yaml(text)))
-
-    async def load_file(self) -> None:
-        """Read the declarative file; a bad one is said in one sentence and changes nothing."""
-        path = self.orders.settings.declarative_config
-        if path is None:
-            return
-        self._mark = read_mark(Path(path))
-        try:
-            await self.apply(load_declarative(Path(path)))
-            self.view.problem = None
-            _LOG.info("configuration %s is live", self.view.revision)
-        except (FileUnusable, DeclarativeInvalid) as error:
-            self.view.problem = f"{path}: {error}"
-        except OSError as error:
-            self.view.problem = f"cannot keep the configuration in {self.orders.prefix}: {error.strerror}"
-        except SharedUnavailable:
-            self._mark = None  # the file is as good as unread: the watch tries again
-            self.view.problem = f"{path}: the node socket is away"
-        except Exception as error:  # noqa: BLE001 - the watch and the next SIGHUP go on
-            self.view.problem = f"{path}: cannot be used ({describe_safely(error)})"
-        if self.view.problem is not None:
-            _LOG.error(
-                "%s; the previous configuration keeps serving", self.view.problem
-            )
-
-    async def watch_file(self) -> None:
-        """Load the declarative file whenever it has changed and then stayed as it is for a moment."""
-        path = self.orders.settings.declarative_config
-        if path is None:
-            return
-        seen = self._mark
-        while True:
-            await asyncio.sleep(WATCH_S)
-            now = read_mark(Path(path))
-            if now == seen and now != self._mark and now is not None:
-                await self.load_file()
-            seen = now
-
-    async def start(self) -> None:
-        """
-        Find out what serves: what the node knows, else what was good last.
-
-        The file is read when a node starts; a control process that was restarted alone takes
-        what is live, which somebody may have changed through `/config` since.
-        """
-        path = self.orders.settings.declarative_config
-        live = await self.shared.get(CONFIG_KEY)
-        if live is not None and self._take(live, "the live configuration"):
-            # The watch looks for changes from now on: what is live may be newer than the file.
-            self._mark = read_mark(Path(path)) if path is not None else None
-            return
-        try:
-            kept = open_last_good(self.orders.prefix, self.orders.database_key)
-        except (BrokenSeal, OSError) as error:
-            _LOG.error("the last good configuration cannot be opened: %s", error)
-            kept = None
-        if kept is not None and self._take(kept, "the last good configuration"):
-            await self._publish(kept)
-        await self.load_file()
-        await self._until_served()
-
     async def _until_served(self) -> None:
         """Wait until every worker serves what was published: a node that has started answers."""
         revision = self.view.revision
-        if revision == NOTHING.snapshot.revision:
+        if revision == NOTHING_YET:
             return
         try:
             async with asyncio.timeout(SERVED_WITHIN_S):
@@ -272,18 +171,53 @@ class Control:
         except TimeoutError:
             _LOG.warning("not every worker serves configuration %s yet", revision)
 
-    def _take(self, data: bytes, name: str) -> bool:
-        """Show a configuration that was checked once, maybe by another version of us."""
-        workshop = Workshop(catalog=CATALOG, services=self._checker)
-        lines = data.split(b"\n")
-        try:
-            self._compiled = finish(compile_lines(self._compiled, lines, workshop))
-            self._show(load_rows(lines))
-        except Exception as error:  # noqa: BLE001 - a node starts without it
-            said = describe_safely(error)
-            _LOG.warning("%s is of no use to this version: %s", name, said)
-            return False
-        return True
+    def _build_source(self) -> FileSource | DatabaseSource:
+        orders, settings = self.orders, self.orders.settings
+        if settings.database == "off":
+            return FileSource(
+                orders, self.live, view=self.view, shared=self.shared, catalog=CATALOG
+            )
+        return DatabaseSource(
+            orders,
+            self.live,
+            view=self.view,
+            shared=self.shared,
+            open_store=partial(
+                open_database, settings, orders.prefix, orders.database_key
+            ),
+        )
+
+    async def start(self) -> None:
+        """Make the configuration live, and see it served by every worker."""
+        known = await self.source.start()
+        self._tell_redirect_uris()
+        if not known:
+            await self._until_served()
+
+    def _admin_config(self, ends: StatusEndpoints) -> AdminConfig:
+        settings = self.orders.settings
+        write, form = open_site_log(self.orders.prefix, settings.admin_access_log)
+        source = self.source
+        return AdminConfig(
+            view=self.view,
+            store=source.store,
+            whole=source if isinstance(source, FileSource) else NoWhole(),
+            plugins=CatalogRules(CATALOG),
+            autofill=Autofill(now=SystemClock().now, entropy=SystemEntropy()),
+            changed=source.changed,
+            writable=source.writable,
+            settings=show_settings(settings),
+            allowed_hosts=tuple(
+                h.strip() for h in settings.admin_allowed_hosts.split(",") if h.strip()
+            ),
+            gui_url=settings.admin_gui_url,
+            access_log=write,
+            access_form=form,
+            status=ends,
+            client_keys=KeyFile(self.orders.prefix, self.orders.database_key),
+            providers=self.providers,
+            flows=self.stories,
+        )
 
     async def run(self) -> None:
         """Serve until the end."""
@@ -294,36 +228,16 @@ class Control:
         await self.observer.start()
         await self.start()
         ends = StatusEndpoints(self.view, self.look, self.expose)
-        write, form = open_site_log(self.orders.prefix, settings.admin_access_log)
-        app = create_app(
-            AdminConfig(
-                view=self.view,
-                apply_text=self.apply_text,
-                allowed_hosts=tuple(
-                    h.strip()
-                    for h in settings.admin_allowed_hosts.split(",")
-                    if h.strip()
-                ),
-                gui_url=settings.admin_gui_url,
-                access_log=write,
-                access_form=form,
-                status=ends,
-                client_keys=KeyFile(self.orders.prefix, self.orders.database_key),
-                providers=self.providers,
-                flows=self.stories,
-            )
-        )
+        app = create_app(self._admin_config(ends))
         tls = build_tls(settings, *default_certificate(settings, self.orders.prefix))
-        reloads: set[asyncio.Task[None]] = set()
+        tasks: set[asyncio.Task[None]] = set()
 
         def reload() -> None:
-            task = asyncio.create_task(self.load_file())
-            reloads.add(task)
-            task.add_done_callback(reloads.discard)
+            task = asyncio.create_task(self.source.reload())
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
 
-        if settings.declarative_config_watch:
-            watching = asyncio.create_task(self.watch_file(), name="watch")
-            reloads.add(watching)
+        tasks.add(asyncio.create_task(self.source.follow(), name="follow"))
         sites = [
             (app, self.orders.take_sockets("admin")),
             (self.status_app(ends), self.orders.take_sockets("status")),
@@ -333,8 +247,10 @@ class Control:
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
             await self.shared.publish(READY_CHANNEL, build_ready("control"))
             await wait_for_end(on_hangup=reload)
-            for task in tuple(reloads):
+            for task in tuple(tasks):
                 task.cancel()
+        await self.live.close()
+        await self.source.close()
         await self.shared.close()
 
     def status_app(self, ends: StatusEndpoints) -> Starlette:

@@ -11,6 +11,8 @@ import asyncio
 import logging
 import socket
 import time
+from collections.abc import Callable
+from typing import Any
 
 import uvloop
 
@@ -18,12 +20,13 @@ from ostiary.adapters.fetch import AiohttpFetch
 from ostiary.adapters.redis import RedisStores
 from ostiary.adapters.shared.socket import SocketShared
 from ostiary.adapters.system import RequestIds, SystemClock, SystemEntropy
-from ostiary.gateway.check import hash_lines
+from ostiary.gateway.changes import Changes, load_changes, merge
 from ostiary.gateway.compile import (
     NOTHING,
     Compiled,
     Steps,
     Workshop,
+    compile_changes,
     compile_lines,
 )
 from ostiary.gateway.gateway import Gateway
@@ -33,6 +36,7 @@ from ostiary.jose.keys import PrivateKey
 from ostiary.kit import Background, Services
 from ostiary.node.certificate import default_certificate
 from ostiary.node.client_keys import KeyFile
+from ostiary.node.delivery import fetch_base, fetch_log, following
 from ostiary.node.front import build_dns_times, build_limits, build_options
 from ostiary.node.health import WorkerHealth
 from ostiary.node.lastgood import open_last_good
@@ -40,7 +44,6 @@ from ostiary.node.plugin_log import log_as
 from ostiary.node.reporter import CountingFetch, Reporter
 from ostiary.node.role import (
     CONFIG_CHANNEL,
-    CONFIG_KEY,
     DRAIN_S,
     FINISH_S,
     READY_CHANNEL,
@@ -99,6 +102,7 @@ class Worker:
         self.compiled = NOTHING
         self.health: WorkerHealth
         self.tls: ServerTls
+        self._news: list[Changes | None] = []
         self._reload = asyncio.Event()
 
     def services(self, fetch: AiohttpFetch) -> Services:
@@ -138,28 +142,45 @@ class Worker:
     async def load(self, services: Services) -> None:
         """Take the node's configuration, else the last good one; a bad one changes nothing."""
         try:
-            data = await self.shared.get(CONFIG_KEY)
+            base = await fetch_base(self.shared)
+            log = await fetch_log(self.shared)
         except SharedUnavailable:
-            data = None
-        if data is None:
-            try:
-                data = open_last_good(self.orders.prefix, self.orders.database_key)
-            except (BrokenSeal, OSError) as error:
-                _LOG.error("the last good configuration cannot be opened: %s", error)
-        if data is None:
+            base, log = None, ()
+        if base is None:
+            lines = self._open_last_good()
+            if lines is not None:
+                await self._compile(compile_lines, lines, services)
             return
-        lines = data.split(b"\n")
-        if hash_lines(lines) == self.gateway.snapshot.revision:
-            return
+        current = self.gateway.snapshot.revision
+        steps = following(log, current)
+        if steps is None and base.revision != current:
+            await self._compile(compile_lines, base.lines, services)
+            steps = following(log, base.revision)
+        if steps:
+            await self._compile(compile_changes, merge(steps), services)
+
+    def _open_last_good(self) -> list[bytes] | None:
+        try:
+            data = open_last_good(self.orders.prefix, self.orders.database_key)
+        except (BrokenSeal, OSError) as error:
+            _LOG.error("the last good configuration cannot be opened: %s", error)
+            return None
+        return None if data is None else data.split(b"\n")
+
+    async def _compile(
+        self,
+        compiler: Callable[[Compiled, Any, Workshop], Steps],
+        what: object,
+        services: Services,
+    ) -> None:
+        """Serve what a compiler makes of something; a failure changes nothing."""
         workshop = Workshop(
             catalog=CATALOG,
             services=services,
             verify=self.orders.settings.upstream_tls_verify,
         )
         try:
-            self.compiled = await self._take(
-                compile_lines(self.compiled, lines, workshop)
-            )
+            self.compiled = await self._take(compiler(self.compiled, what, workshop))
         except Exception as error:  # noqa: BLE001 - what serves goes on
             said = describe_safely(error)
             _LOG.error(
@@ -185,13 +206,29 @@ class Worker:
                     return compiled
             await asyncio.sleep(0)
 
+    def hear(self, message: bytes) -> None:
+        """What control says has changed; nothing means that all is to be read."""
+        self._news.append(load_changes(message) if message else None)
+        self._reload.set()
+
+    def lose_track(self) -> None:
+        """Read everything again: messages may have been missed."""
+        self._news.append(None)
+        self._reload.set()
+
     async def follow(self, services: Services) -> None:
-        """Load again whenever somebody says that there is news."""
+        """Take what changes whenever somebody says that there is news."""
         while True:
             await self._reload.wait()
             self._reload.clear()
+            news, self._news = self._news, []
             try:
-                await self.load(services)
+                steps = [step for step in news if step is not None]
+                known = following(steps, self.gateway.snapshot.revision)
+                if len(steps) < len(news) or known is None:
+                    await self.load(services)
+                elif known:
+                    await self._compile(compile_changes, merge(known), services)
             except Exception as error:  # noqa: BLE001 - the next news may be better
                 kind = type(error).__name__
                 _LOG.error("the configuration cannot be taken: %s", kind)
@@ -228,8 +265,8 @@ class Worker:
     async def run(self) -> None:
         """Serve until the end."""
         cert, key = default_certificate(self.orders.settings, self.orders.prefix)
-        self.shared.subscribe(CONFIG_CHANNEL, lambda _: self._reload.set())
-        self.shared.on_connect(self._reload.set)
+        self.shared.subscribe(CONFIG_CHANNEL, self.hear)
+        self.shared.on_connect(self.lose_track)
         await self.shared.connect()
         fetch = AiohttpFetch(ca_file=self.ca_file)
         services = self.services(fetch)

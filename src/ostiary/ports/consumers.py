@@ -1,10 +1,16 @@
-"""Who may be known to the gateway besides the provider: consumers, by any of their names."""
+"""
+Who may be known to the gateway besides the provider: consumers and their credentials.
+
+All of it is in memory: a look-up on the way of a request neither waits nor fails.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+CredentialKind = Literal["keyauth_credentials", "basicauth_credentials", "jwt_secrets"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,6 +20,20 @@ class Consumer:
     id: str
     username: str | None = None
     custom_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """
+    What a consumer signs in with; `values` are the row's fields as Kong names them.
+
+    `expires_at` is in Unix seconds; None never expires.
+    """
+
+    id: str
+    consumer: Consumer
+    values: Mapping[str, Any] = field(repr=False)
+    expires_at: float | None = None
 
 
 class Consumers(Protocol):
@@ -31,6 +51,18 @@ class Consumers(Protocol):
         """
         ...
 
+    def credential(self, kind: CredentialKind, name: str) -> Credential | None:
+        """The credential of a key (key-auth, jwt) or a username (basic-auth)."""
+        ...
+
+    def acl_groups(self, consumer_id: str) -> tuple[str, ...]:
+        """The groups of a consumer's rows of `acls`, as written."""
+        ...
+
+    def memberships(self, consumer_id: str) -> tuple[str, ...]:
+        """The ids of the consumer groups that a consumer is in, the oldest first."""
+        ...
+
 
 class NoConsumers:
     """For configurations without any."""
@@ -43,6 +75,25 @@ class NoConsumers:
         ignore_case: bool = False,  # noqa: ARG002 - the port's name
     ) -> Consumer | None:
         return None
+
+    def credential(
+        self,
+        kind: CredentialKind,  # noqa: ARG002 - the port's name
+        name: str,  # noqa: ARG002 - the port's name
+    ) -> Credential | None:
+        return None
+
+    def acl_groups(
+        self,
+        consumer_id: str,  # noqa: ARG002 - the port's name
+    ) -> tuple[str, ...]:
+        return ()
+
+    def memberships(
+        self,
+        consumer_id: str,  # noqa: ARG002 - the port's name
+    ) -> tuple[str, ...]:
+        return ()
 
 
 NO_CONSUMERS: Consumers = NoConsumers()

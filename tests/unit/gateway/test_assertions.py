@@ -12,7 +12,8 @@ from ostiary.jose.errors import JoseError
 from ostiary.jose.jwt import SignedJwt, read_unverified_claims, verify_jwt
 from ostiary.jose.keys import PrivateKey, parse_jwks
 from ostiary.kit import Services
-from ostiary.model.declarative import build_id, read_declarative
+from ostiary.model.declarative import read_declarative
+from ostiary.model.identity import build_id
 from ostiary.plugins import CATALOG
 from ostiary.signin.assertion import LIFETIME_S, RENEW_BEFORE_S, TYPE, Assertions
 from tests.support.browser import World

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from ostiary.gateway.changes import Marks
 from ostiary.gateway.check import (
     build_revision,
     describe_config_warnings,
-    hash_lines,
     read_plugin_configs,
 )
 from ostiary.model.declarative import DeclarativeInvalid, read_declarative
@@ -113,7 +113,9 @@ def test_two_instances_of_one_scope_are_refused() -> None:
     ((place, text),) = problems(first, plugin("b", instance_name="two"))
 
     assert place == ("plugins", 1)
-    assert text.startswith('UNIQUE violation detected on \'{name="fake"')
+    assert text == (
+        "UNIQUE violation detected on '{consumer=null,name=\"fake\",route=null,service=null}'"
+    )
 
 
 def test_a_service_that_is_off_takes_its_routes_along() -> None:
@@ -152,7 +154,11 @@ def test_a_revision_changes_with_the_configuration_only() -> None:
     assert len(build_revision(one)) == 32
 
 
-def test_no_rows_have_one_revision_however_they_travelled() -> None:
-    assert hash_lines(()) == hash_lines(b"".split(b"\n"))
-    assert hash_lines([b"a", b"b"]) == hash_lines(b"a\nb\n".split(b"\n"))
-    assert hash_lines([b"a", b"b"]) != hash_lines([b"ab"])
+def test_revisions_follow_rows_and_not_their_order() -> None:
+    one, two = (b'services {"id":"%036d"}' % n for n in (1, 2))
+    forward = Marks().replace([one, two])[0].revision
+
+    assert Marks().replace([two, one, b""])[0].revision == forward
+    assert Marks().replace([one])[0].put([two])[0].revision == forward
+    assert Marks().replace([one])[0].revision != forward
+    assert Marks().replace(())[0].revision == "0" * 32

@@ -14,7 +14,7 @@ import pytest
 from ostiary.adapters.shared import MemoryShared
 from ostiary.kit import Services
 from ostiary.model.declarative import DeclarativeInvalid, load_row
-from ostiary.node import control as control_module
+from ostiary.node import sources as sources_module
 from ostiary.node.control import Control
 from ostiary.node.lastgood import save_last_good
 from ostiary.node.role import (
@@ -26,6 +26,7 @@ from ostiary.node.role import (
 )
 from ostiary.node.said import describe_safely
 from ostiary.node.secrets import open_secrets
+from ostiary.node.sources import FileSource
 from ostiary.node.worker import Worker
 from ostiary.ports.shared import SharedUnavailable
 from ostiary.settings import read_settings
@@ -62,20 +63,36 @@ class Node:
 
     def __init__(self, folder: Path, *, shared: MemoryShared | None = None) -> None:
         self.file = folder / "kong.yml"
-        self.orders = build_orders(folder, "control", declarative_config=str(self.file))
+        self.orders = build_orders(
+            folder,
+            "control",
+            declarative_config=str(self.file),
+            declarative_config_watch=True,
+        )
         self.shared = shared or MemoryShared(FakeClock())
         self.control = self.another()
 
+    @property
+    def source(self) -> FileSource:
+        return file_source(self.control)
+
     def another(self) -> Control:
-        control = Control(self.orders)
-        control.shared = self.shared  # type: ignore[assignment] # the same port
-        return control
+        return Control(self.orders, self.shared)  # type: ignore[arg-type] # the same port
 
     def write(self, data: object) -> None:
         text = data if isinstance(data, str) else json.dumps(data)
         fresh = self.file.with_suffix(".new")
         fresh.write_text(text)
         fresh.replace(self.file)
+
+
+def file_source(control: Control) -> FileSource:
+    assert isinstance(control.source, FileSource)
+    return control.source
+
+
+def services(control: Control) -> int:
+    return control.view.count("services")
 
 
 async def until(check: Callable[[], bool]) -> None:
@@ -98,17 +115,17 @@ ODD = {
 async def test_the_watch_outlives_every_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(control_module, "WATCH_S", 0.01)
+    monkeypatch.setattr(sources_module, "WATCH_S", 0.01)
     node = Node(tmp_path)
     control = node.control
-    await control.load_file()
-    watching = asyncio.create_task(control.watch_file())
+    await control.source.reload()
+    watching = asyncio.create_task(control.source.follow())
     node.write(ODD[name])
     seen = control.view.revision
     await until(lambda: control.view.problem is not None or control.view.revision != seen)  # fmt: skip
     problem = control.view.problem
     node.write(GOOD)
-    await until(lambda: len(control.view.config.services) == 1)
+    await until(lambda: services(control) == 1)
 
     assert problem is None or problem.startswith(str(node.file))
     assert control.view.problem is None
@@ -125,14 +142,14 @@ async def test_any_error_of_a_file_is_a_problem_without_values(
         raise UnicodeEncodeError("utf-8", "planted", 0, 1, "planted")
 
     with monkeypatch.context() as patch:
-        patch.setattr(node.control, "apply", broken)
-        await node.control.load_file()
+        patch.setattr(node.source, "apply", broken)
+        await node.source.reload()
     assert node.control.view.problem == (
         f"{node.file}: cannot be used (UnicodeEncodeError)"
     )
     assert "UnicodeEncodeError" in caplog.text
     assert "planted" not in caplog.text
-    await node.control.load_file()
+    await node.source.reload()
     assert node.control.view.problem is None
 
 
@@ -153,43 +170,45 @@ class Flaky(MemoryShared):
 async def test_a_node_socket_that_was_away_is_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(control_module, "WATCH_S", 0.01)
+    monkeypatch.setattr(sources_module, "WATCH_S", 0.01)
     node = Node(tmp_path, shared=Flaky())
     node.write(GOOD)
-    await node.control.load_file()
+    await node.source.reload()
     assert node.control.view.problem == f"{node.file}: the node socket is away"
 
-    watching = asyncio.create_task(node.control.watch_file())
+    watching = asyncio.create_task(node.source.follow())
     await until(lambda: node.control.view.problem is None)
-    assert len(node.control.view.config.services) == 1
+    assert services(node.control) == 1
     watching.cancel()
 
 
 async def test_control_that_starts_again_leaves_what_is_live(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(control_module, "WATCH_S", 0.01)
+    monkeypatch.setattr(sources_module, "WATCH_S", 0.01)
     node = Node(tmp_path)
     node.write(GOOD)
     await node.control.start()
-    await node.control.apply_text('{"_format_version": "3.0"}')  # through /config
+    await node.source.apply(
+        node.source.read('{"_format_version": "3.0"}')
+    )  # as /config
     again = node.another()
     await again.start()
     looks = 0
-    read_mark = control_module.read_mark
+    read_mark = sources_module.read_mark
 
     def look(path: Path) -> tuple[int, int, int] | None:
         nonlocal looks
         looks += 1
         return read_mark(path)
 
-    monkeypatch.setattr(control_module, "read_mark", look)
-    watching = asyncio.create_task(again.watch_file())
+    monkeypatch.setattr(sources_module, "read_mark", look)
+    watching = asyncio.create_task(again.source.follow())
     await until(lambda: looks > 4)
-    assert again.view.config.services == ()
+    assert services(again) == 0
 
     node.write({**GOOD, "_comment": "changed"})
-    await until(lambda: len(again.view.config.services) == 1)
+    await until(lambda: services(again) == 1)
     watching.cancel()
 
 
@@ -211,8 +230,8 @@ async def test_a_last_good_configuration_of_a_newer_version_is_none(
     assert '"planted"' not in caplog.text
     assert "'planted'" not in caplog.text
     node.write(GOOD)
-    await node.control.load_file()
-    assert len(node.control.view.config.services) == 1
+    await node.source.reload()
+    assert services(node.control) == 1
 
 
 async def test_a_worker_follows_on_after_any_error(
@@ -236,7 +255,7 @@ async def test_a_worker_follows_on_after_any_error(
     following = asyncio.create_task(worker.follow(services))
     async with asyncio.timeout(DEADLINE_S):
         for _ in range(2):
-            worker._reload.set()
+            worker.lose_track()
             await told.get()
 
     assert loads == 2
@@ -252,7 +271,9 @@ async def test_a_worker_names_the_places_of_a_refused_configuration(
     shared = MemoryShared(FakeClock())
     worker.shared = shared  # type: ignore[assignment] # the same port
     before = worker.gateway.snapshot
-    await shared.set(CONFIG_KEY, SERVICE + b',"port":"planted"}', ttl_s=9)
+    await shared.set("piece", SERVICE + b',"port":"planted"}', ttl_s=9)
+    head = json.dumps({"revision": "f" * 32, "pieces": ["piece"]}).encode()
+    await shared.set(CONFIG_KEY, head, ttl_s=9)
     services: Any = None
     await worker.load(services)
 

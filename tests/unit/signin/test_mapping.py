@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ostiary.gateway.directory import Directory
+from ostiary.gateway.directory import build_directory
 from ostiary.model.gateway import Consumer
 from tests.support.browser import Browser, World, allowed, build_party, refused
 from tests.support.parties import PAGE, XHR, bearer
@@ -20,7 +20,7 @@ EVE = Consumer(id="33333333-3333-4333-8333-333333333333", custom_id="eve-id")
 
 def browser_with(world: World, *rows: Consumer) -> Browser:
     browser = world.browser()
-    browser.consumers = Directory(rows)
+    browser.consumers = build_directory(rows)
     return browser
 
 
@@ -120,7 +120,7 @@ async def test_a_remembered_answer_does_not_outlive_its_consumers() -> None:
     allowed(await signed_in.visit(party))
 
     for one in (browser, signed_in):
-        one.consumers = Directory(())
+        one.consumers = build_directory(())
 
     assert refused(await browser.ask(party, PAGE, fields=bearer(token))).status == 403
     assert refused(await signed_in.visit(party)).status == 403
@@ -128,7 +128,7 @@ async def test_a_remembered_answer_does_not_outlive_its_consumers() -> None:
 
 @pytest.mark.spec("T-J18")
 def test_names_that_differ_in_case_only_are_nobody_when_case_does_not_count() -> None:
-    directory = Directory(
+    directory = build_directory(
         (Consumer(id=ADA.id, username="ada"), Consumer(id=EVE.id, username="Ada"))
     )
 

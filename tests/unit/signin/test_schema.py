@@ -333,7 +333,7 @@ def test_the_portals_json_loads_as_it_stands_on_the_page() -> None:
         ({"issuer": "a.example"}, "issuer.missing scheme in url"),
         ({"issuer": "https://"}, "issuer.missing host in url"),
         ({"issuer": "ftp://a"}, "issuer.missing host in url"),
-        ({"issuer": None}, "issuer.expected a string"),
+        ({"issuer": None}, "issuer.required field missing"),
         ({"nome": 1}, "nome.unknown field"),
         ({"auth_methods": ["magic"]}, "auth_methods.0.expected one of: password, "),
         ({"leeway": "x"}, "leeway.expected a number"),

@@ -95,10 +95,17 @@ def _check_folder(database: str | None) -> None:
 
 
 class Database:
-    """An engine with two kinds of transactions."""
+    """An engine with two kinds of transactions. `steps` is the folder of its migrations."""
 
-    def __init__(self, url: str, *, within_s: float = _COMMAND_WITHIN_S) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        within_s: float = _COMMAND_WITHIN_S,
+        steps: str = "migrations",
+    ) -> None:
         self._url = url
+        self._steps = steps
         self._engine = _build_engine(url, within_s=within_s)
         if self._engine.dialect.name == "sqlite":
             self._reader = self._engine
@@ -111,13 +118,13 @@ class Database:
         """Bring the schema to the newest step, in one transaction, one node at a time."""
         if self._engine.dialect.name == "sqlite":
             async with self.writing() as connection:
-                await connection.run_sync(_run_migrations)
+                await connection.run_sync(_run_migrations, self._steps)
             return
         patient = _build_engine(self._url, within_s=_MIGRATION_WITHIN_S)
         try:
             async with _transaction(patient) as connection:
                 await connection.run_sync(postgresql.wait_for_migrations)
-                await connection.run_sync(_run_migrations)
+                await connection.run_sync(_run_migrations, self._steps)
         finally:
             await patient.dispose()
 
@@ -133,9 +140,9 @@ class Database:
         return _transaction(self._writer)
 
 
-def _run_migrations(connection: Connection) -> None:
+def _run_migrations(connection: Connection, steps: str) -> None:
     config = Config()
-    config.set_main_option("script_location", "ostiary.adapters.sql:migrations")
+    config.set_main_option("script_location", f"ostiary.adapters.sql:{steps}")
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
 

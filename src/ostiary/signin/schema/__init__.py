@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 
 from ostiary.jose.errors import MalformedKey
 from ostiary.jose.keys import PrivateKey
-from ostiary.model.fields import Entity
+from ostiary.model.entity import Entity
 from ostiary.sessions.cookie import chunk_names
 from ostiary.signin.schema.classes import BUILT_METHODS, CLASSES
 from ostiary.signin.schema.clients import (

@@ -10,7 +10,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ostiary.model.fields import LIST, Entity, NonEmpty, one_of
+from ostiary.model.entity import Entity
+from ostiary.model.fields import LIST, NonEmpty, one_of
 from ostiary.signin.schema.kinds import (
     SECRET,
     Seconds,

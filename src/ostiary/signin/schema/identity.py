@@ -10,8 +10,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ostiary.model.fields import LIST, Entity, NonEmpty, one_of
-from ostiary.model.gateway import NotYet
+from ostiary.model.entity import Entity
+from ostiary.model.fields import LIST, NonEmpty, one_of
+from ostiary.model.row import NotYet
 from ostiary.signin.schema.kinds import (
     ClaimHeader,
 )

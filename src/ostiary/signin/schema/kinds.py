@@ -15,16 +15,9 @@ from ostiary.http.cookies import is_cookie_name
 from ostiary.http.url import MalformedUrl, is_http_url, origin_of, split_host
 from ostiary.jose.errors import MalformedKey
 from ostiary.jose.keys import PrivateKey
-from ostiary.model.fields import (
-    LIST,
-    Entity,
-    HeaderName,
-    NonEmpty,
-    Port,
-    between,
-    one_of,
-)
-from ostiary.model.gateway import NotYet
+from ostiary.model.entity import Entity
+from ostiary.model.fields import LIST, HeaderName, NonEmpty, Port, between, one_of
+from ostiary.model.row import NotYet
 from ostiary.signin.schema.names import SetHeader
 
 METHODS: Final = (

@@ -10,7 +10,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ostiary.model.fields import LIST, SET, Entity, NonEmpty, Port, one_of
+from ostiary.model.entity import Entity
+from ostiary.model.fields import LIST, SET, NonEmpty, Port, one_of
 from ostiary.signin.schema.kinds import (
     SECRET,
     CookieDomain,

@@ -1,0 +1,104 @@
+"""
+The rows of a declarative file, to be asked as a database is; nothing is written one by one.
+
+Spec: gateway §2.3 (nodes without a database).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from typing import NoReturn
+
+from ostiary.model.config import Config
+from ostiary.model.declarative import iterate_rows
+from ostiary.model.kinds import KINDS
+from ostiary.model.row import Row
+from ostiary.ports.config_store import ConfigWrites, Page, Tagged, Wanted, Written
+
+
+class RowsOfFile:
+    """The configuration store port over one configuration after another."""
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._rows: dict[str, dict[str, Row]] = {}
+        self._tags: list[tuple[str, str, str]] = []
+
+    def show(self, config: Config) -> None:
+        """Answer from this configuration from now on."""
+        rows: dict[str, dict[str, Row]] = {kind: {} for kind in KINDS}
+        for kind, row in iterate_rows(config):
+            rows[kind.name][row.id or ""] = row
+        self._rows = {kind: dict(sorted(some.items())) for kind, some in rows.items()}
+        self._tags = sorted(
+            (tag, kind, identity)
+            for kind, some in rows.items()
+            for identity, row in some.items()
+            for tag in row.tags or ()
+        )
+        self._number += 1
+
+    def _of(self, kind: str) -> Mapping[str, Row]:
+        return self._rows.get(kind, {})
+
+    async def get(self, kind: str, identity: str) -> Row | None:
+        return self._of(kind).get(identity)
+
+    async def find(self, kind: str, values: Mapping[str, str]) -> Row | None:
+        for row in self._of(kind).values():
+            if all(getattr(row, name) == value for name, value in values.items()):
+                return row
+        return None
+
+    async def page(self, wanted: Wanted, *, after: str = "", size: int) -> Page:
+        found = [
+            row
+            for identity, row in self._of(wanted.kind).items()
+            if identity > after and _fits(row, wanted)
+        ]
+        rows = tuple(found[:size])
+        return Page(rows=rows, after=rows[-1].id if len(found) > size else None)
+
+    async def tags(
+        self, tag: str | None, *, after: tuple[str, str, str] | None, size: int
+    ) -> tuple[Tagged, ...]:
+        start = 0 if after is None else bisect_right(self._tags, after)
+        found: Iterable[tuple[str, str, str]] = (
+            row for row in self._tags[start:] if tag in {None, row[0]}
+        )
+        rows = [row for row, _ in zip(found, range(size), strict=False)]
+        return tuple(Tagged(tag=t, kind=kind, id=i) for t, kind, i in rows)
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[ConfigWrites]:
+        _refuse()
+        yield  # a generator, that never comes here
+
+    async def revision(self) -> int:
+        return self._number
+
+    async def load(self) -> Written:
+        rows = tuple(row for some in self._rows.values() for row in some.values())
+        return Written(revision=self._number, rows=rows)
+
+    async def since(self, revision: int) -> Written | None:
+        return Written(revision=revision) if revision == self._number else None
+
+    async def close(self) -> None:
+        return None
+
+
+def _fits(row: Row, wanted: Wanted) -> bool:
+    if any(getattr(row, name) != value for name, value in wanted.where.items()):
+        return False
+    tags = set(row.tags or ())
+    if not wanted.tags:
+        return True
+    asked = set(wanted.tags)
+    return bool(tags & asked) if wanted.any_tag else asked <= tags
+
+
+def _refuse() -> NoReturn:
+    raise RuntimeError("rows of a file are not written one by one")

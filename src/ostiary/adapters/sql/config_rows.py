@@ -1,0 +1,116 @@
+"""
+A row of the configuration as columns: what is secret of it sealed, what is unique of it named.
+
+Spec: decision D17 (secrets at rest).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sqlalchemy import RowMapping
+
+from ostiary.adapters.sql.config_tables import MAX_VALUE_CHARS
+from ostiary.jose.errors import BrokenSeal
+from ostiary.jose.seal import NONCE_BYTES, seal, unseal
+from ostiary.model.identity import DEFAULT_WORKSPACE
+from ostiary.model.kinds import KINDS, OF_MODEL, Kind
+from ostiary.model.row import Row
+from ostiary.ports.pool_store import StoreUnavailable
+
+Values = dict[str, Any]  # Any: columns
+# For what is unique everywhere, whatever its workspace.
+EVERYWHERE: Final = ""
+_NULL: Final = "\x00"
+
+
+@dataclass(frozen=True, slots=True)
+class Sealer:
+    """Rows to columns and back, with the key of the database."""
+
+    key: bytes = field(repr=False)
+
+    def row_values(self, row: Row) -> Values:
+        """The columns of `config_rows`."""
+        kind = OF_MODEL[type(row)]
+        body = row.model_dump(mode="json")
+        secret = {name: body.pop(name) for name in kind.sealed}
+        sealed = None
+        if any(value is not None for value in secret.values()):
+            sealed = seal(
+                self.key,
+                json.dumps(secret, separators=(",", ":")).encode(),
+                aad=_aad(kind.name, row.id or ""),
+                nonce=os.urandom(NONCE_BYTES),
+            )
+        return {
+            "kind": kind.name,
+            "id": row.id,
+            "workspace": DEFAULT_WORKSPACE,
+            "body": json.dumps(body, separators=(",", ":")),
+            "sealed": sealed,
+        }
+
+    def read_row(self, found: RowMapping) -> Row:
+        """
+        Read back `row_values`.
+
+        Raises:
+            StoreUnavailable: It was sealed with another key, or is no row.
+        """
+        kind = KINDS[found["kind"]]
+        body = json.loads(found["body"])
+        if found["sealed"] is not None:
+            try:
+                opened = unseal(
+                    self.key,
+                    bytes(found["sealed"]),
+                    aad=_aad(found["kind"], found["id"]),
+                )
+            except BrokenSeal:
+                raise StoreUnavailable(
+                    "the database's secrets were sealed with another key: "
+                    "every node needs the same secrets/database.key"
+                ) from None
+            body |= json.loads(opened)
+        return kind.model.model_validate(body, strict=False)
+
+    def name_value(
+        self, kind: Kind, values: tuple[object, ...], *, secret: bool
+    ) -> str:
+        """What is compared where something must be unique; no secret can be read from it."""
+        text = json.dumps([kind.name, *values]) if len(values) > 1 else str(values[0])
+        if secret:
+            return hmac.digest(self.key, text.encode(), "sha256").hex()
+        if len(text) > MAX_VALUE_CHARS - 1 or _NULL in text:
+            return "#" + hashlib.sha256(text.encode()).hexdigest()
+        return "=" + text
+
+    def names(self, row: Row) -> Iterator[tuple[tuple[str, ...], str]]:
+        """(fields, value) of everything that is unique of a row."""
+        kind = OF_MODEL[type(row)]
+        for fields in kind.unique:
+            values = tuple(getattr(row, name) for name in fields)
+            if values[0] is None or (len(values) == 1 and None in values):
+                continue
+            secret = any(name in kind.sealed for name in fields)
+            yield fields, self.name_value(kind, values, secret=secret)
+
+
+def _aad(kind: str, identity: str) -> bytes:
+    return f"ostiary config row 1 {kind} {identity}".encode()
+
+
+def references(row: Row) -> Iterator[tuple[str, str, str]]:
+    """(field, kind, id) of everything that a row refers to."""
+    for reference in OF_MODEL[type(row)].references:
+        value = getattr(row, reference.field)
+        for identity in value or () if reference.is_list else (value,):
+            if identity is not None:
+                yield reference.field, reference.kind, identity

@@ -1,0 +1,369 @@
+"""
+What is done to rows, whatever their kind: read, made, put, changed, let go.
+
+Nothing here knows HTTP. A row is judged inside the write that keeps it, so that what it refers
+to by name cannot change in between.
+
+Spec: gateway §§1.1, 1.10, 1.11.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ostiary.admin import refusals
+from ostiary.admin.autofill import Autofill
+from ostiary.admin.bodies import Given
+from ostiary.admin.shapes import Json, drop_nulls, merge, show_row, validate
+from ostiary.model.certificates import Sni
+from ostiary.model.entity import Entity
+from ostiary.model.gateway import Plugin
+from ostiary.model.kinds import KINDS, Kind, Reference
+from ostiary.model.row import Row
+from ostiary.model.words import Problem
+from ostiary.ports.config_store import (
+    ConfigReads,
+    ConfigStore,
+    ConfigWrites,
+    ForeignKeyMissing,
+    PrimaryKeyViolation,
+    StillReferenced,
+    UniqueViolation,
+)
+
+
+class PluginRules(Protocol):
+    """What is known of plugins: which there are, and what their configurations must be."""
+
+    def schema(self, name: str) -> type[Entity] | None:
+        """The model of a plugin's config; None for a plugin that is not there."""
+        ...
+
+    def judge(self, row: Plugin) -> Plugin | tuple[Problem, ...]:
+        """The row with its config complete, or what is wrong with it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parent:
+    """Below which row a request works: children refer to it in `field`."""
+
+    row: Row
+    field: str
+
+
+class Extra(Protocol):
+    """What a kind takes and shows beside its own fields."""
+
+    def take(self, given: Given) -> tuple[Given, object]:
+        """What is given without the extra, and the extra."""
+        ...
+
+    async def keep(self, write: ConfigWrites, row: Row, extra: object) -> None:
+        """Keep it with its row."""
+        ...
+
+    async def show(self, reads: ConfigReads, row: Row) -> Json:
+        """It as JSON, to stand beside the fields."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entities:
+    """
+    Rows in a store. `changed` is called after every write; `extras` are by kind.
+
+    Without `writable` nothing is written one by one: a file says what there is.
+    """
+
+    store: ConfigStore
+    plugins: PluginRules
+    autofill: Autofill
+    changed: Callable[[], Any] = field(repr=False)
+    writable: bool = True
+    extras: Mapping[str, Extra] = field(default_factory=dict)
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[ConfigWrites]:
+        """
+        A write, with what the store refuses in Kong's words.
+
+        Raises:
+            Refused: As the store says.
+        """
+        try:
+            async with self.store.writing() as write:
+                yield write
+        except UniqueViolation as error:
+            raise refusals.unique_violation(error) from error
+        except PrimaryKeyViolation as error:
+            raise refusals.primary_key_violation(error) from error
+        except ForeignKeyMissing as error:
+            raise refusals.foreign_key_missing(error) from error
+        except StillReferenced as error:
+            raise refusals.still_referenced(error) from error
+        await self.changed()
+
+    async def find(
+        self, reads: ConfigReads, kind: Kind, key: str, parent: Parent | None = None
+    ) -> Row | None:
+        """The row of an id or endpoint key; below a parent only its children."""
+        if is_uuid(key):
+            row = await reads.get(kind.name, key)
+        elif kind.name == "acls" and parent is not None:
+            row = await reads.find(
+                "acls", {"consumer": parent.row.id or "", "group": key}
+            )
+        elif kind.name == "targets" and parent is not None:
+            target = key if key.rpartition(":")[2].isdecimal() else f"{key}:8000"
+            row = await reads.find(
+                "targets", {"upstream": parent.row.id or "", "target": target}
+            )
+        elif kind.name == "certificates":
+            sni = await reads.find("snis", {"name": key})
+            row = (
+                await reads.get("certificates", sni.certificate)
+                if isinstance(sni, Sni)
+                else None
+            )
+        elif kind.endpoint_key and (kind.endpoint_key,) in kind.unique:
+            row = await reads.find(kind.name, {kind.endpoint_key: key})
+        else:
+            row = None
+        if row is None or parent is None or getattr(row, parent.field) == parent.row.id:
+            return row
+        return None
+
+    async def create(
+        self, kind: Kind, given: Given, parent: Parent | None = None
+    ) -> Row:
+        """
+        A new row.
+
+        Raises:
+            Refused: It cannot be.
+        """
+        given, extra = self.take(kind, given)
+        async with self.writing() as write:
+            row = await self.build(write, kind, given, parent=parent)
+            await write.add(row)
+            await self._keep(kind, write, row, extra)
+        return row
+
+    async def put(
+        self, kind: Kind, key: str, given: Given, parent: Parent | None = None
+    ) -> Row:
+        """
+        The row of an id or endpoint key, made anew of what is given alone.
+
+        Raises:
+            Refused: It cannot be.
+        """
+        given, extra = self.take(kind, given)
+        async with self.writing() as write:
+            before = await self.find(write, kind, key, parent)
+            if before is not None:
+                fixed = {"id": before.id}
+            elif is_uuid(key):
+                fixed = {"id": key}
+            else:
+                fixed = {}
+            if not is_uuid(key) and kind.endpoint_key:
+                fixed[kind.endpoint_key] = key
+            given = Given(data={**given.data, **fixed}, is_form=given.is_form)
+            row = await self.build(write, kind, given, parent=parent)
+            await write.put(row)
+            await self._keep(kind, write, row, extra)
+        return row
+
+    async def update(
+        self, kind: Kind, key: str, given: Given, parent: Parent | None = None
+    ) -> Row:
+        """
+        A row with some of it changed.
+
+        Raises:
+            Refused: It is not there, or cannot be.
+        """
+        given, extra = self.take(kind, given)
+        async with self.writing() as write:
+            before = await self.find(write, kind, key, parent)
+            if before is None:
+                name = "id" if is_uuid(key) else kind.endpoint_key or "id"
+                raise refusals.row_not_found({name: key})
+            row = await self.build(write, kind, given, before=before, parent=parent)
+            await write.put(row)
+            await self._keep(kind, write, row, extra)
+        return row
+
+    def take(self, kind: Kind, given: Given) -> tuple[Given, object]:
+        """What is given for the row itself, and what for beside it."""
+        extra = self.extras.get(kind.name)
+        return (given, None) if extra is None else extra.take(given)
+
+    async def _keep(
+        self, kind: Kind, write: ConfigWrites, row: Row, value: object
+    ) -> None:
+        extra = self.extras.get(kind.name)
+        if extra is not None:
+            await extra.keep(write, row, value)
+
+    async def delete(self, kind: Kind, key: str, parent: Parent | None = None) -> None:
+        """
+        Let a row go, if it is there.
+
+        Raises:
+            Refused: Others refer to it.
+        """
+        async with self.writing() as write:
+            row = await self.find(write, kind, key, parent)
+            if row is not None:
+                await write.delete(kind.name, row.id or "")
+
+    async def build(
+        self,
+        reads: ConfigReads,
+        kind: Kind,
+        given: Given,
+        *,
+        before: Row | None = None,
+        parent: Parent | None = None,
+    ) -> Row:
+        """
+        The row that is meant.
+
+        Raises:
+            Refused: It is wrong; everything that is wrong is told.
+        """
+        data, problems = await self._resolve(reads, kind, given.data, parent)
+        if before is not None:
+            data = self._merge(kind, before, data)
+        data = self._drop_nulls(kind, data)
+        self.autofill.complete(kind, data, before=before, given=given.data)
+        checked = validate(kind.model, data, lax=given.is_form)
+        if isinstance(checked, tuple):
+            problems += checked
+        elif isinstance(checked, Plugin):
+            judged = self.plugins.judge(checked)
+            if isinstance(judged, tuple):
+                problems += judged
+            else:
+                checked = judged
+        problems += self.autofill.judge(kind, data)
+        if problems or not isinstance(checked, Row):
+            raise refusals.schema_violation(problems)
+        return checked
+
+    async def _resolve(
+        self,
+        reads: ConfigReads,
+        kind: Kind,
+        data: Mapping[str, Any],
+        parent: Parent | None,
+    ) -> tuple[Json, list[Problem]]:
+        """Ids in place of references: a record of an id or of a unique name."""
+        found: Json = {**data}
+        problems: list[Problem] = []
+        for reference in kind.references:
+            name = reference.field
+            if reference.is_list or name not in found:
+                continue
+            value = found[name]
+            if value is None:
+                continue
+            try:
+                found[name] = await self._resolve_one(reads, reference, value)
+            except _Wrong as wrong:
+                del found[name]
+                problems.append(((name, *wrong.path), wrong.text))
+        if parent is not None:
+            found[parent.field] = parent.row.id
+        return found, problems
+
+    async def _resolve_one(
+        self, reads: ConfigReads, reference: Reference, value: object
+    ) -> str:
+        kind = KINDS[reference.kind]
+        if not isinstance(value, Mapping):
+            raise _Wrong((), "expected a record")
+        if value.get("id") is not None:
+            identity = value["id"]
+            if not isinstance(identity, str):
+                raise _Wrong(("id",), "expected a string")
+            if not is_uuid(identity):
+                raise _Wrong(("id",), "expected a valid UUID")
+            return identity
+        for name, *more in kind.unique:
+            named = value.get(name)
+            if more or not isinstance(named, str):
+                continue
+            row = await reads.find(kind.name, {name: named})
+            if row is None or row.id is None:
+                raise refusals.unresolved(reference.field, kind.name, {name: named})
+            return row.id
+        raise _Wrong((), "expected a record of an id or a name")
+
+    def _merge(self, kind: Kind, before: Row, data: Json) -> Json:
+        old = before.model_dump(mode="json")
+        merged = merge(kind.model, old, data)
+        config = data.get("config")
+        if (
+            isinstance(before, Plugin)
+            and isinstance(config, Mapping)
+            and data.get("name", before.name) == before.name
+            and (schema := self.plugins.schema(before.name)) is not None
+        ):
+            merged["config"] = merge(schema, before.config, config)
+        return merged
+
+    def _drop_nulls(self, kind: Kind, data: Json) -> Json:
+        found = drop_nulls(kind.model, data)
+        name, config = found.get("name"), found.get("config")
+        if (
+            kind.name == "plugins"
+            and isinstance(name, str)
+            and isinstance(config, dict)
+        ):
+            schema = self.plugins.schema(name)
+            if schema is not None:
+                found["config"] = drop_nulls(schema, config)
+        return found
+
+    async def show(self, kind: Kind, row: Row) -> Json:
+        """A row as JSON."""
+        shown = show_row(row, kind)
+        if isinstance(row, Plugin):
+            judged = self.plugins.judge(row)
+            if isinstance(judged, Plugin):
+                shown["config"] = {**judged.config}
+            if shown["config"].get("ostiary", 0) is None:
+                del shown["config"]["ostiary"]
+            # As Kong's open edition, where no plugin is for a group.
+            if shown["consumer_group"] is None:
+                del shown["consumer_group"]
+            del shown["ordering"]
+        extra = self.extras.get(kind.name)
+        if extra is not None:
+            shown |= await extra.show(self.store, row)
+        return shown
+
+
+class _Wrong(Exception):
+    """A reference that is none."""
+
+    def __init__(self, path: tuple[str, ...], text: str) -> None:
+        super().__init__(text)
+        self.path = path
+        self.text = text
+
+
+def is_uuid(text: str) -> bool:
+    """Whether a text is an id rather than a name."""
+    try:
+        return str(uuid.UUID(text)) == text
+    except ValueError:
+        return False

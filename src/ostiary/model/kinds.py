@@ -1,0 +1,167 @@
+"""
+Every kind of entity in one table: its names, its keys, what it refers to, what it hides.
+
+The Admin API, the store and the declarative file read this table; none of them knows a kind by
+itself.
+
+Spec: gateway §§1.2-1.9 (entities), 2.2 (identity of rows without id).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from ostiary.model.balancing import Target, Upstream
+from ostiary.model.certificates import CaCertificate, Certificate, Sni
+from ostiary.model.credentials import Acl, BasicAuth, JwtSecret, KeyAuth
+from ostiary.model.gateway import (
+    Consumer,
+    ConsumerGroup,
+    Membership,
+    Plugin,
+    Route,
+    Service,
+)
+from ostiary.model.keys import Key, KeySet, Vault
+from ostiary.model.row import Row
+
+OnDelete = Literal["restrict", "cascade"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """A foreign key: the field, the kind of the row it names, and what deleting that row does."""
+
+    field: str
+    kind: str
+    on_delete: OnDelete = "cascade"
+    is_list: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """
+    One kind. `name` is its collection in files, `path` in the Admin API (None: nested only).
+
+    `below` is its name under a parent. `unique` are tuples of fields that no two rows of a
+    workspace share; of `everywhere` no two rows share at all. `identity` are the fields that an
+    id is made of where a file has none; `sealed` are sealed at rest.
+    """
+
+    name: str
+    model: type[Row]
+    path: str | None
+    below: str
+    endpoint_key: str | None = None
+    unique: tuple[tuple[str, ...], ...] = ()
+    everywhere: bool = False
+    references: tuple[Reference, ...] = ()
+    identity: tuple[str, ...] = ()
+    sealed: tuple[str, ...] = ()
+    in_workspace: bool = True
+
+    def reference(self, field: str) -> Reference | None:
+        """The foreign key in a field."""
+        return next((r for r in self.references if r.field == field), None)
+
+
+def _kind(
+    name: str,
+    model: type[Row],
+    *,
+    path: str | None = "",
+    below: str = "",
+    **more: object,
+) -> Kind:
+    made = path if path is None or path else name
+    return Kind(name=name, model=model, path=made, below=below or name, **more)  # type: ignore[arg-type]  # passed on
+
+
+_OF_CONSUMER = Reference(field="consumer", kind="consumers")
+
+_ALL = (
+    _kind("certificates", Certificate, sealed=("key", "key_alt")),
+    _kind("ca_certificates", CaCertificate, unique=(("cert_digest",),), in_workspace=False),
+    _kind(
+        "snis", Sni, endpoint_key="name", unique=(("name",),), everywhere=True,
+        references=(Reference(field="certificate", kind="certificates"),),
+    ),
+    _kind(
+        "services", Service, endpoint_key="name", unique=(("name",),),
+        references=(
+            Reference(field="client_certificate", kind="certificates", on_delete="restrict"),
+            Reference(field="ca_certificates", kind="ca_certificates", on_delete="restrict", is_list=True),
+        ),
+    ),
+    _kind(
+        "routes", Route, endpoint_key="name", unique=(("name",),),
+        references=(Reference(field="service", kind="services", on_delete="restrict"),),
+    ),
+    _kind(
+        "consumers", Consumer, endpoint_key="username",
+        unique=(("username",), ("custom_id",)),
+    ),
+    _kind("consumer_groups", ConsumerGroup, endpoint_key="name", unique=(("name",),)),
+    _kind(
+        "consumer_group_consumers", Membership, path=None,
+        unique=(("consumer_group", "consumer"),), identity=("consumer_group", "consumer"),
+        references=(_OF_CONSUMER, Reference(field="consumer_group", kind="consumer_groups")),
+    ),
+    _kind(
+        "plugins", Plugin, endpoint_key="instance_name",
+        unique=(
+            ("instance_name",),
+            ("name", "route", "service", "consumer", "consumer_group"),
+        ),
+        identity=("name", "route", "service", "consumer", "consumer_group"),
+        references=(
+            Reference(field="route", kind="routes"),
+            Reference(field="service", kind="services"),
+            _OF_CONSUMER,
+            Reference(field="consumer_group", kind="consumer_groups"),
+        ),
+        sealed=("config",),
+    ),
+    _kind(
+        "upstreams", Upstream, endpoint_key="name", unique=(("name",),),
+        references=(
+            Reference(field="client_certificate", kind="certificates", on_delete="restrict"),
+        ),
+    ),
+    _kind(
+        "targets", Target, path=None, endpoint_key="target",
+        unique=(("upstream", "target"),), identity=("upstream", "target"),
+        references=(Reference(field="upstream", kind="upstreams"),),
+    ),
+    _kind(
+        "vaults", Vault, endpoint_key="prefix", unique=(("prefix",),), everywhere=True,
+    ),
+    _kind("key_sets", KeySet, path="key-sets", below="key-sets", endpoint_key="name", unique=(("name",),)),
+    _kind(
+        "keys", Key, endpoint_key="name", unique=(("name",), ("kid", "set")),
+        identity=("kid", "set"), sealed=("jwk", "pem"),
+        references=(Reference(field="set", kind="key_sets"),),
+    ),
+    _kind(
+        "keyauth_credentials", KeyAuth, path="key-auths", below="key-auth",
+        endpoint_key="key", unique=(("key",),), references=(_OF_CONSUMER,), sealed=("key",),
+    ),
+    _kind(
+        "basicauth_credentials", BasicAuth, path="basic-auths", below="basic-auth",
+        endpoint_key="username", unique=(("username",),), references=(_OF_CONSUMER,),
+        sealed=("password",),
+    ),
+    _kind(
+        "jwt_secrets", JwtSecret, path="jwts", below="jwt", endpoint_key="key",
+        unique=(("key",),), references=(_OF_CONSUMER,), sealed=("secret",),
+    ),
+    _kind(
+        "acls", Acl, unique=(("consumer", "group"),), identity=("consumer", "group"),
+        references=(_OF_CONSUMER,),
+    ),
+)  # fmt: skip
+
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _ALL}
+OF_MODEL: Mapping[type[Row], Kind] = {kind.model: kind for kind in _ALL}

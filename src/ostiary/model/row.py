@@ -1,0 +1,37 @@
+"""What every stored row has, and the one word for what is not built yet (decision D28)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BeforeValidator
+
+from ostiary.model.entity import Entity
+from ostiary.model.fields import Tags, Uuid
+
+
+def _refuse_value(value: object) -> object:
+    if value not in (None, (), [], False):
+        raise ValueError("not supported yet")
+    return None
+
+
+NotYet = Annotated[None, BeforeValidator(_refuse_value)]
+
+
+def _refuse_true(value: object) -> object:
+    if value is True:
+        raise ValueError("not supported yet")
+    return value
+
+
+NotYetTrue = Annotated[bool, BeforeValidator(_refuse_true)]
+
+
+class Row(Entity):
+    """What every stored row has; times in Unix seconds."""
+
+    id: Uuid | None = None
+    created_at: int | None = None
+    updated_at: int | None = None
+    tags: Tags = None

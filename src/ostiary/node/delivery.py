@@ -1,0 +1,178 @@
+"""
+How a configuration gets from control to the workers: whole, and then what changes of it.
+
+Control keeps in the node's shared state a whole configuration (the base, in pieces) and what
+has changed since (the log), and tells everybody of each change as it comes. A worker that has
+followed applies the change alone; one that is new, or has missed something, reads base and log.
+A new base is made at once while that costs little, else when the log has grown.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ostiary.gateway.changes import (
+    NOTHING_YET,
+    Changes,
+    Key,
+    dump_changes,
+    load_changes,
+    read_key,
+)
+from ostiary.node.role import CONFIG_CHANNEL, CONFIG_KEY, FOREVER_S
+from ostiary.ports.shared import Shared
+
+LOG_KEY = f"{CONFIG_KEY}:log"
+# Below the node socket's frame, also in base64.
+PIECE_BYTES = 8 << 20
+# Up to this size a whole configuration is cheaper than thinking about it.
+SMALL_BYTES = 256 << 10
+_BETWEEN = b"\n\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Base:
+    """A whole configuration as the node knows it."""
+
+    revision: str
+    data: bytes = field(repr=False)
+
+    @property
+    def lines(self) -> list[bytes]:
+        """Its rows."""
+        return self.data.split(b"\n")
+
+
+class Publisher:
+    """Control's side. Holds every line, so that it can make a base of them."""
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+        self._lines: dict[Key, bytes] = {}
+        self._size = 0
+        self._log: list[bytes] = []
+        self._log_size = 0
+        self._pieces: tuple[str, ...] = ()
+        self.revision = NOTHING_YET
+
+    def take(self, changes: Changes) -> None:
+        """Know of a change; nobody is told yet."""
+        self.revision = changes.revision
+        for key in changes.gone:
+            self._size -= len(self._lines.pop(key, b""))
+        for line in changes.puts:
+            key = read_key(line)
+            self._size += len(line) - len(self._lines.get(key, b""))
+            self._lines[key] = line
+
+    def build(self) -> bytes:
+        """The whole configuration."""
+        return b"\n".join(self._lines.values())
+
+    @property
+    def is_due(self) -> bool:
+        """Whether a new base is worth its cost now."""
+        whole = self._size + len(self._lines)
+        return whole <= SMALL_BYTES or self._log_size > max(SMALL_BYTES, whole // 4)
+
+    @property
+    def has_log(self) -> bool:
+        """Whether something has changed since the base."""
+        return bool(self._log)
+
+    async def tell(self, changes: Changes) -> None:
+        """
+        Give a change to every worker.
+
+        Raises:
+            SharedUnavailable: The node socket is away.
+        """
+        message = dump_changes(changes)
+        self._log.append(message)
+        self._log_size += len(message)
+        await self._shared.set(LOG_KEY, _BETWEEN.join(self._log), ttl_s=FOREVER_S)
+        await self.announce(changes)
+
+    async def rebase(self) -> bytes:
+        """
+        Make a new base of everything; workers that have followed hear nothing.
+
+        Raises:
+            SharedUnavailable: The node socket is away.
+        """
+        data, revision = self.build(), self.revision
+        pieces = tuple(
+            f"{CONFIG_KEY}:{revision}:{start}"
+            for start in range(0, len(data) or 1, PIECE_BYTES)
+        )
+        for number, key in enumerate(pieces):
+            start = number * PIECE_BYTES
+            piece = data[start : start + PIECE_BYTES]
+            await self._shared.set(key, piece, ttl_s=FOREVER_S)
+        head = json.dumps({"revision": revision, "pieces": pieces}).encode()
+        await self._shared.set(CONFIG_KEY, head, ttl_s=FOREVER_S)
+        # What came meanwhile is after this base, and stays in the log.
+        self._log = self._log_after(revision)
+        self._log_size = sum(map(len, self._log))
+        await self._shared.set(LOG_KEY, _BETWEEN.join(self._log), ttl_s=FOREVER_S)
+        for key in set(self._pieces) - set(pieces):
+            await self._shared.delete(key)
+        self._pieces = pieces
+        return data
+
+    def _log_after(self, revision: str) -> list[bytes]:
+        for number, message in enumerate(self._log):
+            if load_changes(message).previous == revision:
+                return self._log[number:]
+        return []
+
+    async def announce(self, changes: Changes) -> None:
+        """
+        Tell of changes that the base has already.
+
+        Raises:
+            SharedUnavailable: The node socket is away.
+        """
+        message = dump_changes(changes)
+        news = message if len(message) <= PIECE_BYTES else b""
+        await self._shared.publish(CONFIG_CHANNEL, news)
+
+
+async def fetch_base(shared: Shared) -> Base | None:
+    """
+    The whole configuration that the node knows; None when it knows none.
+
+    Raises:
+        SharedUnavailable: The node socket is away.
+    """
+    while (head := await shared.get(CONFIG_KEY)) is not None:
+        told = json.loads(head)
+        pieces = [await shared.get(key) for key in told["pieces"]]
+        if all(piece is not None for piece in pieces):
+            data = b"".join(piece for piece in pieces if piece is not None)
+            return Base(revision=told["revision"], data=data)
+        if await shared.get(CONFIG_KEY) == head:
+            return None  # its pieces are lost: as good as none
+    return None
+
+
+async def fetch_log(shared: Shared) -> tuple[Changes, ...]:
+    """
+    What has changed since the base, in order.
+
+    Raises:
+        SharedUnavailable: The node socket is away.
+    """
+    data = await shared.get(LOG_KEY)
+    return tuple(map(load_changes, data.split(_BETWEEN))) if data else ()
+
+
+def following(log: Iterable[Changes], revision: str) -> tuple[Changes, ...] | None:
+    """What of a log comes after a revision; None when that is not on its way."""
+    steps = tuple(log)
+    for number, step in enumerate(steps):
+        if step.previous == revision:
+            return steps[number:]
+    return () if steps and steps[-1].revision == revision else None

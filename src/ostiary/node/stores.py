@@ -1,0 +1,106 @@
+"""
+The configuration's database as a node opens it: at first use, and again after it was away.
+
+Spec: gateway §5.5; the data plane serves while the database is away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+from ostiary.model.row import Row
+from ostiary.ports.config_store import (
+    ConfigStore,
+    ConfigWrites,
+    Page,
+    Tagged,
+    Wanted,
+    Written,
+)
+from ostiary.settings import Settings
+
+
+class LateStore:
+    """The configuration store port; whoever asks first opens it. All raise StoreUnavailable."""
+
+    def __init__(self, opener: Callable[[], Awaitable[ConfigStore]]) -> None:
+        self._opener = opener
+        self._store: ConfigStore | None = None
+        self._lock = asyncio.Lock()
+
+    async def _open(self) -> ConfigStore:
+        async with self._lock:
+            if self._store is None:
+                self._store = await self._opener()
+            return self._store
+
+    async def get(self, kind: str, identity: str) -> Row | None:
+        return await (await self._open()).get(kind, identity)
+
+    async def find(self, kind: str, values: Mapping[str, str]) -> Row | None:
+        return await (await self._open()).find(kind, values)
+
+    async def page(self, wanted: Wanted, *, after: str = "", size: int) -> Page:
+        return await (await self._open()).page(wanted, after=after, size=size)
+
+    async def tags(
+        self, tag: str | None, *, after: tuple[str, str, str] | None, size: int
+    ) -> tuple[Tagged, ...]:
+        return await (await self._open()).tags(tag, after=after, size=size)
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[ConfigWrites]:
+        async with (await self._open()).writing() as write:
+            yield write
+
+    async def revision(self) -> int:
+        return await (await self._open()).revision()
+
+    async def load(self) -> Written:
+        return await (await self._open()).load()
+
+    async def since(self, revision: int) -> Written | None:
+        return await (await self._open()).since(revision)
+
+    async def close(self) -> None:
+        if self._store is not None:
+            await self._store.close()
+
+
+def build_url(settings: Settings, prefix: Path) -> str:
+    """The database of the settings as a URL; SQLite's is a file in the prefix."""
+    if settings.database == "sqlite":
+        return f"sqlite:///{prefix.resolve() / 'config.db'}"
+    user = quote(settings.pg_user, safe="")
+    if settings.pg_password:
+        user += ":" + quote(settings.pg_password, safe="")
+    host = settings.pg_host
+    if host.startswith("/"):
+        place, query = "", {"host": host, "port": str(settings.pg_port)}
+    else:
+        place, query = f"{host}:{settings.pg_port}", {}
+    if not settings.pg_ssl:
+        query["sslmode"] = "disable"
+    else:
+        query["sslmode"] = "verify-full" if settings.pg_ssl_verify else "require"
+    if settings.pg_schema:
+        query["search_path"] = settings.pg_schema
+    name = quote(settings.pg_database, safe="")
+    return f"postgresql://{user}@{place}/{name}?{urlencode(query)}"
+
+
+async def open_database(settings: Settings, prefix: Path, key: bytes) -> ConfigStore:
+    """
+    The database of the settings, its tables up to date.
+
+    Raises:
+        StoreUnavailable: It does not answer.
+    """
+    # Late: a node without a database never loads an SQL library.
+    from ostiary.adapters.sql.config_store import open_config_store
+
+    return await open_config_store(build_url(settings, prefix), key)
