@@ -122,6 +122,7 @@ class Outcome:
 
 # The reason of a failure that is nobody's: the word that clients of Kong know.
 NO_PEER = "failure to get a peer from the ring-balancer"
+MAX_HELD_BYTES = 8 << 20
 # A held body becomes what the client gets instead: the head as it is then, and the body.
 EditBody = Callable[[bytes], tuple[ResponseHead, bytes]]
 
@@ -143,7 +144,7 @@ class Forward:
     tries: Tries | None = None
     on_response: Callable[[ResponseHead, float], ResponseHead] | None = None
     on_body: Callable[[], EditBody | None] | None = None
-    max_held_bytes: int = 0
+    max_held_bytes: int = MAX_HELD_BYTES
     on_finish: Callable[[Outcome], None] | None = None
     max_body_bytes: int = 0
     retries: int = 5

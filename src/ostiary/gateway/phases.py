@@ -9,9 +9,10 @@ from __future__ import annotations
 import logging
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
+from ostiary.gateway.decision import MAX_HELD_BYTES
 from ostiary.gateway.variants import Variants
 from ostiary.kit import (
     AccessHook,
@@ -24,7 +25,6 @@ from ostiary.kit import (
 )
 
 _LOG = logging.getLogger("ostiary.gateway")
-MAX_EDITED_BYTES = 8 << 20
 _CODINGS = frozenset((b"gzip", b"x-gzip", b"deflate"))
 
 
@@ -36,12 +36,17 @@ class BodyOverLimit(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hooks:
-    """The handlers of each phase, in order."""
+    """The handlers of each phase, in order. `after` says that there are some after access."""
 
     access: tuple[AccessHook, ...] = ()
     response: tuple[ResponseHook, ...] = ()
     body: tuple[BodyHook, ...] = ()
     finish: tuple[FinishHook, ...] = ()
+    after: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        after = bool(self.response or self.body or self.finish)
+        object.__setattr__(self, "after", after)
 
 
 NO_HOOKS: Final = Hooks()
@@ -105,7 +110,7 @@ def edit_body(
     The body as it goes on; its content coding is taken off, and the field that names it.
 
     Raises:
-        BodyOverLimit: It is longer than `MAX_EDITED_BYTES` when decoded.
+        BodyOverLimit: It is longer than `MAX_HELD_BYTES` when decoded.
         zlib.error: It is not in the coding that the response names.
     """
     coding = response.find(b"content-encoding")
@@ -136,7 +141,7 @@ def _decode(coding: bytes, body: bytes) -> bytes:
 
 def _inflate(body: bytes, bits: int) -> bytes:
     found: list[bytes] = []
-    left = MAX_EDITED_BYTES
+    left = MAX_HELD_BYTES
     while body:  # gzip may have several members
         inflate = zlib.decompressobj(bits)
         piece = inflate.decompress(body, left + 1)

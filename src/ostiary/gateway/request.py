@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -33,7 +32,6 @@ from ostiary.gateway.fields import (
 )
 from ostiary.gateway.forwarded import Outside, Surroundings, build_path_fields
 from ostiary.gateway.phases import (
-    MAX_EDITED_BYTES,
     NO_HOOKS,
     Hooks,
     edit_body,
@@ -94,11 +92,11 @@ class Request:
         self._started = time.monotonic()
         self._exchange: Exchange | None = None
         self._hooks = NO_HOOKS
-        self._response: Response | None = None
-        self._upstream_uri = ""
         self._plan: Plan | None = None
         self._seen: Surroundings | None = None
         self._match: Match
+        self._response: Response | None  # these two where handlers take part
+        self._upstream_uri: str
         self._target: RequestTarget
         self._snapshot: Snapshot
         self.request_id = gateway.new_request_id()
@@ -143,6 +141,8 @@ class Request:
         """Let handlers take part from here on."""
         assert self._seen is not None
         self._hooks = hooks
+        self._response = None
+        self._upstream_uri = ""
         outside, service = self._seen.outside, None if plan is None else plan.service
         exchange = self._exchange = Exchange(
             method=self._head.method,
@@ -214,7 +214,9 @@ class Request:
             fields += self._debug_fields()
         return Answer(
             reply=Reply(status=reply.status, fields=tuple(fields), body=reply.body),
-            on_finish=self._finisher(),
+            on_finish=self._log
+            if self._gateway.is_heard or self._hooks.finish
+            else None,
         )
 
     def _edit_reply(
@@ -229,10 +231,6 @@ class Request:
         if body and (editors := find_editors(self._hooks, exchange, response)):
             body = edit_body(editors, exchange, response, body)
         return Reply(status=response.status, fields=reply.fields, body=body)
-
-    def _finisher(self) -> Callable[[Outcome], None] | None:
-        """Who hears how it ends, if anybody does."""
-        return self._log if self._gateway.is_heard or self._hooks.finish else None
 
     def _debug_fields(self) -> Fields:
         if self._plan is None:
@@ -299,7 +297,8 @@ class Request:
             method = exchange.new_method or method
         if query is not None:
             path = f"{path}?{query}"
-        if self._hooks.finish:
+        gateway, hooks = self._gateway, self._hooks
+        if hooks.finish:
             self._upstream_uri = path
         forward = Forward(
             target=plan.target,
@@ -309,10 +308,11 @@ class Request:
                 fields=self._upstream_fields(plan),
             ),
             on_response=self._on_response,
-            on_body=self._find_edit if self._hooks.body else None,
-            max_held_bytes=MAX_EDITED_BYTES,
-            on_finish=self._finisher(),
-            max_body_bytes=self._max_body_bytes(),
+            on_body=self._find_edit if hooks.body else None,
+            on_finish=self._log if gateway.is_heard or hooks.finish else None,
+            max_body_bytes=gateway.options.max_body_bytes
+            if exchange is None
+            else self._max_body_bytes(exchange),
             retries=service.retries,
             on_error=self._on_error,
             bound_to=() if exchange is None else exchange.bound_to,
@@ -374,12 +374,10 @@ class Request:
         edited = self._on_response(head, upstream_ms)
         return replace(edited, fields=(*edited.fields, (b"Set-Cookie", cookie)))
 
-    def _max_body_bytes(self) -> int:
+    def _max_body_bytes(self, exchange: Exchange) -> int:
         """The lower one of the gateway's limit and that of plugins; 0 is none."""
-        own, exchange = self._gateway.options.max_body_bytes, self._exchange
-        if exchange is None or not exchange.max_body_bytes:
-            return own
-        return min(own or exchange.max_body_bytes, exchange.max_body_bytes)
+        own, theirs = self._gateway.options.max_body_bytes, exchange.max_body_bytes
+        return min(own or theirs, theirs) if theirs else own
 
     def _upstream_fields(self, plan: Plan) -> Fields:
         head, exchange, match, seen = (
@@ -418,11 +416,12 @@ class Request:
         status, reason = head.status, head.reason
         if exchange is not None:
             fields += exchange.downstream_fields
-            response = Response(status=status, fields=fields, is_upstream=True)
-            self._response = response
-            edit_head(self._hooks, exchange, response)
-            if response.status != status:
-                status, reason = response.status, b""
+            if self._hooks.after:
+                response = Response(status=status, fields=fields, is_upstream=True)
+                self._response = response
+                edit_head(self._hooks, exchange, response)
+                if response.status != status:
+                    status, reason = response.status, b""
         if tokens.server and not has_server:
             fields.append((b"Server", gateway.via))
         if tokens.via:

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from ostiary.gateway.phases import MAX_EDITED_BYTES, NO_HOOKS, BodyOverLimit, plan_hooks
+from ostiary.gateway.decision import MAX_HELD_BYTES
+from ostiary.gateway.phases import NO_HOOKS, BodyOverLimit, plan_hooks
 from ostiary.gateway.variants import Variants
 from ostiary.http.head import Reply
 from ostiary.kit import (
@@ -202,7 +203,7 @@ async def test_a_body_that_unpacks_beyond_the_limit_is_refused() -> None:
     fields = ((b"Content-Type", b"text/plain"), (b"Content-Encoding", b"gzip"))
 
     with pytest.raises(BodyOverLimit):
-        asked.respond(200, fields, gzip.compress(bytes(MAX_EDITED_BYTES + 1)))
+        asked.respond(200, fields, gzip.compress(bytes(MAX_HELD_BYTES + 1)))
     with pytest.raises(zlib.error):
         asked.respond(200, fields, gzip.compress(b"hello")[:-4])
 
