@@ -154,6 +154,7 @@ async def lean_node(
             "admin_listen": f"127.0.0.1:{ports.admin}",
             "status_listen": f"127.0.0.1:{ports.status} {status_flags}",
             "nginx_worker_processes": 2,
+            "database": "off",
             **settings,
         },
     ).settings

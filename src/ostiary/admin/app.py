@@ -27,6 +27,7 @@ from ostiary.admin.configuration import ConfigurationEndpoint, WholeConfiguratio
 from ostiary.admin.entities import Entities
 from ostiary.admin.groups import OF_CONSUMER, OF_GROUP, GroupEndpoints
 from ostiary.admin.guard import build_guard
+from ostiary.admin.health import Health, HealthEndpoints
 from ostiary.admin.info import InfoEndpoints, KnownPlugins
 from ostiary.admin.issuers import IssuerEndpoints, Providers
 from ostiary.admin.lines import Form, Write, build_line
@@ -60,7 +61,7 @@ class AdminConfig:
     """
     What `create_app` needs. `store` holds the rows, and `changed` is called after every write.
 
-    `status` are the endpoints that the status listener serves too; `flows` knows the stories of
+    `health` is what workers know of upstreams. `status` are the endpoints that the status listener serves too; `flows` knows the stories of
     sign-in decisions; `client_keys` sign for clients without a key of their own; `providers` are
     those that workers have fetched. `settings` are shown at the root: no secret is in them.
     """
@@ -73,6 +74,7 @@ class AdminConfig:
     status: StatusEndpoints
     client_keys: PublishedKeys
     providers: Providers
+    health: Health
     changed: Callable[[], Awaitable[None]]
     writable: bool = True
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -130,8 +132,9 @@ class _Keys:
 class _Rows:
     """Every path that is about rows, those with ways of their own first."""
 
-    def __init__(self, entities: Entities) -> None:
+    def __init__(self, entities: Entities, health: HealthEndpoints) -> None:
         self._entities = entities
+        self._health = health
         self._collections = Collections(entities=entities)
         self._groups = GroupEndpoints(entities=entities)
 
@@ -142,6 +145,10 @@ class _Rows:
         path = raw.decode("latin-1").partition("?")[0]
         steps = [unquote(step) for step in split_path(path)]
         match steps:
+            case ["upstreams", key, "health"] | ["upstreams", key, "targets", "all"]:
+                return await self._health.answer(request, key, steps[2:])
+            case ["upstreams", key, "targets", _, _, *rest] if len(rest) <= 1:
+                return await self._health.answer(request, key, steps[2:])
             case ["consumer_groups", key, "consumers", *rest] if len(rest) <= 1:
                 other = rest[0] if rest else None
                 return await self._groups.answer(request, OF_GROUP, key, other)
@@ -256,6 +263,9 @@ def create_app(config: AdminConfig) -> Starlette:
         now=config.autofill.now,
     )
     whole = ConfigurationEndpoint(whole=config.whole, entities=entities)
+    health = HealthEndpoints(
+        entities=entities, health=config.health, node_id=config.view.node_id
+    )
     below = "/openid-connect/issuers/{key:path}"  # an issuer has slashes
 
     def route(path: str, endpoint: Any, *methods: str) -> Route:
@@ -290,7 +300,7 @@ def create_app(config: AdminConfig) -> Starlette:
             route(below, issuers.forget_issuer, "DELETE"),
             route("/openid-connect/flows", keys.flows),
             route("/openid-connect/flows/{request_id}", keys.one_flow),
-            route("/{rows:path}", _Rows(entities).answer, *_EVERY_METHOD),
+            route("/{rows:path}", _Rows(entities, health).answer, *_EVERY_METHOD),
         ],
         exception_handlers={
             404: _not_found,

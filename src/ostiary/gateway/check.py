@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from ostiary.gateway.changes import Marks
 from ostiary.kit import Catalog
+from ostiary.kit.fields import ROW
 from ostiary.model.config import Config
 from ostiary.model.declarative import DeclarativeInvalid, dump_rows, iterate_rows
 from ostiary.model.entity import Entity
@@ -31,10 +32,18 @@ def check_plugin(row: Plugin, catalog: Catalog) -> Entity:
     if kind is None:
         text = f"plugin '{row.name}' not enabled; add it to the 'plugins' configuration property"
         raise DeclarativeInvalid(((("name",), text),))
+    if kind.no_consumer:
+        bound = [n for n in ("consumer", "consumer_group") if getattr(row, n)]
+        if bound:
+            raise DeclarativeInvalid(tuple(((n,), "value must be null") for n in bound))
     try:
         return kind.schema.model_validate(row.config, strict=False)
     except ValidationError as error:
-        found = tuple((("config", *path), text) for path, text in read_problems(error))
+        found = tuple(
+            # About the row as a whole, not about its config.
+            ((), text) if path == ROW else (("config", *path), text)
+            for path, text in read_problems(error)
+        )
         raise DeclarativeInvalid(found) from error
 
 

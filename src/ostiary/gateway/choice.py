@@ -117,18 +117,20 @@ class Choices:
             draft.put(found)
         return draft.finish()
 
-    def chains(self, route: Route) -> tuple[Chain, Chain]:
-        """The handlers of a route for http and for https, in order."""
-        places: tuple[Place, ...] = tuple(
-            dict.fromkeys(
-                (
-                    (route.id, route.service),
-                    (route.id, None),
-                    (None, route.service),
-                    (None, None),
-                )
+    def chains(self, route: Route | None) -> tuple[Chain, Chain]:
+        """
+        The handlers of a route for http and for https, in order.
+
+        Without a route those that are for everything.
+        """
+        places: tuple[Place, ...] = ((None, None),)
+        if route is not None:
+            nearer = (
+                (route.id, route.service),
+                (route.id, None),
+                (None, route.service),
             )
-        )
+            places = tuple(dict.fromkeys((*nearer, *places)))
         plain, secure = (self._chain(places, scheme) for scheme in _SCHEMES)
         return plain, secure
 

@@ -13,17 +13,23 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
+from ostiary.gateway.balance import Balancer, build_balancers
+from ostiary.gateway.certificates import CertificateTable, build_certificates
 from ostiary.gateway.changes import NO_CHANGES, Changes, Key, Marks, read_key
 from ostiary.gateway.check import check_plugin, describe_taken
 from ostiary.gateway.choice import Choices, Instance, ScopeTaken
 from ostiary.gateway.directory import KINDS as OF_DIRECTORY
 from ostiary.gateway.directory import Directory
 from ostiary.gateway.fields import CookieFilter
-from ostiary.gateway.plan import Chain, Plan, build_plan
+from ostiary.gateway.phases import Hooks, plan_hooks
+from ostiary.gateway.plan import NOTHING_REFERRED, Chain, Plan, Referred, build_plan
 from ostiary.gateway.router import Entry, RouterBuilder, build_entries
 from ostiary.gateway.snapshot import EMPTY, Snapshot
 from ostiary.kit import Catalog, OwnCookies, Services
+from ostiary.model.balancing import Target, Upstream
+from ostiary.model.certificates import CaCertificate, Certificate, Sni
 from ostiary.model.config import Config
 from ostiary.model.declarative import DeclarativeInvalid, dump_rows, load_row
 from ostiary.model.entity import Entity
@@ -32,17 +38,23 @@ from ostiary.model.row import Row
 from ostiary.model.words import Problem
 
 Steps = Generator[None, None, "Compiled"]
+AnyRow = TypeVar("AnyRow", bound=Row)
 # What requests never ask for.
 _UNUSED = frozenset({"keys", "key_sets"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workshop:
-    """What compiling needs besides rows. `verify` is about upstreams that do not say."""
+    """
+    What compiling needs besides rows. `verify` is about upstreams that do not say.
+
+    `seed` is another for each worker, so that they do not begin with the same targets.
+    """
 
     catalog: Catalog
     services: Services
     verify: bool = True
+    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +72,7 @@ class Compiled:
     handlers: Mapping[str, Instance] = field(default_factory=dict, repr=False)
     choices: Choices = field(default=Choices(), repr=False)
     entries: Mapping[str, tuple[Entry, ...]] = field(default_factory=dict, repr=False)
+    referred: Referred = field(default=NOTHING_REFERRED, repr=False)
 
 
 NOTHING = Compiled()
@@ -132,6 +145,10 @@ class _Draft:
     people: list[tuple[Key, Row]]
     gone: tuple[Key, ...]
 
+    def every(self, model: type[AnyRow]) -> list[AnyRow]:
+        """Every row of a model."""
+        return [row for row in self.rows.values() if isinstance(row, model)]
+
     def of(self, kind: str) -> set[str]:
         """The ids of the rows of a kind that are put or gone."""
         return {key[1] for key in (*self.puts, *self.gone) if key[0] == kind}
@@ -144,10 +161,12 @@ def _compile(
     handlers, choices = yield from _build_handlers(draft, workshop)
     touched = _find_touched(draft, handlers)
     consumers = yield from _change_people(draft)
+    balancers = _keep_balancers(draft, workshop)
+    referred = _refer(draft, balancers)
     plans, entries = {**previous.snapshot.plans}, {**previous.entries}
     builder = RouterBuilder(previous.snapshot.router)
     for key in touched:
-        plan = _plan(draft, key, choices, workshop)
+        plan = _plan(draft, key, choices, workshop, referred)
         _reroute(builder, entries, plans.get(key), plan, key)
         if plan is None:
             plans.pop(key, None)
@@ -160,6 +179,9 @@ def _compile(
         revision=marks.revision,
         cookies=_keep_cookies(previous, handlers),
         consumers=consumers,
+        balancers=balancers,
+        certificates=_keep_certificates(draft),
+        unrouted=_plan_unrouted(previous, choices),
     )
     return Compiled(
         snapshot=snapshot,
@@ -169,6 +191,7 @@ def _compile(
         handlers=handlers,
         choices=choices,
         entries=entries,
+        referred=referred,
     )
 
 
@@ -244,13 +267,91 @@ def _find_touched(draft: _Draft, handlers: Mapping[str, Instance]) -> set[str]:
                 services.add(found.row.service)
             else:
                 everything = True
+    services |= _find_referring(draft)
+    if not everything and not services:
+        return routes
     for (_, identity), row in draft.rows.items():
         if isinstance(row, Route) and (everything or row.service in services):
             routes.add(identity)
     return routes
 
 
-def _plan(draft: _Draft, key: str, choices: Choices, workshop: Workshop) -> Plan | None:
+def _find_referring(draft: _Draft) -> set[str]:
+    """The ids of the services that what is put or gone is beside: upstreams and certificates."""
+    hosts = set()
+    for key in draft.of("upstreams"):
+        for rows in (draft.previous.rows, draft.rows):
+            found = rows.get(("upstreams", key))
+            if isinstance(found, Upstream):
+                hosts.add(found.name.lower())
+    certificates = draft.of("certificates") | draft.of("ca_certificates")
+    if not hosts and not certificates:
+        return set()
+    users = {
+        row.name.lower()
+        for row in draft.rows.values()
+        if isinstance(row, Upstream) and row.client_certificate in certificates
+    }
+    return {
+        row.id or ""
+        for row in draft.rows.values()
+        if isinstance(row, Service)
+        and (
+            row.host.lower() in hosts | users
+            or row.client_certificate in certificates
+            or certificates & {*(row.ca_certificates or ())}
+        )
+    }
+
+
+def _keep_balancers(draft: _Draft, workshop: Workshop) -> Mapping[str, Balancer]:
+    """The same balancers while nothing that they are made of changes."""
+    before = draft.previous.snapshot.balancers
+    if not any(draft.of(kind) for kind in ("upstreams", "targets", "certificates")):
+        return before
+    return build_balancers(
+        draft.every(Upstream),
+        draft.every(Target),
+        {row.id or "": row for row in draft.every(Certificate)},
+        before,
+        seed=workshop.seed,
+    )
+
+
+def _keep_certificates(draft: _Draft) -> CertificateTable:
+    before = draft.previous.snapshot.certificates
+    if not any(draft.of(kind) for kind in ("certificates", "snis")):
+        return before
+    return build_certificates(draft.every(Certificate), draft.every(Sni), before)
+
+
+def _refer(draft: _Draft, balancers: Mapping[str, Balancer]) -> Referred:
+    """What services may refer to."""
+    kinds = ("upstreams", "certificates", "ca_certificates")
+    if not any(draft.of(kind) for kind in kinds):
+        return draft.previous.referred
+    return Referred(
+        upstreams={name: found.upstream for name, found in balancers.items()},
+        certificates={row.id or "": row for row in draft.every(Certificate)},
+        authorities={row.id or "": row for row in draft.every(CaCertificate)},
+    )
+
+
+def _plan_unrouted(previous: Compiled, choices: Choices) -> tuple[Hooks, Hooks]:
+    """Who hears of requests that match no route: the instances for everything."""
+    if choices is previous.choices:
+        return previous.snapshot.unrouted
+    plain, secure = choices.chains(None)
+    return plan_hooks(plain), plan_hooks(secure)
+
+
+def _plan(
+    draft: _Draft,
+    key: str,
+    choices: Choices,
+    workshop: Workshop,
+    referred: Referred,
+) -> Plan | None:
     """The plan of a route; the one before when it is the same. None without such a route."""
     route = draft.rows.get(("routes", key))
     if not isinstance(route, Route):
@@ -262,10 +363,19 @@ def _plan(draft: _Draft, key: str, choices: Choices, workshop: Workshop) -> Plan
         return None
     plain, secure = choices.chains(route)
     old = draft.previous.snapshot.plans.get(key)
-    if old is not None and _is_same(old, route, service, plain, secure):
+    if (
+        old is not None
+        and _is_same(old, route, service, plain, secure)
+        and _are_same(old.referred, referred.of(service))
+    ):
         return old
     return build_plan(
-        route, service, plain=plain, secure=secure, verify=workshop.verify
+        route,
+        service,
+        plain=plain,
+        secure=secure,
+        verify=workshop.verify,
+        referred=referred,
     )
 
 
@@ -280,7 +390,7 @@ def _is_same(
     )
 
 
-def _are_same(one: Chain, other: Chain) -> bool:
+def _are_same(one: tuple[object, ...], other: tuple[object, ...]) -> bool:
     return len(one) == len(other) and all(
         a is b for a, b in zip(one, other, strict=True)
     )

@@ -93,7 +93,7 @@ def _adapter(model: type[Entity], name: str) -> TypeAdapter[Any]:
     kind: Any = info.annotation  # Any: types are values here
     for extra in info.metadata:
         kind = Annotated[kind, extra]
-    return TypeAdapter(kind, config=ConfigDict(arbitrary_types_allowed=True))
+    return TypeAdapter(kind)
 
 
 def _build_error(title: str, problems: Iterable[Problem]) -> ValidationError:

@@ -31,6 +31,7 @@ from ostiary.node.certificate import default_certificate
 from ostiary.node.client_keys import KeyFile
 from ostiary.node.delivery import Publisher
 from ostiary.node.exposition import build_exposition, read_node
+from ostiary.node.health import HealthDesk, HealthPages
 from ostiary.node.lastgood import save_last_good
 from ostiary.node.live import LiveConfiguration
 from ostiary.node.observer import Observer
@@ -116,6 +117,7 @@ class Control:
         )
         self.stories = Stories()
         self.providers = KnownIssuers(self.shared)
+        self.desk = HealthDesk(self.shared, workers=orders.workers)
         self.observer = Observer(self.shared, workers=orders.workers)
         self.live = LiveConfiguration(
             Publisher(self.shared),
@@ -214,6 +216,7 @@ class Control:
             access_log=write,
             access_form=form,
             status=ends,
+            health=HealthPages(self.desk, node_id=self.orders.node_id),
             client_keys=KeyFile(self.orders.prefix, self.orders.database_key),
             providers=self.providers,
             flows=self.stories,
@@ -225,6 +228,7 @@ class Control:
         await self.shared.connect()
         self.shared.subscribe(READY_CHANNEL, self._hear_worker)
         self.shared.subscribe(STORIES, self.stories.hear)
+        self.desk.start()
         await self.observer.start()
         await self.start()
         ends = StatusEndpoints(self.view, self.look, self.expose)

@@ -13,12 +13,15 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ostiary.gateway.balance import Balancer, Change
 from ostiary.gateway.health_view import (
     View,
+    build_balancer_page,
+    build_decree,
+    build_health_page,
     build_view,
     dump_change,
     dump_view,
@@ -26,6 +29,8 @@ from ostiary.gateway.health_view import (
     load_change,
     load_view,
 )
+from ostiary.http.url import MalformedUrl
+from ostiary.model.balancing import Target, Upstream
 from ostiary.ports.shared import Shared, SharedUnavailable
 from ostiary.proxy.names import Names
 from ostiary.proxy.prober import Prober
@@ -93,10 +98,14 @@ class WorkerHealth:
             try:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._names.run())
-                    group.create_task(self._publish())
                     if self._prober is not None:
                         group.create_task(self._prober.run())
-            except Exception as error:  # noqa: BLE001 - requests are served without it
+                    await self._publish()
+            except Exception as error:
+                task = asyncio.current_task()
+                if task is not None and task.cancelling():
+                    # A group that breaks while it is cancelled tells only of the break.
+                    raise asyncio.CancelledError from error
                 kind = type(error).__name__
                 _LOG.error("health checks have stopped for a moment: %s", kind)
                 await asyncio.sleep(_AGAIN_S)
@@ -214,3 +223,53 @@ class HealthDesk:
             found = [load_view(data) for data in said["views"]]
             answers[said["worker"]] = found[0] if found else None
             news.set()
+
+
+class HealthPages:
+    """What the Admin API asks of the workers, and tells them."""
+
+    def __init__(self, desk: HealthDesk, *, node_id: str) -> None:
+        self._desk = desk
+        self._node_id = node_id
+
+    async def targets(
+        self, upstream: Upstream, rows: Sequence[dict[str, Any]]
+    ) -> list[dict[str, Any]]:
+        """
+        Rows of targets with their health.
+
+        Raises:
+            SharedUnavailable: Nobody can be asked.
+        """
+        views = await self._desk.views(upstream.id or "")
+        page = build_health_page(upstream, rows, views, node_id=self._node_id)
+        found: list[dict[str, Any]] = page["data"]
+        return found
+
+    async def balancer(self, upstream: Upstream) -> dict[str, Any]:
+        """
+        The upstream as a whole.
+
+        Raises:
+            SharedUnavailable: Nobody can be asked.
+        """
+        views = await self._desk.views(upstream.id or "")
+        page = build_balancer_page(upstream, views, node_id=self._node_id)
+        found: dict[str, Any] = page["data"]
+        return found
+
+    async def decree(
+        self, upstream: Upstream, target: Target, address: str | None, *, healthy: bool
+    ) -> bool:
+        """
+        Say how a target, or one of its addresses, is; False where that is no address.
+
+        Raises:
+            SharedUnavailable: The workers may have heard it or not.
+        """
+        try:
+            change = build_decree(upstream, target, address, healthy=healthy)
+        except MalformedUrl:
+            return False
+        await self._desk.decree(change)
+        return True

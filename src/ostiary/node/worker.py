@@ -178,6 +178,7 @@ class Worker:
             catalog=CATALOG,
             services=services,
             verify=self.orders.settings.upstream_tls_verify,
+            seed=self.orders.number,
         )
         try:
             self.compiled = await self._take(compiler(self.compiled, what, workshop))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from ostiary.admin.autofill import Autofill
 from ostiary.admin.state import NodeView
 from ostiary.admin.status import NodeNow, StatusEndpoints
 from ostiary.gateway.check import build_revision
+from ostiary.model.balancing import Target, Upstream
 from ostiary.model.config import Config
 from ostiary.model.declarative import dump_config, iterate_rows, read_declarative
 from ostiary.node.rules import CatalogRules
@@ -58,6 +59,7 @@ class Node:
         self.error: Exception | None = None
         self.turns = 0
         self.changes = 0
+        self.decrees: list[tuple[str, str, str | None, bool]] = []
         self.rows = RowsOfFile()
         self.show(read_declarative(file or {"_format_version": "3.0"}))
         config = {
@@ -71,6 +73,7 @@ class Node:
             "status": StatusEndpoints(self.view, self.look, self.expose),
             "access_log": self.lines.append,
             "client_keys": self,
+            "health": self,
             "providers": KnownIssuers(MemoryShared(FakeClock())),
         }
         self.app = create_app(AdminConfig(**{**config, **more}))
@@ -107,6 +110,22 @@ class Node:
 
     async def changed(self) -> None:
         self.changes += 1
+
+    # What workers know of upstreams.
+
+    async def targets(
+        self, upstream: Upstream, rows: Sequence[dict[str, Any]]
+    ) -> list[dict[str, Any]]:
+        return [{**row, "health": "HEALTHY", "of": upstream.name} for row in rows]
+
+    async def balancer(self, upstream: Upstream) -> dict[str, Any]:
+        return {"id": upstream.id, "health": "HEALTHY"}
+
+    async def decree(
+        self, upstream: Upstream, target: Target, address: str | None, *, healthy: bool
+    ) -> bool:
+        self.decrees.append((upstream.name, target.target, address, healthy))
+        return address != "no address"
 
     async def look(self, *, counts: bool) -> NodeNow:
         return NodeNow(requests=7 if counts else 0)
