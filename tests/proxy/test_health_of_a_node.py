@@ -27,7 +27,7 @@ from ostiary.proxy.prober import Prober
 from ostiary.proxy.resolver import Resolver
 from ostiary.proxy.tls import UpstreamTls
 from tests.proxy.balanced import address, until
-from tests.proxy.support import Stage, replies
+from tests.proxy.support import PATIENCE_S, Stage, replies
 from tests.unit.gateway.balance_kit import UPSTREAM_ID, target, upstream
 
 ROWS = [target("10.0.0.1:80"), target("10.0.0.2:80")]
@@ -267,3 +267,19 @@ async def test_a_bug_in_health_checks_is_logged_and_they_go_on(
         await task
 
     assert "have stopped for a moment" in caplog.text
+
+
+async def test_an_end_in_the_middle_of_a_bug_is_an_end(shared: MemoryShared) -> None:
+    """A task group that breaks while it is cancelled tells only of the break."""
+
+    class Broken(Names):
+        async def run(self) -> None:
+            task.cancel()
+            raise ZeroDivisionError
+
+    health = WorkerHealth(shared, Broken(Resolver()), None, number=1, run="r")
+    task = asyncio.create_task(health.run())
+    done, _ = await asyncio.wait([task], timeout=PATIENCE_S)
+
+    assert done == {task}
+    assert task.cancelled()
