@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from pydantic import ValidationError
 
 from ostiary.gateway.changes import Marks
+from ostiary.gateway.vaults import Vaults
 from ostiary.kit import Catalog
 from ostiary.kit.fields import ROW
 from ostiary.model.config import Config
@@ -21,9 +22,9 @@ from ostiary.model.row import Row
 from ostiary.model.words import Problem, read_problems
 
 
-def check_plugin(row: Plugin, catalog: Catalog) -> Entity:
+def check_plugin(row: Plugin, catalog: Catalog, vaults: Vaults | None = None) -> Entity:
     """
-    A plugin's checked config.
+    A plugin's checked config; with `vaults` what it refers to is in the place of references.
 
     Raises:
         DeclarativeInvalid: It is unknown, or its config is wrong; places are within the row.
@@ -37,7 +38,8 @@ def check_plugin(row: Plugin, catalog: Catalog) -> Entity:
         if bound:
             raise DeclarativeInvalid(tuple(((n,), "value must be null") for n in bound))
     try:
-        return kind.schema.model_validate(row.config, strict=False)
+        config = row.config if vaults is None else vaults.resolve(row.config)
+        return kind.schema.model_validate(config, strict=False)
     except ValidationError as error:
         found = tuple(
             # About the row as a whole, not about its config.

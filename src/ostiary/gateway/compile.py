@@ -27,6 +27,7 @@ from ostiary.gateway.phases import Hooks, plan_hooks
 from ostiary.gateway.plan import NOTHING_REFERRED, Chain, Plan, Referred, build_plan
 from ostiary.gateway.router import Entry, RouterBuilder, build_entries
 from ostiary.gateway.snapshot import EMPTY, Snapshot
+from ostiary.gateway.vaults import build_vaults, has_reference
 from ostiary.kit import Catalog, OwnCookies, Services
 from ostiary.model.balancing import Target, Upstream
 from ostiary.model.certificates import CaCertificate, Certificate, Sni
@@ -34,6 +35,7 @@ from ostiary.model.config import Config
 from ostiary.model.declarative import DeclarativeInvalid, dump_rows, load_row
 from ostiary.model.entity import Entity
 from ostiary.model.gateway import Plugin, Route, Service
+from ostiary.model.keys import Vault
 from ostiary.model.row import Row
 from ostiary.model.words import Problem
 
@@ -48,13 +50,15 @@ class Workshop:
     """
     What compiling needs besides rows. `verify` is about upstreams that do not say.
 
-    `seed` is another for each worker, so that they do not begin with the same targets.
+    `seed` is another for each worker, so that they do not begin with the same targets;
+    `environ` is what vaults read.
     """
 
     catalog: Catalog
     services: Services
     verify: bool = True
     seed: int = 0
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,14 +223,15 @@ def _build_handlers(
     problems: list[Problem] = []
     found = {**draft.previous.handlers}
     equal: dict[tuple[str, str], Entity] = {}
-    changed = draft.of("plugins")
+    plugins = _find_plugins(draft)
+    changed = draft.of("plugins") | {row.id or "" for row in plugins}
     before = [found.pop(key) for key in changed if key in found]
     after: list[Instance] = []
-    plugins = [row for row in draft.puts.values() if isinstance(row, Plugin)]
+    vaults = build_vaults(draft.every(Vault), workshop.environ)
     for index, row in enumerate(plugins):
         text = (row.name, repr(row.config))
         try:
-            checked = equal.get(text) or check_plugin(row, workshop.catalog)
+            checked = equal.get(text) or check_plugin(row, workshop.catalog, vaults)
         except DeclarativeInvalid as error:
             problems += [
                 (("plugins", index, *path), text) for path, text in error.problems
@@ -252,12 +257,24 @@ def _build_handlers(
     return found, choices
 
 
+def _find_plugins(draft: _Draft) -> list[Plugin]:
+    """The plugins to be built: those put, and where a vault is another, those that refer to one."""
+    found = {k: row for k, row in draft.puts.items() if isinstance(row, Plugin)}
+    if draft.of("vaults"):
+        found |= {
+            key: row
+            for key, row in draft.rows.items()
+            if isinstance(row, Plugin) and has_reference(row.config)
+        }
+    return [*found.values()]
+
+
 def _find_touched(draft: _Draft, handlers: Mapping[str, Instance]) -> set[str]:
     """The ids of the routes whose plan may differ from the one before."""
     routes = draft.of("routes")
     services = draft.of("services")
     everything = False
-    for key in draft.of("plugins"):
+    for key in draft.of("plugins") | {row.id or "" for row in _find_plugins(draft)}:
         for found in (draft.previous.handlers.get(key), handlers.get(key)):
             if found is None:
                 continue

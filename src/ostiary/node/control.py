@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 from functools import partial
@@ -121,7 +122,9 @@ class Control:
         self.observer = Observer(self.shared, workers=orders.workers)
         self.live = LiveConfiguration(
             Publisher(self.shared),
-            Workshop(catalog=CATALOG, services=_build_checker(orders)),
+            Workshop(
+                catalog=CATALOG, services=_build_checker(orders), environ=os.environ
+            ),
             keep=lambda data: save_last_good(orders.prefix, orders.database_key, data),
             shown=self._show,
         )

@@ -22,9 +22,11 @@ from ostiary.gateway.compile import (
     compile_lines,
     finish,
 )
+from ostiary.gateway.vaults import build_vaults, has_reference
 from ostiary.kit import Catalog
 from ostiary.model.entity import Entity
 from ostiary.model.gateway import Plugin
+from ostiary.model.keys import Vault
 from ostiary.model.row import Row
 from ostiary.node.delivery import Publisher
 
@@ -170,12 +172,21 @@ class LiveConfiguration:
         catalog: Catalog = self._workshop.catalog
         config = check_plugin(row, catalog)
         place = describe_place(row, rows)
+        vaults = build_vaults(
+            (vault for vault in rows.values() if isinstance(vault, Vault))
+            if has_reference(row.config)
+            else (),
+            self._workshop.environ,
+        )
         return Judged(
             row=row,
             config=config,
             warnings=tuple(
                 f"{row.name} on {place}: {text}"
-                for text in catalog[row.name].warnings(config)
+                for text in (
+                    *catalog[row.name].warnings(config),
+                    *(f"{r} leads nowhere" for r in vaults.unresolved(row.config)),
+                )
             ),
         )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 import time
 from collections.abc import Callable
@@ -179,6 +180,7 @@ class Worker:
             services=services,
             verify=self.orders.settings.upstream_tls_verify,
             seed=self.orders.number,
+            environ=os.environ,
         )
         try:
             self.compiled = await self._take(compiler(self.compiled, what, workshop))
