@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import unquote
@@ -17,12 +17,12 @@ from starlette.applications import Starlette
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 
 from ostiary.admin import refusals
 from ostiary.admin.autofill import Autofill
 from ostiary.admin.certificates import CertificateNames
-from ostiary.admin.collections import Collections, split_path
+from ostiary.admin.collections import Collections, allow, raw_path, split_path
 from ostiary.admin.configuration import ConfigurationEndpoint, WholeConfiguration
 from ostiary.admin.entities import Entities
 from ostiary.admin.groups import OF_CONSUMER, OF_GROUP, GroupEndpoints
@@ -140,10 +140,7 @@ class _Rows:
 
     async def answer(self, request: Request) -> Response:
         """Answer whatever path has no route of its own."""
-        # Of the path as it was sent: a name may have an escaped slash.
-        raw = request.scope.get("raw_path") or request.url.path.encode()
-        path = raw.decode("latin-1").partition("?")[0]
-        steps = [unquote(step) for step in split_path(path)]
+        steps = [unquote(step) for step in split_path(raw_path(request))]
         match steps:
             case ["upstreams", key, "health"] | ["upstreams", key, "targets", "all"]:
                 return await self._health.answer(request, key, steps[2:])
@@ -239,8 +236,24 @@ async def _not_found(_request: Request, _error: Exception) -> Response:
     return JSONResponse({"message": "Not found"}, status_code=404)
 
 
-async def _not_allowed(_request: Request, _error: Exception) -> Response:
+async def _not_allowed(request: Request, _error: Exception) -> Response:
+    if request.method == "OPTIONS":
+        fits = (
+            route.methods or set()
+            for route in request.app.routes[:-1]  # the last takes every path
+            if isinstance(route, Route)
+            and route.matches(request.scope)[0] != Match.NONE
+        )
+        return allow(tuple(set().union(*fits)))
     return JSONResponse({"message": "Method not allowed"}, status_code=405)
+
+
+def _with_slashes(routes: Iterable[Route]) -> Iterator[Route]:
+    """The same, and with a slash at the end; but a path as a value may end in one of its own."""
+    for route in routes:
+        if not route.path.endswith(("/", ":path}")):
+            yield Route(f"{route.path}/", route.endpoint, methods=route.methods)
+        yield route
 
 
 def create_app(config: AdminConfig) -> Starlette:
@@ -271,37 +284,38 @@ def create_app(config: AdminConfig) -> Starlette:
     def route(path: str, endpoint: Any, *methods: str) -> Route:
         return Route(path, endpoint, methods=[*methods] or ["GET"])
 
+    routes = [
+        route("/", info.root),
+        route("/kong", info.root),
+        route("/robots.txt", info.robots),
+        route("/status", config.status.status),
+        route("/metrics", config.status.metrics),
+        route("/endpoints", info.endpoints),
+        route("/config", whole.answer, "GET", "POST"),
+        route("/tags", info.tags),
+        route("/tags/{tag}", info.tags),
+        route("/license/report", info.license_report),
+        route("/clustering/data-planes", info.data_planes),
+        route("/plugins/enabled", info.enabled_plugins),
+        route("/plugins/schema/{name}", info.plugin_config_schema),
+        route("/schemas/plugins/validate", info.validate_plugin, "POST"),
+        route("/schemas/plugins/{name}", info.plugin_schema),
+        route("/schemas/vaults/{name}", info.vault_schema),
+        route("/schemas/{name}", info.schema),
+        route("/schemas/{name}/validate", info.validate, "POST"),
+        route("/openid-connect/redirect-uris", keys.redirect_uris),
+        route("/openid-connect/jwks", keys.jwks),
+        route("/openid-connect/jwks", keys.turn_jwks, "DELETE"),
+        route("/openid-connect/issuers", issuers.list_issuers),
+        route("/openid-connect/issuers", issuers.forget_issuers, "DELETE"),
+        route(below, issuers.one_issuer),
+        route(below, issuers.forget_issuer, "DELETE"),
+        route("/openid-connect/flows", keys.flows),
+        route("/openid-connect/flows/{request_id}", keys.one_flow),
+        route("/{rows:path}", _Rows(entities, health).answer, *_EVERY_METHOD),
+    ]
     app = Starlette(
-        routes=[
-            route("/", info.root),
-            route("/kong", info.root),
-            route("/robots.txt", info.robots),
-            route("/status", config.status.status),
-            route("/metrics", config.status.metrics),
-            route("/endpoints", info.endpoints),
-            route("/config", whole.answer, "GET", "POST"),
-            route("/tags", info.tags),
-            route("/tags/{tag}", info.tags),
-            route("/license/report", info.license_report),
-            route("/clustering/data-planes", info.data_planes),
-            route("/plugins/enabled", info.enabled_plugins),
-            route("/plugins/schema/{name}", info.plugin_config_schema),
-            route("/schemas/plugins/validate", info.validate_plugin, "POST"),
-            route("/schemas/plugins/{name}", info.plugin_schema),
-            route("/schemas/vaults/{name}", info.vault_schema),
-            route("/schemas/{name}", info.schema),
-            route("/schemas/{name}/validate", info.validate, "POST"),
-            route("/openid-connect/redirect-uris", keys.redirect_uris),
-            route("/openid-connect/jwks", keys.jwks),
-            route("/openid-connect/jwks", keys.turn_jwks, "DELETE"),
-            route("/openid-connect/issuers", issuers.list_issuers),
-            route("/openid-connect/issuers", issuers.forget_issuers, "DELETE"),
-            route(below, issuers.one_issuer),
-            route(below, issuers.forget_issuer, "DELETE"),
-            route("/openid-connect/flows", keys.flows),
-            route("/openid-connect/flows/{request_id}", keys.one_flow),
-            route("/{rows:path}", _Rows(entities, health).answer, *_EVERY_METHOD),
-        ],
+        routes=[*_with_slashes(routes)],
         exception_handlers={
             404: _not_found,
             405: _not_allowed,

@@ -16,7 +16,6 @@ from typing import Any, Final, Protocol
 from ostiary.model.identity import hash_password
 from ostiary.model.kinds import Kind
 from ostiary.model.pem import read_certificates
-from ostiary.model.row import Row
 from ostiary.model.words import Problem
 
 _LETTERS: Final = string.ascii_letters + string.digits
@@ -43,19 +42,16 @@ class Autofill:
         self,
         kind: Kind,
         data: dict[str, Any],
-        *,
-        before: Row | None,
         given: Mapping[str, Any],
     ) -> None:
-        """Complete `data`; `before` is the row that it changes, `given` what was typed."""
+        """Complete `data`; `given` is what was typed."""
         now = round(self.now(), 3)
         stamp: float = now if kind.name == "targets" else int(now)
         if data.get("id") is None:
             data["id"] = str(uuid.UUID(bytes=self.entropy.bytes(16), version=4))
         if data.get("created_at") is None:
             data["created_at"] = stamp
-        if before is not None or data.get("updated_at") is None:
-            data["updated_at"] = stamp
+        data["updated_at"] = stamp
         if kind.name in {"keyauth_credentials", "jwt_secrets"} and not data.get("key"):
             data["key"] = self._new_key()
         if kind.name == "jwt_secrets" and data.get("secret") is None:

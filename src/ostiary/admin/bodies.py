@@ -13,11 +13,12 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from ostiary.admin.refusals import Refused, say
@@ -26,7 +27,9 @@ from ostiary.web.body import FORM_TYPE, BodyTooLarge, read_body
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 MAX_ARGUMENTS = 1000
+MAX_STEPS = 64
 _MULTIPART = "multipart/form-data"
+_INDEX = re.compile(r"\[[1-9][0-9]*\]")
 _STEP = re.compile(r"\.?([^.\[\]]+)|\[([^\[\]]*)\]")
 
 
@@ -50,7 +53,7 @@ async def read_given(request: Request) -> Given:
         raise say(400, "Only one Content-Type header is allowed")
     kind = (types[0] if types else "").partition(";")[0].strip().lower()
     if kind == _MULTIPART:
-        return Given(data=nest(await _read_parts(request)), is_form=True)
+        return _read_form(await _read_parts(request))
     try:
         body = await read_body(request, MAX_BODY_BYTES)
     except BodyTooLarge as error:
@@ -60,13 +63,28 @@ async def read_given(request: Request) -> Given:
     if kind == "application/json":
         return Given(data=_read_json(body))
     if kind == FORM_TYPE:
-        return Given(data=nest(_read_pairs(body)), is_form=True)
+        return _read_form(_read_pairs(body))
     raise Refused(415, None)
+
+
+def _read_form(pairs: Iterable[tuple[str, Any]]) -> Given:
+    try:
+        return Given(data=nest(pairs), is_form=True)
+    except MalformedForm as error:
+        raise say(400, f"Cannot parse the form: {error}") from error
+
+
+def _load(body: bytes) -> Any:  # Any: JSON
+    """JSON that can be written again: no NaN, no half of a character."""
+    found = json.loads(body, parse_constant=_refuse_constant, parse_float=_read_finite)
+    if b"\\u" in body:
+        json.dumps(found, ensure_ascii=False).encode()
+    return found
 
 
 def _read_json(body: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(body, parse_constant=_refuse_constant)
+        found = _load(body)
     except (ValueError, RecursionError) as error:
         raise say(400, "Cannot parse JSON body") from error
     if not isinstance(found, dict):
@@ -76,6 +94,13 @@ def _read_json(body: bytes) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> object:
     raise ValueError(f"{name} is no JSON")
+
+
+def _read_finite(text: str) -> float:
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError(f"{text} is too great a number")
+    return number
 
 
 def _read_pairs(body: bytes) -> list[tuple[str, Any]]:
@@ -105,7 +130,7 @@ async def _read_parts(request: Request) -> list[tuple[str, Any]]:
         ) as form:
             for name, value in form.multi_items():
                 pairs.append((name, await _read_part(value)))
-    except (MultiPartException, UnicodeError, KeyError) as error:
+    except (HTTPException, UnicodeError, KeyError) as error:
         raise say(400, "Cannot parse the multipart body") from error
     return pairs
 
@@ -118,7 +143,7 @@ async def _read_part(value: UploadFile | str) -> Any:  # Any: JSON
         raise say(413, "request body too large")
     if (value.content_type or "").partition(";")[0].strip() == "application/json":
         try:
-            return json.loads(content)
+            return _load(content)
         except (ValueError, RecursionError) as error:
             raise say(400, "Cannot parse JSON body") from error
     return content.decode("utf-8")
@@ -129,7 +154,7 @@ def nest(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     The value that form keys spell: `a.b`, `a[]`, `a[1]`, `a[x]`; a repeated key is an array.
 
     Raises:
-        MalformedForm: Two keys want one place for different things.
+        MalformedForm: Two keys want one place for different things, or one goes too deep.
     """
     root = _Node()
     for name, value in pairs:
@@ -137,8 +162,7 @@ def nest(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
         for step in _steps(name):
             here = here.child(step)
         here.values.append(None if value == "" else value)
-    found = root.value()
-    return found if isinstance(found, dict) else {}
+    return root.record()
 
 
 def _steps(name: str) -> list[str]:
@@ -149,6 +173,8 @@ def _steps(name: str) -> list[str]:
         if match is None:
             return [name]  # not of this grammar: a plain name, that the schema refuses
         steps.append(match[1] if match[1] is not None else f"[{match[2]}]")
+        if len(steps) > MAX_STEPS:
+            raise MalformedForm("a name goes too deep")
         at = match.end()
     return steps or [name]
 
@@ -165,7 +191,7 @@ class _Node:
             step = f"[{len(self.below) + 1}]"
             while step in self.below:
                 step = f"[{int(step[1:-1]) + 1}]"
-        elif step.startswith("[") and not step[1:-1].isdecimal():
+        elif step.startswith("[") and not _INDEX.fullmatch(step):
             step = step[1:-1]
         return self.below.setdefault(step, _Node())
 
@@ -173,8 +199,13 @@ class _Node:
         if not self.below:
             return self.values[0] if len(self.values) == 1 else [*self.values]
         if all(step.startswith("[") for step in self.below):
-            ordered = sorted(self.below.items(), key=lambda pair: int(pair[0][1:-1]))
+            # By length first, as numbers are: a number may be too long to be read as one.
+            ordered = sorted(self.below.items(), key=lambda p: (len(p[0]), p[0]))
             return [*self.values, *(node.value() for _, node in ordered)]
+        return self.record()
+
+    def record(self) -> dict[str, Any]:
+        """What is below, by name."""
         if self.values:
             raise MalformedForm("one name is both a value and a record")
         return {step.strip("[]"): node.value() for step, node in self.below.items()}

@@ -26,6 +26,13 @@ class CertificateNames:
 
     autofill: Autofill
 
+    def name(self, given: Given, name: str) -> Given:
+        """What is given, for a certificate that is put at one of its names."""
+        names = given.data.get("snis")
+        others = names if isinstance(names, list) else [names] if names else []
+        data = {**given.data, "snis": [name, *(n for n in others if n != name)]}
+        return Given(data=data, is_form=given.is_form)
+
     def take(self, given: Given) -> tuple[Given, object]:
         """What is given without `snis`, and `snis`."""
         if "snis" not in given.data:
@@ -38,6 +45,13 @@ class CertificateNames:
             names = []
         if not isinstance(names, list):
             raise refusals.schema_violation([(("snis",), "expected an array")])
+        wrong = [
+            (("snis", index), "expected a string")
+            for index, name in enumerate(names)
+            if not isinstance(name, str)
+        ]
+        if wrong:
+            raise refusals.schema_violation(wrong)
         return Given(data=data, is_form=given.is_form), names
 
     async def keep(self, write: ConfigWrites, row: Row, extra: object) -> None:
@@ -48,11 +62,11 @@ class CertificateNames:
         for held, sni in known.items():
             if held not in extra:
                 await write.delete("snis", sni.id or "")
-        for index, name in enumerate(dict.fromkeys(map(_hashable, extra))):
+        for index, name in enumerate(dict.fromkeys(extra)):
             if name in known:
                 continue
             data: Json = {"name": name, "certificate": row.id}
-            self.autofill.complete(KINDS["snis"], data, before=None, given=data)
+            self.autofill.complete(KINDS["snis"], data, data)
             made = validate(Sni, data, lax=False)
             if isinstance(made, tuple):
                 raise refusals.schema_violation(
@@ -64,10 +78,6 @@ class CertificateNames:
     async def show(self, reads: ConfigReads, row: Row) -> Json:
         """The names, sorted."""
         return {"snis": sorted(sni.name for sni in await _names_of(reads, row))}
-
-
-def _hashable(name: object) -> object:
-    return name if isinstance(name, str) else repr(name)
 
 
 async def _names_of(reads: ConfigReads, row: Row) -> list[Sni]:

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from ostiary.admin import refusals
-from ostiary.admin.bodies import read_given
-from ostiary.admin.entities import Entities, Parent
-from ostiary.admin.paging import Asked, build_list, read_asked
+from ostiary.admin.bodies import Given, read_given
+from ostiary.admin.entities import Entities, Parent, is_uuid, nothing_there
+from ostiary.admin.paging import MAX_SIZE, Asked, build_list, read_asked
 from ostiary.admin.places import Place, read_place
 from ostiary.model.kinds import Kind
 from ostiary.model.row import Row
@@ -36,7 +34,13 @@ _OF_PARENTS = ("GET", "PUT", "PATCH")
 
 def split_path(path: str) -> list[str]:
     """The steps of a path; one slash at its end does not count."""
-    return [*path.strip("/").split("/")] if path.strip("/") else []
+    return path.removeprefix("/").removesuffix("/").split("/")
+
+
+def raw_path(request: Request) -> str:
+    """The path as it was sent: a name may have an escaped slash."""
+    raw = request.scope.get("raw_path") or request.url.path.encode()
+    return str(raw.decode("latin-1").partition("?")[0])
 
 
 def allow(methods: tuple[str, ...]) -> Response:
@@ -76,7 +80,9 @@ class Collections:
         if method not in verbs:
             raise refusals.say(405, "Method not allowed")
         if method in _OPERATIONS and not self.entities.writable:
-            raise refusals.unsupported(_OPERATIONS[method], place.kind.name)
+            named = place.key is not None and not is_uuid(place.key)
+            by = place.kind.endpoint_key if named else None
+            raise refusals.unsupported(_OPERATIONS[method], place.kind.name, by=by)
         if place.is_upward:
             return await self._answer_upward(request, place, method)
         parent = await self._parent(place)
@@ -99,7 +105,7 @@ class Collections:
     async def _find(self, kind: Kind, key: str) -> Row:
         row = await self.entities.find(self.entities.store, kind, key)
         if row is None:
-            raise refusals.not_found()
+            raise nothing_there(kind, key)
         return row
 
     async def _answer_list(
@@ -113,10 +119,36 @@ class Collections:
         if kind.name == "consumers" and "custom_id" in query:
             return await self._by_custom_id(kind, query["custom_id"])
         where = {} if parent is None else {parent.field: parent.row.id or ""}
-        path = "/" + "/".join(quote(s, safe="") for s in split_path(request.url.path))
+        path = raw_path(request).removesuffix("/")
+        if kind.name == "targets" and parent is not None:
+            return await self._list_targets(kind, parent, path=path, query=query)
         return await self.list_rows(
             kind, read_asked(query), where=where, path=path, query=query
         )
+
+    async def _list_targets(
+        self, kind: Kind, parent: Parent, *, path: str, query: Mapping[str, str]
+    ) -> Response:
+        """Kong shows the newest targets first."""
+        asked = read_asked(query)
+        wanted = Wanted(
+            kind=kind.name, where={parent.field: parent.row.id or ""}, tags=asked.tags,
+            any_tag=asked.any_tag,
+        )  # fmt: skip
+        rows: list[Row] = []
+        after: str | None = ""
+        while after is not None:
+            page = await self.entities.store.page(wanted, after=after, size=MAX_SIZE)
+            rows += page.rows
+            after = page.after
+        rows.sort(key=lambda row: (-(row.created_at or 0), row.id or ""))
+        seen = asked.after[0] if asked.after else None
+        start = next((n for n, row in enumerate(rows, 1) if row.id == seen), 0)
+        found = rows[start : start + asked.size]
+        more = start + asked.size < len(rows)
+        ends = (found[-1].id or "",) if more else None
+        shown = [await self.entities.show(kind, row) for row in found]
+        return JSONResponse(build_list(shown, after=ends, path=path, query=query))
 
     async def list_rows(
         self,
@@ -166,7 +198,7 @@ class Collections:
             case _:
                 found = await self.entities.find(self.entities.store, kind, key, parent)
                 if found is None:
-                    raise refusals.not_found()
+                    raise nothing_there(kind, key)
                 row = found
         return JSONResponse(await self.entities.show(kind, row))
 
@@ -205,8 +237,8 @@ class Collections:
         given = await read_given(request)
         assert place.parent is not None
         async with self.entities.writing() as write:
-            row = await self.entities.build(write, place.kind, given)
-            await write.add(row)
-            changed: Any = below.model_copy(update={place.field or "": row.id})
+            row = await self.entities.add(write, place.kind, given)
+            link = Given(data={place.field or "": {"id": row.id}})
+            changed = await self.entities.build(write, place.parent, link, before=below)
             await write.put(changed)
         return row

@@ -15,6 +15,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from pydantic import ValidationError
+
 from ostiary.admin import refusals
 from ostiary.admin.autofill import Autofill
 from ostiary.admin.bodies import Given
@@ -22,7 +24,7 @@ from ostiary.admin.shapes import Json, drop_nulls, merge, show_row, validate
 from ostiary.model.certificates import Sni
 from ostiary.model.entity import Entity
 from ostiary.model.gateway import Plugin
-from ostiary.model.kinds import KINDS, Kind, Reference
+from ostiary.model.kinds import KINDS, Kind, Reference, Shorthand
 from ostiary.model.row import Row
 from ostiary.model.words import Problem
 from ostiary.ports.config_store import (
@@ -61,6 +63,10 @@ class Extra(Protocol):
 
     def take(self, given: Given) -> tuple[Given, object]:
         """What is given without the extra, and the extra."""
+        ...
+
+    def name(self, given: Given, name: str) -> Given:
+        """What is given, for a new row that is put at a name which no field of its own is."""
         ...
 
     async def keep(self, write: ConfigWrites, row: Row, extra: object) -> None:
@@ -147,11 +153,21 @@ class Entities:
         Raises:
             Refused: It cannot be.
         """
-        given, extra = self.take(kind, given)
         async with self.writing() as write:
-            row = await self.build(write, kind, given, parent=parent)
-            await write.add(row)
-            await self._keep(kind, write, row, extra)
+            return await self.add(write, kind, given, parent)
+
+    async def add(
+        self,
+        write: ConfigWrites,
+        kind: Kind,
+        given: Given,
+        parent: Parent | None = None,
+    ) -> Row:
+        """A new row, in a write that does more."""
+        given, extra = self.take(kind, given)
+        row = await self.build(write, kind, given, parent=parent)
+        await write.add(row)
+        await self._keep(kind, write, row, extra)
         return row
 
     async def put(
@@ -163,17 +179,24 @@ class Entities:
         Raises:
             Refused: It cannot be.
         """
-        given, extra = self.take(kind, given)
         async with self.writing() as write:
             before = await self.find(write, kind, key, parent)
+            beside = self.extras.get(kind.name)
+            if beside is not None and before is None and not is_uuid(key):
+                given = beside.name(given, key)
+            given, extra = self.take(kind, given)
+            fixed: Json
             if before is not None:
                 fixed = {"id": before.id}
             elif is_uuid(key):
                 fixed = {"id": key}
             else:
                 fixed = {}
-            if not is_uuid(key) and kind.endpoint_key:
-                fixed[kind.endpoint_key] = key
+            if not is_uuid(key) and (name := _named_by(kind)):
+                fixed[name] = key
+            if before is not None:
+                kept = given.data.get("created_at")
+                fixed["created_at"] = before.created_at if kept is None else kept
             given = Given(data={**given.data, **fixed}, is_form=given.is_form)
             row = await self.build(write, kind, given, parent=parent)
             await write.put(row)
@@ -193,8 +216,7 @@ class Entities:
         async with self.writing() as write:
             before = await self.find(write, kind, key, parent)
             if before is None:
-                name = "id" if is_uuid(key) else kind.endpoint_key or "id"
-                raise refusals.row_not_found({name: key})
+                raise _nothing_to_change(kind, key)
             row = await self.build(write, kind, given, before=before, parent=parent)
             await write.put(row)
             await self._keep(kind, write, row, extra)
@@ -240,13 +262,16 @@ class Entities:
             Refused: It is wrong; everything that is wrong is told.
         """
         data, problems = await self._resolve(reads, kind, given.data, parent)
+        if kind.shorthand is not None:
+            data = _expand(kind.shorthand, data)
         if before is not None:
-            data = self._merge(kind, before, data)
+            data = self._merge(kind, before, data) | {"id": before.id}
         data = self._drop_nulls(kind, data)
-        self.autofill.complete(kind, data, before=before, given=given.data)
+        self.autofill.complete(kind, data, given.data)
         checked = validate(kind.model, data, lax=given.is_form)
         if isinstance(checked, tuple):
-            problems += checked
+            told = {path[0] for path, _ in problems}
+            problems += [p for p in checked if not told.intersection(p[0][:1])]
         elif isinstance(checked, Plugin):
             judged = self.plugins.judge(checked)
             if isinstance(judged, tuple):
@@ -359,6 +384,34 @@ class _Wrong(Exception):
         super().__init__(text)
         self.path = path
         self.text = text
+
+
+def _expand(shorthand: Shorthand, data: Json) -> Json:
+    try:
+        return shorthand(data)
+    except ValidationError:
+        return data  # told by the model
+
+
+def nothing_there(kind: Kind, key: str) -> refusals.Refused:
+    """What is said of a row that is asked for and is not there."""
+    if kind.name == "certificates" and not is_uuid(key):
+        return refusals.say(404, "SNI not found")
+    return refusals.not_found()
+
+
+def _nothing_to_change(kind: Kind, key: str) -> refusals.Refused:
+    name = "id" if is_uuid(key) else _named_by(kind)
+    return (
+        nothing_there(kind, key)
+        if name is None
+        else refusals.row_not_found({name: key})
+    )
+
+
+def _named_by(kind: Kind) -> str | None:
+    """The field that a key of a path is, when it is no id."""
+    return "group" if kind.name == "acls" else kind.endpoint_key
 
 
 def is_uuid(text: str) -> bool:

@@ -62,16 +62,20 @@ def _read_offset(text: str | None, columns: int) -> tuple[str, ...]:
     if text is None:
         return ()
     try:
-        raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        padded = text + "=" * (-len(text) % 4)
+        raw = base64.b64decode(padded, altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise refusals.invalid_offset(text, "bad base64 encoding") from error
+    try:
         values = json.loads(raw)
-    except (binascii.Error, ValueError, RecursionError) as error:
-        raise refusals.invalid_offset(text) from error
+    except (ValueError, RecursionError) as error:
+        raise refusals.invalid_offset(text, "bad json encoding") from error
     if (
         not isinstance(values, list)
         or len(values) != columns
         or not all(isinstance(value, str) for value in values)
     ):
-        raise refusals.invalid_offset(text)
+        raise refusals.invalid_offset(text, "bad json encoding")
     return tuple(values)
 
 

@@ -61,45 +61,21 @@ def _show(value: object) -> str:
 
 def schema_violation(problems: Sequence[Problem]) -> Refused:
     """What is wrong with an entity, all of it."""
-    fields = nest_problems(problems)
-    told = sorted(_flatten(fields, ""))
-    texts = [text for _, _, text in told]
+    texts = [text for _, _, text in sorted(map(_tell, problems))]
     count = len(texts)
     head = "schema violation" if count == 1 else f"{count} schema violations"
     message = f"{head} ({'; '.join(texts)})"
+    fields = nest_problems(problems)
     return _coded(400, 2, "schema violation", message, fields=fields)
 
 
-def _flatten(value: object, place: str) -> list[tuple[int, str, str]]:
-    """(entity errors first, place, text) of everything in nested fields."""
-    if isinstance(value, Mapping):
-        return [
-            found
-            for name, inner in value.items()
-            for found in (
-                [(0, "", str(text)) for text in _as_list(inner)]
-                if name == "@entity" and not place
-                else _flatten(inner, place if name == "@entity" else _join(place, name))
-            )
-        ]
-    if isinstance(value, list) and any(not isinstance(v, str) for v in value):
-        return [
-            found
-            for number, inner in enumerate(value, 1)
-            if inner is not None
-            for found in _flatten(inner, _join(place, str(number)))
-        ]
-    if isinstance(value, list):
-        return [(1, place, f"{place}: {text}") for text in value]
-    return [(1, place, f"{place}: {value}")]
-
-
-def _as_list(value: object) -> list[object]:
-    return value if isinstance(value, list) else [value]
-
-
-def _join(place: str, name: object) -> str:
-    return f"{place}.{name}" if place else str(name)
+def _tell(problem: Problem) -> tuple[int, str, str]:
+    """Where a problem stands among others (what is about the whole first), and its text."""
+    path, text = problem
+    # Kong counts from one.
+    steps = [str(s + 1) if isinstance(s, int) else s for s in path if s != "@entity"]
+    place = ".".join(steps)
+    return (1, place, f"{place}: {text}") if place else (0, "", text)
 
 
 def unique_violation(error: UniqueViolation) -> Refused:
@@ -111,8 +87,7 @@ def unique_violation(error: UniqueViolation) -> Refused:
         if not (name == "consumer_group" and value is None)
     }
     message = f"UNIQUE violation detected on '{show_key(fields)}'"
-    shown = {k: v for k, v in fields.items() if v is not None}
-    return _coded(409, 5, "unique constraint violation", message, fields=shown)
+    return _coded(409, 5, "unique constraint violation", message, fields=fields)
 
 
 def primary_key_violation(error: PrimaryKeyViolation) -> Refused:
@@ -177,9 +152,9 @@ def unsupported(operation: str, kind: str, *, by: str | None = None) -> Refused:
     return _coded(405, 12, "operation unsupported", message)
 
 
-def invalid_offset(text: str) -> Refused:
+def invalid_offset(text: str, why: str) -> Refused:
     """An offset that no page gave."""
-    message = f"'{text}' is not a valid offset: bad base64 encoding"
+    message = f"'{text}' is not a valid offset: {why}"
     return _coded(400, 7, "invalid offset", message)
 
 

@@ -13,13 +13,12 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from ostiary.model.entity import Entity
+from ostiary.model.fields import ARRAYS_ALONE
 from ostiary.model.kinds import Kind
 from ostiary.model.row import Row
 from ostiary.model.words import Problem, read_problems
 
 Json = dict[str, Any]  # Any: JSON
-# What Kong's rows do not show.
-_HIDDEN = {"keyauth_credentials": (), "plugins": ()}
 
 
 def show_row(row: Row, kind: Kind) -> Json:
@@ -37,7 +36,9 @@ def validate(
 ) -> Entity | tuple[Problem, ...]:
     """An entity of a model, or everything that is wrong. `lax` reads texts as a form means them."""
     try:
-        return model.model_validate(data, strict=False if lax else None)
+        if lax:
+            return model.model_validate(data, strict=False)
+        return model.model_validate(data, context=ARRAYS_ALONE)
     except ValidationError as error:
         return read_problems(error)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, model_validator
 
 from ostiary.http.url import MalformedUrl, split_host
 from ostiary.model.entity import Check, Entity
@@ -182,6 +182,23 @@ def _judge_distinct(values: Mapping[str, Any]) -> Iterable[Problem]:
             )
 
 
+def expand_algorithm(data: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    What `algorithm` says of `hash_on`, and `hash_on` of `algorithm`: Kong sets one by the other.
+
+    Spec: gateway §1.6.
+    """
+    algorithm, on = data.get("algorithm"), data.get("hash_on")
+    if algorithm == "least-connections" or (algorithm == "round-robin" and on is None):
+        return {**data, "hash_on": "none"}
+    if on == "none":
+        # Both are said by who writes whole rows; Kong would show another than was written.
+        return {"algorithm": "round-robin", **data}
+    if isinstance(on, str) and on in _HASHES:
+        return {**data, "algorithm": "consistent-hashing"}
+    return {**data}
+
+
 class Upstream(Row):
     """A virtual host name that services may name as their host."""
 
@@ -225,6 +242,11 @@ class Upstream(Row):
             judge=_judge_distinct,
         ),
     )  # fmt: skip
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_algorithm(cls, data: Any) -> Any:  # Any: not validated yet
+        return expand_algorithm(data) if isinstance(data, dict) else data
 
 
 def _check_target(value: str) -> str:

@@ -34,7 +34,9 @@ def _judge_other_pair(values: Mapping[str, Any]) -> Iterable[Problem]:
 
 def _judge_kinds(values: Mapping[str, Any]) -> Iterable[Problem]:
     main, other = values["cert"], values["cert_alt"]
-    if other is None or read_certificates(main).kind != read_certificates(other).kind:
+    if other is None or values["key_alt"] is None:
+        return
+    if read_certificates(main).kind != read_certificates(other).kind:
         return
     kind = read_certificates(main).kind
     yield (
@@ -54,7 +56,7 @@ class Certificate(Row):
     checks: ClassVar = (
         Check(fields=("cert", "key"), judge=_judge_pair),
         Check(fields=("cert_alt", "key_alt"), judge=_judge_other_pair),
-        Check(fields=("cert", "cert_alt"), judge=_judge_kinds),
+        Check(fields=("cert", "cert_alt", "key_alt"), judge=_judge_kinds),
     )
 
     def __repr__(self) -> str:

@@ -60,9 +60,9 @@ class Entity(BaseModel):
             found = [*_run(cls.checks, _read_values(cls, data, wrong))]
             if not found:
                 raise
-            raise _build_error(cls.__name__, (*problems, *found)) from error
+            raise build_error(cls.__name__, (*problems, *found)) from error
         if cls.checks and (found := [*_run(cls.checks, made.__dict__)]):
-            raise _build_error(cls.__name__, found)
+            raise build_error(cls.__name__, found)
         return made
 
 
@@ -96,7 +96,8 @@ def _adapter(model: type[Entity], name: str) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
-def _build_error(title: str, problems: Iterable[Problem]) -> ValidationError:
+def build_error(title: str, problems: Iterable[Problem]) -> ValidationError:
+    """What validators raise whose problems have places of their own."""
     lines = [
         InitErrorDetails(
             # In the context, because braces of a text would be read as places.

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import re2
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from ostiary.http.path import AmbiguousTarget, normalise_path
 from ostiary.http.url import MalformedUrl, split_host
@@ -210,18 +210,28 @@ def one_of(*choices: str | int) -> AfterValidator:
     return OneOf(check, choices)
 
 
-def as_list(value: object) -> object:
-    """A lone text where an array is expected becomes an array; `{}` is an empty one."""
+# The context in which a lone text is no array: a body of the Admin API in JSON.
+ARRAYS_ALONE = {"arrays_alone": True}
+
+
+def as_list(value: object, info: ValidationInfo) -> object:
+    """
+    A lone text where an array is expected becomes an array; `{}` is an empty one.
+
+    In the context `ARRAYS_ALONE` a lone text is wrong.
+    """
     if isinstance(value, str):
-        return (value,)
+        return value if info.context == ARRAYS_ALONE else (value,)
     if isinstance(value, dict) and not value:
         return ()
     return tuple(value) if isinstance(value, list) else value
 
 
-def as_set(value: object) -> object:
+def as_set(value: object, info: ValidationInfo) -> object:
     """As `as_list`, and duplicates go."""
-    found = as_list(value)
+    found = as_list(value, info)
+    if found is not None and not isinstance(found, tuple | frozenset | set):
+        raise ValueError("expected a set")
     if not isinstance(found, tuple) or not all(isinstance(v, str) for v in found):
         return found
     return tuple(dict.fromkeys(found))

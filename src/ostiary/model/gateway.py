@@ -13,10 +13,10 @@ from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from ostiary.http.url import DEFAULT_PORTS
-from ostiary.model.entity import Check
+from ostiary.model.entity import Check, build_error
 from ostiary.model.fields import (
     LIST,
     SET,
@@ -76,29 +76,41 @@ def _judge_tls(values: Mapping[str, Any]) -> Iterable[Problem]:
             yield (), "failed conditional validation given value of field 'protocol'"
 
 
-def _expand_url(data: Any) -> Any:  # Any: not validated yet
-    if not isinstance(data, dict) or "url" not in data:
-        return data
+def _refuse_url(text: str) -> ValidationError:
+    return build_error("Service", [(("url",), text)])
+
+
+def expand_url(data: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    `url` as protocol, host, port and path.
+
+    Raises:
+        ValidationError: It is no URL.
+    """
     rest = {k: v for k, v in data.items() if k != "url"}
-    url = data["url"]
+    url = data.get("url")
     if url is None:
         return rest
+    if not isinstance(url, str):
+        raise _refuse_url("expected a string")
     try:
-        parts = urlsplit(url if isinstance(url, str) else "")
+        parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise ValueError("url: not a URL") from error
+        raise _refuse_url("not a URL") from error
     if not parts.scheme:
-        raise ValueError("url: missing scheme in url")
+        raise _refuse_url("missing scheme in url")
     if not parts.hostname:
-        raise ValueError("url: missing host in url")
-    rest["protocol"] = parts.scheme
+        raise _refuse_url("missing host in url")
     host = parts.hostname
-    rest["host"] = f"[{host}]" if ":" in host else host
-    rest["port"] = port or DEFAULT_PORTS.get(parts.scheme, 80)
-    if parts.path:
-        rest["path"] = parts.path
-    return rest
+    return {
+        "path": parts.path or None,
+        **rest,
+        "protocol": parts.scheme,
+        "host": f"[{host}]" if ":" in host else host,
+        "port": port or DEFAULT_PORTS.get(parts.scheme, 80),
+        **({"path": parts.path} if parts.path else {}),
+    }
 
 
 class Service(Row):
@@ -124,7 +136,7 @@ class Service(Row):
     @model_validator(mode="before")
     @classmethod
     def _take_url(cls, data: Any) -> Any:
-        return _expand_url(data)
+        return expand_url(data) if isinstance(data, dict) else data
 
 
 def _judge_headers(values: Mapping[str, Any]) -> Iterable[Problem]:

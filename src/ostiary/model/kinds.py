@@ -9,11 +9,11 @@ Spec: gateway §§1.2-1.9 (entities), 2.2 (identity of rows without id).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from ostiary.model.balancing import Target, Upstream
+from ostiary.model.balancing import Target, Upstream, expand_algorithm
 from ostiary.model.certificates import CaCertificate, Certificate, Sni
 from ostiary.model.credentials import Acl, BasicAuth, JwtSecret, KeyAuth
 from ostiary.model.gateway import (
@@ -23,11 +23,14 @@ from ostiary.model.gateway import (
     Plugin,
     Route,
     Service,
+    expand_url,
 )
 from ostiary.model.keys import Key, KeySet, Vault
 from ostiary.model.row import Row
 
 OnDelete = Literal["restrict", "cascade"]
+# Any: not validated yet
+Shorthand = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +50,8 @@ class Kind:
 
     `below` is its name under a parent. `unique` are tuples of fields that no two rows of a
     workspace share; of `everywhere` no two rows share at all. `identity` are the fields that an
-    id is made of where a file has none; `sealed` are sealed at rest.
+    id is made of where a file has none; `sealed` are sealed at rest. `shorthand` writes out what
+    one field says of others; it raises pydantic's ValidationError.
     """
 
     name: str
@@ -61,6 +65,7 @@ class Kind:
     identity: tuple[str, ...] = ()
     sealed: tuple[str, ...] = ()
     in_workspace: bool = True
+    shorthand: Shorthand | None = None
 
     def reference(self, field: str) -> Reference | None:
         """The foreign key in a field."""
@@ -90,6 +95,7 @@ _ALL = (
     ),
     _kind(
         "services", Service, endpoint_key="name", unique=(("name",),),
+        shorthand=expand_url,
         references=(
             Reference(field="client_certificate", kind="certificates", on_delete="restrict"),
             Reference(field="ca_certificates", kind="ca_certificates", on_delete="restrict", is_list=True),
@@ -126,6 +132,7 @@ _ALL = (
     ),
     _kind(
         "upstreams", Upstream, endpoint_key="name", unique=(("name",),),
+        shorthand=expand_algorithm,
         references=(
             Reference(field="client_certificate", kind="certificates", on_delete="restrict"),
         ),

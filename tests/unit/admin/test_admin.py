@@ -157,12 +157,16 @@ async def test_what_is_not_there_is_said_in_the_words_of_kong(path: str) -> None
 @pytest.mark.parametrize(
     ("method", "path", "words"),
     [
-        ("POST", "/services", "create 'services'"),
-        ("PATCH", "/routes/r", "update 'routes'"),
-        ("PUT", "/plugins/login", "create or update 'plugins'"),
-        ("DELETE", "/services/s", "remove 'services'"),
-        ("POST", "/services/s/routes", "create 'routes'"),
-        ("POST", "/routes/r/plugins", "create 'plugins'"),
+        ("POST", "/services", "create 'services' entities"),
+        ("PATCH", "/routes/r", "update 'routes' entities by 'name'"),
+        (
+            "PUT",
+            "/plugins/login",
+            "create or update 'plugins' entities by 'instance_name'",
+        ),
+        ("DELETE", "/services/s", "remove 'services' entities by 'name'"),
+        ("POST", "/services/s/routes", "create 'routes' entities"),
+        ("POST", "/routes/r/plugins", "create 'plugins' entities"),
     ],
 )
 async def test_rows_are_not_written_one_by_one(
@@ -174,7 +178,7 @@ async def test_rows_are_not_written_one_by_one(
     assert reply.json() == {
         "code": 12,
         "name": "operation unsupported",
-        "message": f"cannot {words} entities when not using a database",
+        "message": f"cannot {words} when not using a database",
     }
 
 

@@ -314,16 +314,16 @@ def test_a_url_stands_for_four_fields(
 @pytest.mark.parametrize(
     ("url", "text"),
     [
-        ("a.example", "url: missing scheme in url"),
-        ("//a", "url: missing scheme in url"),
-        (5, "url: missing scheme in url"),
-        ("http://", "url: missing host in url"),
-        ("http://a:99999", "url: not a URL"),
-        ("http://[::1", "url: not a URL"),
+        ("a.example", "missing scheme in url"),
+        ("//a", "missing scheme in url"),
+        (5, "expected a string"),
+        ("http://", "missing host in url"),
+        ("http://a:99999", "not a URL"),
+        ("http://[::1", "not a URL"),
     ],
 )
 def test_a_url_without_its_parts_is_refused(url: object, text: str) -> None:
-    assert problems(file(services=[{"url": url}])) == [("services.0", text)]
+    assert problems(file(services=[{"url": url}])) == [("services.0.url", text)]
 
 
 def test_a_file_without_urls_may_say_so() -> None:

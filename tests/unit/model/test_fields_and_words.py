@@ -74,7 +74,7 @@ def test_omitted_fields_take_the_defaults_of_kong() -> None:
         ("protocol", [], "expected a string"),
         ("protocol", "grpc", "protocol 'grpc' is not supported yet"),
         ("enabled", "maybe", "expected a boolean"),
-        ("tags", 5, "expected an array"),
+        ("tags", 5, "expected a set"),
     ],
 )  # fmt: skip
 def test_a_service_field_is_refused_in_the_words_of_kong(
