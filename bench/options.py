@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 SYSTEMS = ("nginx", "apache", "envoy", "ostiary")
-REPORTS = ("routes", "startup", "memory", "userpool")
+REPORTS = ("routes", "startup", "memory", "userpool", "scale")
 
 
 class OptionsInvalid(Exception):
@@ -54,7 +54,7 @@ def _number(environ: Mapping[str, str], name: str, default: float) -> float:
 def read_options(environ: Mapping[str, str]) -> Options:
     """
     The options that an environment holds: ROUNDS, SECONDS, ROWS, TLS, PEERS, QUICK, ROUTES,
-    STARTUP, MEMORY, USERPOOL.
+    STARTUP, MEMORY, USERPOOL, SCALE.
 
     Raises:
         OptionsInvalid: One of them cannot be read.
@@ -63,7 +63,7 @@ def read_options(environ: Mapping[str, str]) -> Options:
     asked = [name for name in REPORTS if _is_on(environ.get(name.upper()))]
     if len(asked) > 1:
         raise OptionsInvalid(
-            "ask for one of ROUTES, STARTUP, MEMORY and USERPOOL at a time"
+            "ask for one of ROUTES, STARTUP, MEMORY, USERPOOL and SCALE at a time"
         )
     text = environ.get("PEERS") or ",".join(SYSTEMS)
     peers = tuple(part.strip() for part in text.split(",") if part.strip())

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-from bench import memory, routes, startup, userpool
+from bench import memory, routes, scale, startup, userpool
 from bench.certificates import make_certificates
 from bench.figures import judge
 from bench.measure import measure
@@ -36,6 +36,7 @@ REPORTS = {
     "startup": startup.run,
     "memory": memory.run,
     "userpool": userpool.run,
+    "scale": scale.run,
 }
 
 

@@ -146,7 +146,7 @@ class _Draft:
     previous: Compiled
     rows: dict[Key, Row]
     puts: dict[Key, Row]
-    people: list[tuple[Key, Row]]
+    people: list[tuple[Key, bytes]]
     gone: tuple[Key, ...]
 
     def every(self, model: type[AnyRow]) -> list[AnyRow]:
@@ -201,11 +201,11 @@ def _compile(
 
 def _read(previous: Compiled, changes: Changes) -> Generator[None, None, _Draft]:
     puts: dict[Key, Row] = {}
-    people: list[tuple[Key, Row]] = []
+    people: list[tuple[Key, bytes]] = []
     for line in changes.puts:
         key = read_key(line)
         if key[0] in OF_DIRECTORY:
-            people.append((key, load_row(line)))
+            people.append((key, line))
         elif key[0] not in _UNUSED:
             puts[key] = load_row(line)
         yield

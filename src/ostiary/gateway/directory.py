@@ -1,58 +1,55 @@
 """
 The consumers of one configuration, their credentials and groups, found by any of their names.
 
-A directory is a value: the next one shares with it what did not change.
+A directory is a value: the next one shares with it what did not change. Rows stay the lines that
+they came as until somebody asks for them: there may be hundreds of thousands.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic_core import from_json
 
 from ostiary.gateway.changes import Key
 from ostiary.gateway.layered import EMPTY_MAP, Layered
-from ostiary.model.credentials import Acl, BasicAuth, JwtSecret, KeyAuth
-from ostiary.model.gateway import Consumer as ConsumerRow
-from ostiary.model.gateway import Membership
+from ostiary.model.declarative import dump_row
 from ostiary.model.kinds import OF_MODEL
 from ostiary.model.row import Row
 from ostiary.ports.consumers import Consumer, Credential, CredentialKind
 
-KINDS = frozenset(
-    {
-        "consumers", "keyauth_credentials", "basicauth_credentials", "jwt_secrets", "acls",
-        "consumer_group_consumers",
-    }
-)  # fmt: skip
 Name = tuple[str, str]
-_Row = ConsumerRow | KeyAuth | BasicAuth | JwtSecret | Acl | Membership
+Values = dict[str, Any]  # Any: a row's fields as Kong names them
+_CREDENTIALS = {
+    "keyauth_credentials": "key",
+    "basicauth_credentials": "username",
+    "jwt_secrets": "key",
+}
+# Kinds that put consumers into groups: what the sets are called, and the field of the group.
+_GROUPS = {
+    "acls": ("acls", "group"),
+    "consumer_group_consumers": ("memberships", "consumer_group"),
+}
+KINDS = frozenset({"consumers", *_CREDENTIALS, *_GROUPS})
 
 
-def _names(row: Row) -> tuple[Name, ...]:
+def _read(line: bytes) -> Values:
+    found: Values = from_json(line[line.index(b" ") + 1 :])
+    return found
+
+
+def _names(kind: str, row: Values) -> tuple[Name, ...]:
     """The names that one row alone has: (what, name)."""
-    match row:
-        case ConsumerRow():
-            said = (("username", row.username), ("custom_id", row.custom_id))
-            return tuple((what, name) for what, name in said if name is not None)
-        case KeyAuth():
-            return (("keyauth_credentials", row.key),)
-        case BasicAuth():
-            return (("basicauth_credentials", row.username),)
-        case JwtSecret():
-            return (("jwt_secrets", row.key),)
-        case _:
-            return ()
-
-
-def _groups(row: Row) -> tuple[str, str, str] | None:
-    """Whose group a row tells: (what, consumer, group)."""
-    match row:
-        case Acl():
-            return "acls", row.consumer, row.group
-        case Membership():
-            return "memberships", row.consumer, row.consumer_group
-        case _:
-            return None
+    if kind == "consumers":
+        return tuple(
+            (what, row[what])
+            for what in ("username", "custom_id")
+            if row[what] is not None
+        )
+    field_name = _CREDENTIALS.get(kind)
+    return () if field_name is None else ((kind, row[field_name]),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +60,7 @@ class Directory:
     `folded` are usernames without case; with two that differ in case only, nobody (T-J18).
     """
 
-    rows: Layered[Key, _Row] = field(default=EMPTY_MAP, repr=False)
+    rows: Layered[Key, bytes] = field(default=EMPTY_MAP, repr=False)
     named: Layered[Name, str] = field(default=EMPTY_MAP, repr=False)
     folded: Layered[str, tuple[str, ...]] = field(default=EMPTY_MAP, repr=False)
     sets: Layered[Name, tuple[tuple[str, str], ...]] = field(
@@ -71,16 +68,21 @@ class Directory:
     )
 
     def changed(
-        self, puts: Iterable[tuple[Key, Row]], gone: Iterable[Key]
+        self, puts: Iterable[tuple[Key, bytes]], gone: Iterable[Key]
     ) -> Generator[None, None, Directory]:
-        """The next directory, step by step."""
+        """
+        The next directory, step by step.
+
+        Raises:
+            ValueError: A line is no row.
+        """
         draft = _Draft(self)
         for key in gone:
             draft.drop(key)
             yield
-        for key, row in puts:
+        for key, line in puts:
             draft.drop(key)
-            draft.put(key, row)
+            draft.put(key, line)
             yield
         return draft.finish()
 
@@ -99,28 +101,30 @@ class Directory:
         return None
 
     def _consumer(self, identity: str) -> Consumer | None:
-        row = self.rows.get(("consumers", identity))
-        if not isinstance(row, ConsumerRow):
+        line = self.rows.get(("consumers", identity))
+        if line is None:
             return None
-        return Consumer(id=identity, username=row.username, custom_id=row.custom_id)
+        row = _read(line)
+        return Consumer(
+            id=identity, username=row["username"], custom_id=row["custom_id"]
+        )
 
     def credential(self, kind: CredentialKind, name: str) -> Credential | None:
         """As the port says."""
         identity = self.named.get((kind, name))
-        row = None if identity is None else self.rows.get((kind, identity))
-        if not isinstance(row, KeyAuth | BasicAuth | JwtSecret):
+        line = None if identity is None else self.rows.get((kind, identity))
+        if line is None or identity is None:
             return None
-        consumer = self._consumer(row.consumer)
-        if consumer is None or row.id is None:
+        row = _read(line)
+        consumer = self._consumer(row["consumer"])
+        if consumer is None:
             return None
-        expires_at = None
-        if isinstance(row, KeyAuth) and row.ttl:
-            expires_at = float((row.created_at or 0) + row.ttl)
+        ttl = row.get("ttl")
         return Credential(
-            id=row.id,
+            id=identity,
             consumer=consumer,
-            values=row.__dict__,
-            expires_at=expires_at,
+            values=row,
+            expires_at=float((row["created_at"] or 0) + ttl) if ttl else None,
         )
 
     def acl_groups(self, consumer_id: str) -> tuple[str, ...]:
@@ -138,67 +142,61 @@ class _Draft:
 
     def __init__(self, before: Directory) -> None:
         self._before = before
-        self._rows: dict[Key, _Row | None] = {}
+        self._rows: dict[Key, bytes | None] = {}
         self._named: dict[Name, str | None] = {}
         self._folded: dict[str, tuple[str, ...] | None] = {}
         self._sets: dict[Name, tuple[tuple[str, str], ...] | None] = {}
 
-    def _row(self, key: Key) -> _Row | None:
-        return self._rows[key] if key in self._rows else self._before.rows.get(key)
-
     def _alike(self, name: str) -> tuple[str, ...]:
-        found = (
-            self._folded[name]
-            if name in self._folded
-            else self._before.folded.get(name)
-        )
-        return found or ()
+        known = name in self._folded
+        return (self._folded[name] if known else self._before.folded.get(name)) or ()
 
     def _set(self, name: Name) -> tuple[tuple[str, str], ...]:
-        found = self._sets[name] if name in self._sets else self._before.sets.get(name)
-        return found or ()
-
-    def _owner(self, name: Name) -> str | None:
-        return (
-            self._named[name] if name in self._named else self._before.named.get(name)
-        )
+        known = name in self._sets
+        return (self._sets[name] if known else self._before.sets.get(name)) or ()
 
     def drop(self, key: Key) -> None:
         """Forget a row and its names, unless another has taken them meanwhile."""
-        row = self._row(key)
-        if row is None:
+        known = key in self._rows
+        line = self._rows[key] if known else self._before.rows.get(key)
+        if line is None:
             return
+        kind, identity = key
+        row = _read(line)
         self._rows[key] = None
-        for name in _names(row):
-            if self._owner(name) == key[1]:
+        for name in _names(kind, row):
+            taken = name in self._named
+            owner = self._named[name] if taken else self._before.named.get(name)
+            if owner == identity:
                 self._named[name] = None
-        if isinstance(row, ConsumerRow) and row.username is not None:
-            name_folded = row.username.casefold()
-            rest = tuple(i for i in self._alike(name_folded) if i != key[1])
-            self._folded[name_folded] = rest or None
-        if (told := _groups(row)) is not None:
-            what, consumer, _ = told
-            left = tuple(p for p in self._set((what, consumer)) if p[0] != key[1])
-            self._sets[what, consumer] = left or None
+        if kind == "consumers" and row["username"] is not None:
+            folded = row["username"].casefold()
+            rest = tuple(i for i in self._alike(folded) if i != identity)
+            self._folded[folded] = rest or None
+        if kind in _GROUPS:
+            place = (_GROUPS[kind][0], row["consumer"])
+            left = tuple(pair for pair in self._set(place) if pair[0] != identity)
+            self._sets[place] = left or None
 
-    def put(self, key: Key, row: Row) -> None:
+    def put(self, key: Key, line: bytes) -> None:
         """Know a row under its names."""
-        assert isinstance(row, _Row)
-        self._rows[key] = row
-        for name in _names(row):
-            self._named[name] = key[1]
-        if isinstance(row, ConsumerRow) and row.username is not None:
-            name_folded = row.username.casefold()
-            self._folded[name_folded] = (*self._alike(name_folded), key[1])
-        if (told := _groups(row)) is not None:
-            what, consumer, group = told
-            self._sets[what, consumer] = (*self._set((what, consumer)), (key[1], group))
+        kind, identity = key
+        row = _read(line)
+        self._rows[key] = line
+        for name in _names(kind, row):
+            self._named[name] = identity
+        if kind == "consumers" and row["username"] is not None:
+            folded = row["username"].casefold()
+            self._folded[folded] = (*self._alike(folded), identity)
+        if kind in _GROUPS:
+            what, group = _GROUPS[kind]
+            place = (what, row["consumer"])
+            self._sets[place] = (*self._set(place), (identity, row[group]))
 
     def finish(self) -> Directory:
         """What it has become."""
         before = self._before
-        return replace(
-            before,
+        return Directory(
             rows=before.rows.changed(self._rows),
             named=before.named.changed(self._named),
             folded=before.folded.changed(self._folded),
@@ -211,7 +209,8 @@ EMPTY_DIRECTORY = Directory()
 
 def build_directory(rows: Iterable[Row]) -> Directory:
     """A directory from nothing."""
-    puts = [((OF_MODEL[type(row)].name, row.id or ""), row) for row in rows]
+    kinds = ((OF_MODEL[type(row)], row) for row in rows)
+    puts = [((kind.name, row.id or ""), dump_row(row, kind)) for kind, row in kinds]
     steps = EMPTY_DIRECTORY.changed(puts, ())
     while True:
         try:
