@@ -31,6 +31,7 @@ from ostiary.kit import Services
 from ostiary.node.certificate import default_certificate
 from ostiary.node.client_keys import KeyFile
 from ostiary.node.delivery import Publisher
+from ostiary.node.enabled import choose_plugins
 from ostiary.node.exposition import build_exposition, read_node
 from ostiary.node.health import HealthDesk, HealthPages
 from ostiary.node.lastgood import save_last_good
@@ -108,11 +109,12 @@ class Control:
     def __init__(self, orders: Orders, shared: SocketShared | None = None) -> None:
         self.orders = orders
         self.shared = shared or SocketShared(orders.node_socket)
+        self.catalog = choose_plugins(orders.settings.plugins, CATALOG)
         self.view = NodeView(
             node_id=orders.node_id,
             version=__version__,
             hostname=socket.gethostname(),
-            plugins={p.name: p.priority for p in BUNDLED},
+            plugins={p.name: p.priority for p in BUNDLED if p.name in self.catalog},
             jwks=(PrivateKey.from_private_jwk(orders.assertion_key).public_jwk(),),
             database=orders.settings.database or "off",
         )
@@ -123,7 +125,9 @@ class Control:
         self.live = LiveConfiguration(
             Publisher(self.shared),
             Workshop(
-                catalog=CATALOG, services=_build_checker(orders), environ=os.environ
+                catalog=self.catalog,
+                services=_build_checker(orders),
+                environ=os.environ,
             ),
             keep=lambda data: save_last_good(orders.prefix, orders.database_key, data),
             shown=self._show,
@@ -180,7 +184,11 @@ class Control:
         orders, settings = self.orders, self.orders.settings
         if settings.database == "off":
             return FileSource(
-                orders, self.live, view=self.view, shared=self.shared, catalog=CATALOG
+                orders,
+                self.live,
+                view=self.view,
+                shared=self.shared,
+                catalog=self.catalog,
             )
         return DatabaseSource(
             orders,
@@ -207,7 +215,7 @@ class Control:
             view=self.view,
             store=source.store,
             whole=source if isinstance(source, FileSource) else NoWhole(),
-            plugins=CatalogRules(CATALOG),
+            plugins=CatalogRules(self.catalog),
             autofill=Autofill(now=SystemClock().now, entropy=SystemEntropy()),
             changed=source.changed,
             writable=source.writable,

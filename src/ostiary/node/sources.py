@@ -220,13 +220,17 @@ class FileSource:
 
     async def reload(self) -> None:
         """Read the declarative file; a bad one is said in one sentence and changes nothing."""
-        path = self._path
+        text = self._orders.settings.declarative_config_string
+        path = Path("declarative_config_string") if text else self._path
         if path is None:
             return
         self._mark = read_mark(path)
         problem = None
         try:
-            await self.apply(load_declarative(path))
+            config = (
+                read_declarative(parse_yaml(text)) if text else load_declarative(path)
+            )
+            await self.apply(config)
             _LOG.info("configuration %s is live", self._view.revision)
         except (FileUnusable, DeclarativeInvalid) as error:
             problem = f"{path}: {error}"

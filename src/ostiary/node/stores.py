@@ -7,9 +7,11 @@ Spec: gateway §5.5; the data plane serves while the database is away.
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Final
 from urllib.parse import quote, urlencode
 
 from ostiary.model.row import Row
@@ -22,6 +24,13 @@ from ostiary.ports.config_store import (
     Written,
 )
 from ostiary.settings import Settings
+
+# Of Debian, Fedora, Alpine.
+_SYSTEM_LISTS: Final = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/cert.pem",
+)
 
 
 class LateStore:
@@ -83,14 +92,34 @@ def build_url(settings: Settings, prefix: Path) -> str:
         place, query = "", {"host": host, "port": str(settings.pg_port)}
     else:
         place, query = f"{host}:{settings.pg_port}", {}
-    if not settings.pg_ssl:
-        query["sslmode"] = "disable"
-    else:
-        query["sslmode"] = "verify-full" if settings.pg_ssl_verify else "require"
+    query |= _tls(settings)
     if settings.pg_schema:
         query["search_path"] = settings.pg_schema
     name = quote(settings.pg_database, safe="")
     return f"postgresql://{user}@{place}/{name}?{urlencode(query)}"
+
+
+def _tls(settings: Settings) -> dict[str, str]:
+    """How TLS is spoken with PostgreSQL, in libpq's words."""
+    if not settings.pg_ssl:
+        return {"sslmode": "disable"}
+    query = {"sslmode": "require"}
+    trusted = settings.lua_ssl_trusted_certificate
+    if settings.pg_ssl_verify:
+        query["sslmode"] = "verify-full"
+        found = _find_system_list() if trusted == "system" else trusted
+        query |= {"sslrootcert": found} if found else {}
+    if settings.pg_ssl_version == "tlsv1_3":
+        query["ssl_min_protocol_version"] = "TLSv1.3"
+    if settings.pg_ssl_cert and settings.pg_ssl_cert_key:
+        query |= {"sslcert": settings.pg_ssl_cert, "sslkey": settings.pg_ssl_cert_key}
+    return query
+
+
+def _find_system_list() -> str | None:
+    """The file with the machine's certificate authorities: libpq's words have none for it."""
+    known = ssl.get_default_verify_paths().cafile
+    return next((p for p in (known, *_SYSTEM_LISTS) if p and Path(p).is_file()), None)
 
 
 async def open_database(settings: Settings, prefix: Path, key: bytes) -> ConfigStore:
@@ -103,4 +132,6 @@ async def open_database(settings: Settings, prefix: Path, key: bytes) -> ConfigS
     # Late: a node without a database never loads an SQL library.
     from ostiary.adapters.sql.config_store import open_config_store
 
-    return await open_config_store(build_url(settings, prefix), key)
+    return await open_config_store(
+        build_url(settings, prefix), key, within_s=settings.pg_timeout / 1000
+    )

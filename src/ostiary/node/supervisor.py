@@ -198,6 +198,8 @@ class Supervisor:
                 self._children.insert(0, Child(role, 0, bound))
 
     def _read_node_id(self) -> str:
+        if self.settings.node_id is not None:
+            return self.settings.node_id
         path = self.prefix / "node.id"
         if not path.exists():
             path.write_text(str(uuid.uuid4()))

@@ -38,6 +38,7 @@ from ostiary.kit import Background, Services
 from ostiary.node.certificate import default_certificate
 from ostiary.node.client_keys import KeyFile
 from ostiary.node.delivery import fetch_base, fetch_log, following
+from ostiary.node.enabled import choose_plugins
 from ostiary.node.front import build_dns_times, build_limits, build_options
 from ostiary.node.health import WorkerHealth
 from ostiary.node.lastgood import open_last_good
@@ -176,7 +177,7 @@ class Worker:
     ) -> None:
         """Serve what a compiler makes of something; a failure changes nothing."""
         workshop = Workshop(
-            catalog=CATALOG,
+            catalog=choose_plugins(self.orders.settings.plugins, CATALOG),
             services=services,
             verify=self.orders.settings.upstream_tls_verify,
             seed=self.orders.number,

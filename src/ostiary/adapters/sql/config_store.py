@@ -41,6 +41,7 @@ from ostiary.model.row import Row
 from ostiary.ports.config_store import Page, Tagged, Wanted, Written
 
 STEPS: Final = "config_migrations"
+WITHIN_S: Final = 10.0
 # Whoever is further behind reads everything.
 _KEPT_REVISIONS: Final = 10_000
 _PRUNE_EVERY: Final = 500
@@ -242,17 +243,20 @@ async def _advance(db: AsyncConnection, write: Write, revision: int) -> None:
     await db.execute(update(REVISIONS).where(REVISIONS.c.id == 1).values(values))
 
 
-async def open_config_store(url: str, key: bytes) -> SqlConfigStore:
+async def open_config_store(
+    url: str, key: bytes, *, within_s: float = WITHIN_S
+) -> SqlConfigStore:
     """
     The store at a URL, its tables made or brought up to date.
 
     Args:
         key: 32 bytes; secrets are sealed with it.
+        within_s: seconds after which a command is given up.
 
     Raises:
         StoreUnavailable: The database does not answer.
     """
-    database = Database(url, steps=STEPS)
+    database = Database(url, within_s=within_s, steps=STEPS)
     try:
         await database.upgrade()
     except BaseException:
