@@ -18,7 +18,7 @@ from ostiary.adapters.sql.config_store import STEPS, SqlConfigStore, open_config
 from ostiary.adapters.sql.config_tables import METADATA, VERSION_TABLE
 from ostiary.adapters.sql.engine import Database
 from ostiary.model.config import Config
-from ostiary.model.declarative import iterate_rows, read_declarative
+from ostiary.model.declarative import dump_rows, iterate_rows, read_declarative
 from ostiary.model.gateway import Consumer, Plugin, Service
 from ostiary.model.row import Row
 from ostiary.ports.config_store import (
@@ -335,3 +335,14 @@ async def test_a_database_that_is_away_is_unavailable(tmp_path: Path) -> None:
         await open_config_store(f"sqlite:///{tmp_path / 'none' / 'x.db'}", KEY)
     with pytest.raises(StoreUnavailable):
         await open_config_store("postgresql://u@127.0.0.1:1/x", KEY)
+
+
+async def test_lines_are_those_of_the_rows(store: SqlConfigStore) -> None:
+    await fill(store)
+    number, lines = await store.lines()
+    file = RowsOfFile()
+    file.show(CONFIG)
+
+    assert number == 1
+    assert sorted(lines) == sorted(dump_rows(CONFIG))
+    assert sorted((await file.lines())[1]) == sorted(lines)

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from typing import NoReturn
 
 from ostiary.model.config import Config
-from ostiary.model.declarative import iterate_rows
+from ostiary.model.declarative import dump_row, iterate_rows
 from ostiary.model.kinds import KINDS
 from ostiary.model.row import Row
 from ostiary.ports.config_store import ConfigWrites, Page, Tagged, Wanted, Written
@@ -82,6 +82,14 @@ class RowsOfFile:
     async def load(self) -> Written:
         rows = tuple(row for some in self._rows.values() for row in some.values())
         return Written(revision=self._number, rows=rows)
+
+    async def lines(self) -> tuple[int, list[bytes]]:
+        lines = [
+            dump_row(row, KINDS[kind])
+            for kind, some in self._rows.items()
+            for row in some.values()
+        ]
+        return self._number, lines
 
     async def since(self, revision: int) -> Written | None:
         return Written(revision=revision) if revision == self._number else None

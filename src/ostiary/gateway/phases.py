@@ -63,10 +63,10 @@ def plan_hooks(chain: tuple[Handler, ...]) -> Hooks:
         return NO_HOOKS
     return Hooks(
         # Variants always: which of them serves later phases is settled in this one.
-        access=tuple(h for h in chain if _has(h, AccessHook)),
-        response=tuple(h for h in chain if _takes_part(h, ResponseHook)),
-        body=tuple(h for h in chain if _takes_part(h, BodyHook)),
-        finish=tuple(h for h in chain if _takes_part(h, FinishHook)),
+        access=tuple(h for h in chain if _has(h, AccessHook)),  # type: ignore[type-abstract]  # asked about, never made
+        response=tuple(h for h in chain if _takes_part(h, ResponseHook)),  # type: ignore[type-abstract]  # as above
+        body=tuple(h for h in chain if _takes_part(h, BodyHook)),  # type: ignore[type-abstract]  # as above
+        finish=tuple(h for h in chain if _takes_part(h, FinishHook)),  # type: ignore[type-abstract]  # as above
     )
 
 

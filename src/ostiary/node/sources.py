@@ -332,11 +332,10 @@ class DatabaseSource:
                         await self._live.advance(_lines(news.rows), news.gone)
                         self._number = news.revision
                     return
-            whole = await self.store.load()
-            lines = _lines(whole.rows)
-            if whole.revision or self._live.revision != NOTHING_YET:
+            number, lines = await self.store.lines()
+            if number or self._live.revision != NOTHING_YET:
                 await self._live.replace(lines)
-            self._number = whole.revision
+            self._number = number
 
     async def follow(self) -> None:
         """Look for what others have written."""

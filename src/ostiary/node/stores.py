@@ -72,6 +72,9 @@ class LateStore:
     async def load(self) -> Written:
         return await (await self._open()).load()
 
+    async def lines(self) -> tuple[int, list[bytes]]:
+        return await (await self._open()).lines()
+
     async def since(self, revision: int) -> Written | None:
         return await (await self._open()).since(revision)
 

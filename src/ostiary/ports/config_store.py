@@ -184,6 +184,10 @@ class ConfigStore(ConfigReads, Protocol):
         """Every row, as of one moment."""
         ...
 
+    async def lines(self) -> tuple[int, list[bytes]]:
+        """The number of the last write, and every row as a line of a configuration."""
+        ...
+
     async def since(self, revision: int) -> Written | None:
         """What writes after a revision changed; None when that is too long ago."""
         ...

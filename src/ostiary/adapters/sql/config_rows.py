@@ -37,49 +37,65 @@ class Sealer:
     key: bytes = field(repr=False)
 
     def row_values(self, row: Row) -> Values:
-        """The columns of `config_rows`."""
+        """The columns of `config_rows`; a row with a secret is sealed whole."""
         kind = OF_MODEL[type(row)]
-        body = row.model_dump(mode="json")
-        secret = {name: body.pop(name) for name in kind.sealed}
-        sealed = None
-        if any(value is not None for value in secret.values()):
-            sealed = seal(
-                self.key,
-                json.dumps(secret, separators=(",", ":")).encode(),
-                aad=_aad(kind.name, row.id or ""),
-                nonce=os.urandom(NONCE_BYTES),
-            )
+        text = row.model_dump_json()
+        is_secret = any(getattr(row, name) is not None for name in kind.sealed)
         return {
             "kind": kind.name,
             "id": row.id,
             "workspace": DEFAULT_WORKSPACE,
-            "body": json.dumps(body, separators=(",", ":")),
-            "sealed": sealed,
+            "body": "" if is_secret else text,
+            "sealed": self._seal(kind.name, row.id or "", text) if is_secret else None,
         }
+
+    def _seal(self, kind: str, identity: str, text: str) -> bytes:
+        return seal(
+            self.key,
+            text.encode(),
+            aad=_aad(kind, identity),
+            nonce=os.urandom(NONCE_BYTES),
+        )
+
+    def read_text(self, found: RowMapping) -> bytes:
+        """
+        A row as JSON, as it was when it was kept.
+
+        Raises:
+            StoreUnavailable: It was sealed with another key.
+        """
+        if found["sealed"] is None:
+            text: str = found["body"]
+            return text.encode()
+        try:
+            return unseal(
+                self.key, bytes(found["sealed"]), aad=_aad(found["kind"], found["id"])
+            )
+        except BrokenSeal:
+            raise StoreUnavailable(
+                "the database's secrets were sealed with another key: "
+                "every node needs the same secrets/database.key"
+            ) from None
 
     def read_row(self, found: RowMapping) -> Row:
         """
         Read back `row_values`.
 
         Raises:
-            StoreUnavailable: It was sealed with another key, or is no row.
+            StoreUnavailable: It was sealed with another key.
         """
-        kind = KINDS[found["kind"]]
-        body = json.loads(found["body"])
-        if found["sealed"] is not None:
-            try:
-                opened = unseal(
-                    self.key,
-                    bytes(found["sealed"]),
-                    aad=_aad(found["kind"], found["id"]),
-                )
-            except BrokenSeal:
-                raise StoreUnavailable(
-                    "the database's secrets were sealed with another key: "
-                    "every node needs the same secrets/database.key"
-                ) from None
-            body |= json.loads(opened)
-        return kind.model.model_validate(body, strict=False)
+        model = KINDS[found["kind"]].model
+        return model.model_validate_json(self.read_text(found), strict=False)
+
+    def read_line(self, found: RowMapping) -> bytes:
+        """
+        A row as a line of a configuration; it is not read, for it was checked when it was kept.
+
+        Raises:
+            StoreUnavailable: It was sealed with another key.
+        """
+        kind: str = found["kind"]
+        return kind.encode() + b" " + self.read_text(found)
 
     def name_value(
         self, kind: Kind, values: tuple[object, ...], *, secret: bool

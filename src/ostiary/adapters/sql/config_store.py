@@ -189,6 +189,13 @@ class SqlConfigStore:
             found = [self._sealer.read_row(row) for row in rows.mappings().all()]
         return Written(revision=revision, rows=tuple(found))
 
+    async def lines(self) -> tuple[int, list[bytes]]:
+        async with self._database.reading() as db:
+            revision = await _revision(db)
+            rows = await db.execute(select(ROWS))
+            found = [self._sealer.read_line(row) for row in rows.mappings().all()]
+        return revision, found
+
     async def since(self, revision: int) -> Written | None:
         async with self._database.reading() as db:
             held = select(REVISIONS).where(REVISIONS.c.id == 1)
