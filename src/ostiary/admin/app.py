@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import unquote
@@ -130,16 +130,32 @@ class _Keys:
 
 
 class _Rows:
-    """Every path that is about rows, those with ways of their own first."""
+    """
+    Every path that is about rows, those with ways of their own first.
 
-    def __init__(self, entities: Entities, health: HealthEndpoints) -> None:
+    `others` are the paths that are not, which come here with verbs that they do not know.
+    """
+
+    def __init__(
+        self, entities: Entities, health: HealthEndpoints, others: Sequence[Route]
+    ) -> None:
         self._entities = entities
         self._health = health
+        self._others = others
         self._collections = Collections(entities=entities)
         self._groups = GroupEndpoints(entities=entities)
 
     async def answer(self, request: Request) -> Response:
         """Answer whatever path has no route of its own."""
+        known = [
+            route.methods or set()
+            for route in self._others
+            if route.matches(request.scope)[0] != Match.NONE
+        ]
+        if known and request.method == "OPTIONS":
+            return allow(tuple(set().union(*known)))
+        if known:
+            raise refusals.say(405, "Method not allowed")
         steps = [unquote(step) for step in split_path(raw_path(request))]
         match steps:
             case ["upstreams", key, "health"] | ["upstreams", key, "targets", "all"]:
@@ -236,15 +252,7 @@ async def _not_found(_request: Request, _error: Exception) -> Response:
     return JSONResponse({"message": "Not found"}, status_code=404)
 
 
-async def _not_allowed(request: Request, _error: Exception) -> Response:
-    if request.method == "OPTIONS":
-        fits = (
-            route.methods or set()
-            for route in request.app.routes[:-1]  # the last takes every path
-            if isinstance(route, Route)
-            and route.matches(request.scope)[0] != Match.NONE
-        )
-        return allow(tuple(set().union(*fits)))
+async def _not_allowed(_request: Request, _error: Exception) -> Response:
     return JSONResponse({"message": "Method not allowed"}, status_code=405)
 
 
@@ -284,7 +292,7 @@ def create_app(config: AdminConfig) -> Starlette:
     def route(path: str, endpoint: Any, *methods: str) -> Route:
         return Route(path, endpoint, methods=[*methods] or ["GET"])
 
-    routes = [
+    others = [
         route("/", info.root),
         route("/kong", info.root),
         route("/robots.txt", info.robots),
@@ -312,10 +320,11 @@ def create_app(config: AdminConfig) -> Starlette:
         route(below, issuers.forget_issuer, "DELETE"),
         route("/openid-connect/flows", keys.flows),
         route("/openid-connect/flows/{request_id}", keys.one_flow),
-        route("/{rows:path}", _Rows(entities, health).answer, *_EVERY_METHOD),
     ]
+    known = [*_with_slashes(others)]
+    rows = _Rows(entities, health, known)
     app = Starlette(
-        routes=[*_with_slashes(routes)],
+        routes=[*known, route("/{rows:path}", rows.answer, *_EVERY_METHOD)],
         exception_handlers={
             404: _not_found,
             405: _not_allowed,
