@@ -45,6 +45,10 @@ class PluginRules(Protocol):
         """The model of a plugin's config; None for a plugin that is not there."""
         ...
 
+    def protocols(self, name: str) -> tuple[str, ...]:
+        """What rows get that do not say; nothing for a plugin that is not there."""
+        ...
+
     def judge(self, row: Plugin) -> Plugin | tuple[Problem, ...]:
         """The row with its config complete, or what is wrong with it."""
         ...
@@ -266,7 +270,7 @@ class Entities:
             data = _expand(kind.shorthand, data)
         if before is not None:
             data = self._merge(kind, before, data) | {"id": before.id}
-        data = self._drop_nulls(kind, data)
+        data = self._complete(kind, data)
         self.autofill.complete(kind, data, given.data)
         checked = validate(kind.model, data, lax=given.is_form)
         if isinstance(checked, tuple):
@@ -345,17 +349,17 @@ class Entities:
             merged["config"] = merge(schema, before.config, config)
         return merged
 
-    def _drop_nulls(self, kind: Kind, data: Json) -> Json:
+    def _complete(self, kind: Kind, data: Json) -> Json:
+        """Without nulls that mean a default, and with what a plugin says for its rows."""
         found = drop_nulls(kind.model, data)
         name, config = found.get("name"), found.get("config")
-        if (
-            kind.name == "plugins"
-            and isinstance(name, str)
-            and isinstance(config, dict)
-        ):
-            schema = self.plugins.schema(name)
-            if schema is not None:
-                found["config"] = drop_nulls(schema, config)
+        if kind.name != "plugins" or not isinstance(name, str):
+            return found
+        if found.get("protocols") is None and (own := self.plugins.protocols(name)):
+            found["protocols"] = own
+        schema = self.plugins.schema(name)
+        if schema is not None and isinstance(config, dict):
+            found["config"] = drop_nulls(schema, config)
         return found
 
     async def show(self, kind: Kind, row: Row) -> Json:

@@ -28,28 +28,26 @@ from ostiary.model.kinds import KINDS
 KONG_VERSION: Final = "3.9.1"
 VALID: Final = {"message": "schema validation successful"}
 _OTHERS: Final = (
-    "/", "/config", "/consumer_groups/{consumer_groups}/consumers",
+    "/", "/clustering/data-planes", "/config", "/consumer_groups/{consumer_groups}/consumers",
     "/consumer_groups/{consumer_groups}/consumers/{consumers}",
     "/consumers/{consumers}/consumer_groups",
     "/consumers/{consumers}/consumer_groups/{consumer_groups}", "/endpoints",
-    "/license/report", "/metrics", "/openid-connect/flows",
+    "/kong", "/license/report", "/metrics", "/openid-connect/flows",
     "/openid-connect/flows/{request_id}", "/openid-connect/issuers",
-    "/openid-connect/issuers/{issuer}", "/openid-connect/jwks",
-    "/openid-connect/redirect-uris", "/plugins/enabled", "/plugins/schema/{name}",
+    "/openid-connect/issuers/{key}", "/openid-connect/jwks",
+    "/openid-connect/redirect-uris", "/plugins/enabled", "/plugins/schema/{name}", "/robots.txt",
     "/schemas/plugins/validate", "/schemas/plugins/{name}", "/schemas/vaults/{name}",
-    "/schemas/{name}", "/schemas/{name}/validate", "/status", "/tags", "/tags/{tags}",
+    "/schemas/{name}", "/schemas/{name}/validate", "/status", "/tags", "/tags/{tag}",
     "/upstreams/{upstreams}/health", "/upstreams/{upstreams}/targets/all",
     "/upstreams/{upstreams}/targets/{targets}/healthy",
+    "/upstreams/{upstreams}/targets/{targets}/{address}/healthy",
+    "/upstreams/{upstreams}/targets/{targets}/{address}/unhealthy",
     "/upstreams/{upstreams}/targets/{targets}/unhealthy",
 )  # fmt: skip
 
 
 class KnownPlugins(PluginRules, Protocol):
     """What schemas say of plugins beyond their models."""
-
-    def protocols(self, name: str) -> tuple[str, ...]:
-        """What rows get that do not say."""
-        ...
 
     def is_for_nobody(self, name: str) -> bool:
         """Whether its rows cannot be bound to consumers."""

@@ -42,6 +42,8 @@ def describe_kind(kind: Kind) -> Json:
         else:
             described = describe_field(kind.model, name)
         if described is not None:
+            if (name,) in kind.unique:
+                described["unique"] = True
             fields.append({name: described})
     return {"fields": fields, "entity_checks": []}
 
