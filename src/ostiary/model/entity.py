@@ -61,7 +61,9 @@ class Entity(BaseModel):
             if not found:
                 raise
             raise build_error(cls.__name__, (*problems, *found)) from error
-        if cls.checks and (found := [*_run(cls.checks, made.__dict__)]):
+        values = made.__dict__
+        found = [told for check in cls.checks for told in check.judge(values)]
+        if found:
             raise build_error(cls.__name__, found)
         return made
 

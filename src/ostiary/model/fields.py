@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import uuid
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -18,17 +17,14 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from ostiary.http.path import AmbiguousTarget, normalise_path
 from ostiary.http.url import MalformedUrl, split_host
 
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NAME = re.compile(r"[A-Za-z0-9.\-_~\u0080-\U0010ffff]+")
 _TAG = re.compile(r"[\x20-\x2b\x2d\x2e\x30-\x7e\u0080-\U0010ffff]+")
 _PATH = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,;=:@/%]*")
 
 
 def _check_uuid(value: str) -> str:
-    try:
-        same = str(uuid.UUID(value)) == value
-    except ValueError:
-        same = False
-    if not same:
+    if not _UUID.fullmatch(value):
         raise ValueError("expected a valid UUID")
     return value
 

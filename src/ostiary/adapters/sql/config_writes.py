@@ -52,6 +52,9 @@ class Write:
         self._sealer = sealer
         self._reads = reads
         self._owed: dict[tuple[str, str], tuple[str, str]] = {}
+        # After a clearing there is nothing but what is here: nobody has to be asked.
+        self._kept: set[Key] = set()
+        self._named: set[tuple[str, ...]] = set()
         self.changed: dict[Key, None] = {}
         self.replaced = False
 
@@ -107,6 +110,8 @@ class Write:
             ForeignKeyMissing: It is not.
         """
         owed, self._owed = self._owed, {}
+        if self.replaced:
+            owed = {key: who for key, who in owed.items() if key not in self._kept}
         for some in _chunks([*owed]):
             there = await self._there(some)
             for key in some:
@@ -170,7 +175,10 @@ class Write:
         await self._insert(NAMES, names)
         await self._insert(REFERENCES, links)
         await self._insert(TAGS, tags)
-        self.changed |= dict.fromkeys(map(_key, rows))
+        if self.replaced:
+            self._kept |= set(map(_key, rows))
+        else:
+            self.changed |= dict.fromkeys(map(_key, rows))
 
     async def _insert(self, table: Table, rows: Sequence[Values]) -> None:
         if rows:
@@ -192,9 +200,12 @@ class Write:
         wanted: dict[tuple[str, ...], str] = {}
         for name in names:
             key = tuple(str(name[column]) for column in columns)
-            if key in wanted:
+            if key in wanted or key in self._named:
                 self._refuse(rows, key[2], name["id"])
             wanted[key] = name["id"]
+        if self.replaced:
+            self._named |= wanted.keys()
+            return
         for some in _chunks([*wanted]):
             query = select(*(NAMES.c[column] for column in columns)).where(
                 tuple_(*(NAMES.c[column] for column in columns)).in_(some)
