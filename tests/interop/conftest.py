@@ -11,6 +11,7 @@ from ostiary.testing import LocalUserPool, running_user_pool
 from tests.interop.apache import MISSING as APACHE_MISSING
 from tests.interop.apache import Apache, find_binary, running_apache
 from tests.interop.clients import SECRETS
+from tests.interop.deck import DECK, NOT_RUN
 from tests.interop.install import MISSING, is_installed
 from tests.interop.pool_clients import NEW_PASSWORD, PASSWORD
 from tests.interop.stage import Stage, Visitor, running_providers, start_with_all
@@ -19,6 +20,13 @@ from tests.support.node import running_node
 
 EMAIL = "ada@example.com"
 SECRET_WORDS = (PASSWORD, NEW_PASSWORD)
+# Who has no decK is told, and has no failure.
+collect_ignore = [] if DECK else ["test_deck.py"]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not DECK:
+        terminalreporter.write_line(NOT_RUN)
 
 
 @pytest.fixture(scope="session")
