@@ -23,7 +23,7 @@ from ostiary.admin.bodies import Given
 from ostiary.admin.shapes import Json, drop_nulls, merge, show_row, validate
 from ostiary.model.certificates import Sni
 from ostiary.model.entity import Entity
-from ostiary.model.gateway import Plugin
+from ostiary.model.gateway import Plugin, Route
 from ostiary.model.kinds import KINDS, Kind, Reference, Shorthand
 from ostiary.model.row import Row
 from ostiary.model.words import Problem
@@ -35,7 +35,11 @@ from ostiary.ports.config_store import (
     PrimaryKeyViolation,
     StillReferenced,
     UniqueViolation,
+    Wanted,
 )
+
+# Of a service with more routes than this, none of the others is looked at.
+_ROUTES_LOOKED_AT = 1000
 
 
 class PluginRules(Protocol):
@@ -277,6 +281,7 @@ class Entities:
             told = {path[0] for path, _ in problems}
             problems += [p for p in checked if not told.intersection(p[0][:1])]
         elif isinstance(checked, Plugin):
+            problems += await _judge_protocols(reads, checked)
             judged = self.plugins.judge(checked)
             if isinstance(judged, tuple):
                 problems += judged
@@ -388,6 +393,24 @@ class _Wrong(Exception):
         super().__init__(text)
         self.path = path
         self.text = text
+
+
+async def _judge_protocols(reads: ConfigReads, row: Plugin) -> list[Problem]:
+    """A plugin must share a protocol with what it is bound to."""
+    text = "must match the associated route's protocols"
+    routes: tuple[Row, ...] = ()
+    if row.route is not None:
+        found = await reads.get("routes", row.route)
+        routes = () if found is None else (found,)
+    elif row.service is not None:
+        text = "must match the protocols of at least one route pointing to this Plugin's service"
+        wanted = Wanted(kind="routes", where={"service": row.service})
+        routes = (await reads.page(wanted, size=_ROUTES_LOOKED_AT)).rows
+    shared = (
+        isinstance(route, Route) and set(route.protocols) & set(row.protocols)
+        for route in routes
+    )
+    return [(("protocols",), text)] if routes and not any(shared) else []
 
 
 def _expand(shorthand: Shorthand, data: Json) -> Json:

@@ -407,3 +407,38 @@ async def test_bodies_that_cannot_be_read(
 
     assert reply.status == status
     assert (reply.json() if reply.body else None) == (text and {"message": text})
+
+
+@pytest.mark.spec("gateway#1.5")
+@pytest.mark.parametrize(
+    ("where", "text"),
+    [
+        ({"route": {"name": "secure"}}, "must match the associated route's protocols"),
+        (
+            {"service": {"name": "parent"}},
+            "must match the protocols of at least one route pointing to this Plugin's service",
+        ),
+    ],
+)
+async def test_a_plugin_shares_a_protocol_with_what_it_is_bound_to(
+    node: Node, ids: dict[str, str], where: dict[str, Any], text: str
+) -> None:
+    plugin = {"name": "cors", "protocols": ["http"], **where}
+    if "service" in where:  # without routes there is nothing to match
+        made = await node.send("POST", "/plugins", plugin)
+        assert made.status == 201, made.text
+        await node.send("DELETE", f"/plugins/{made.json()['id']}")
+    route = {"name": "secure", "paths": ["/s"], "protocols": ["https"]}
+    await node.send("POST", "/services/parent/routes", route)
+
+    assert await refused(node, "POST", "/plugins", plugin) == (
+        400,
+        {
+            "code": 2,
+            "name": "schema violation",
+            "message": f"schema violation (protocols: {text})",
+            "fields": {"protocols": text},
+        },
+    )
+    plugin["protocols"] = ["http", "https"]
+    assert (await node.send("POST", "/plugins", plugin)).status == 201
