@@ -14,9 +14,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from ostiary.admin import refusals
-from ostiary.admin.collections import Collections, allow
+from ostiary.admin.collections import Collections, allow, raw_path
 from ostiary.admin.entities import Entities, Parent
-from ostiary.admin.paging import read_asked
+from ostiary.admin.paging import build_list, read_asked
 from ostiary.admin.shapes import Json
 from ostiary.model.balancing import Target, Upstream
 from ostiary.model.kinds import KINDS
@@ -24,6 +24,7 @@ from ostiary.ports.config_store import Wanted
 from ostiary.ports.shared import SharedUnavailable
 
 _UPSTREAMS, _TARGETS = KINDS["upstreams"], KINDS["targets"]
+_READS = frozenset({"GET", "HEAD"})
 _WORDS = {"healthy": True, "unhealthy": False}
 
 
@@ -62,6 +63,10 @@ class HealthEndpoints:
         """
         try:
             match rest:
+                case ["health"] | ["targets", "all"] if request.method == "OPTIONS":
+                    return allow(("GET",))
+                case ["health"] | ["targets", "all"] if request.method not in _READS:
+                    raise refusals.say(405, "Method not allowed")
                 case ["health"]:
                     return await self._show(request, await self._upstream(key))
                 case ["targets", "all"]:
@@ -81,29 +86,32 @@ class HealthEndpoints:
         return row
 
     async def _all(self, request: Request, upstream: Upstream) -> Response:
-        if request.method not in {"GET", "HEAD"}:
-            raise refusals.say(405, "Method not allowed")
         query = dict(request.query_params)
         return await Collections(entities=self.entities).list_rows(
             _TARGETS,
             read_asked(query),
             where={"upstream": upstream.id or ""},
-            path=request.url.path,
+            path=raw_path(request).removesuffix("/"),
             query=query,
         )
 
     async def _show(self, request: Request, upstream: Upstream) -> Response:
-        if request.method not in {"GET", "HEAD"}:
-            raise refusals.say(405, "Method not allowed")
-        page: Json = {"next": None, "node_id": self.node_id}
-        if request.query_params.get("balancer_health") == "1":
-            return JSONResponse({"data": await self.health.balancer(upstream), **page})
-        asked = read_asked(dict(request.query_params))
+        query = dict(request.query_params)
+        if query.get("balancer_health") == "1":
+            whole = await self.health.balancer(upstream)
+            return JSONResponse({"data": whole, "next": None, "node_id": self.node_id})
+        asked = read_asked(query)
         wanted = Wanted(kind="targets", where={"upstream": upstream.id or ""})
         after = asked.after[0] if asked.after else ""
         found = await self.entities.store.page(wanted, after=after, size=asked.size)
         rows = [await self.entities.show(_TARGETS, row) for row in found.rows]
-        return JSONResponse({"data": await self.health.targets(upstream, rows), **page})
+        page = build_list(
+            await self.health.targets(upstream, rows),
+            after=None if found.after is None else (found.after,),
+            path=raw_path(request).removesuffix("/"),
+            query=query,
+        )
+        return JSONResponse({**page, "node_id": self.node_id})
 
     async def _decree(
         self, request: Request, key: str, name: str, address: str | None, word: str

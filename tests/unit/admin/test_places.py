@@ -521,3 +521,29 @@ async def test_a_name_with_a_slash_or_blank_is_found_escaped(node: Node) -> None
     assert await ask(node, "GET", "/consumers/a%2Fb%20c") == (200, row)
     assert (await ask(node, "PATCH", "/consumers/a%2Fb%20c", {"tags": ["t"]}))[0] == 200
     assert await ids_at(node, "/consumers/a%2Fb%20c/plugins") == []
+
+
+@pytest.mark.spec("gateway#1.7")
+async def test_the_health_of_many_targets_is_shown_page_by_page(
+    node: Node, ids: dict[str, str]
+) -> None:
+    base = "/upstreams/pool.internal"
+    for number in range(3):
+        await made(node, f"{base}/targets", {"target": f"t{number}.example"})
+    found: list[str] = []
+    path = f"{base}/health?size=2"
+    while path:
+        page = (await ask(node, "GET", path))[1]
+        assert page["node_id"] == "n"
+        found += [row["target"] for row in page["data"]]
+        path = page["next"]
+    whole = (await ask(node, "GET", f"{base}/health?balancer_health=1"))[1]
+    options = await node.call(f"{base}/health", "OPTIONS")
+
+    assert sorted(found) == [f"t{number}.example:8000" for number in range(3)]
+    assert whole == {
+        "data": {"id": ids["upstream"], "health": "HEALTHY"}, "next": None,
+        "node_id": "n",
+    }  # fmt: skip
+    assert (options.status, options.headers["allow"]) == (204, "GET, HEAD, OPTIONS")
+    assert (await ask(node, "POST", f"{base}/health", {}))[0] == 405
