@@ -122,17 +122,17 @@ def _latencies(outcome: Outcome) -> dict[str, int]:
     return {"kong": own, "proxy": round(upstream), "request": round(total)}
 
 
-def _mask(target: str, secret: frozenset[str]) -> str:
+def _mask(target: str, hidden: frozenset[str]) -> str:
     shown = mask_query(target)
     path, mark, query = shown.partition("?")
-    if not (mark and secret):
+    if not (mark and hidden):
         return shown
-    return path + mark + "&".join(_mask_part(part, secret) for part in query.split("&"))
+    return path + mark + "&".join(_mask_part(part, hidden) for part in query.split("&"))
 
 
-def _mask_part(part: str, secret: frozenset[str]) -> str:
+def _mask_part(part: str, hidden: frozenset[str]) -> str:
     name, mark, _ = part.partition("=")
-    return f"{name}=***" if mark and unquote_plus(name) in secret else part
+    return f"{name}=***" if mark and unquote_plus(name) in hidden else part
 
 
 def _query(target: str) -> dict[str, Json]:
@@ -146,11 +146,11 @@ def _query(target: str) -> dict[str, Json]:
     return found
 
 
-def _fields(fields: Iterable[Field], secret: frozenset[bytes]) -> dict[str, Json]:
+def _fields(fields: Iterable[Field], masked: frozenset[bytes]) -> dict[str, Json]:
     found: dict[str, Json] = {}
     for name, value in fields:
         folded = fold_name(name)
-        hidden = folded in _SECRET_FIELDS or folded in secret
+        hidden = folded in _SECRET_FIELDS or folded in masked
         text = REDACTED if hidden else value.decode("latin-1")
         _gather(found, name.decode("latin-1").lower(), text)
     return found

@@ -231,4 +231,4 @@ async def test_shared_state_that_is_away_is_said(path: str, method: str) -> None
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
 async def test_nothing_can_be_written(method: str) -> None:
-    assert (await Node().call(f"{LIST}/x", method)).status == 404
+    assert (await Node().call(f"{LIST}/x", method)).status == 405
