@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 
@@ -16,6 +17,7 @@ from ostiary.model.config import Config
 from ostiary.model.declarative import read_declarative
 
 MAX_FILE_BYTES = 32 * 1024 * 1024
+_MAX_DEPTH = 200
 
 
 class FileUnusable(Exception):
@@ -47,7 +49,31 @@ _Loader.add_implicit_resolver(
 )
 
 
-class _Dumper(yaml.SafeDumper):
+if TYPE_CHECKING:
+    from yaml import CSafeDumper, CSafeLoader
+else:  # a PyYAML that was built without libyaml has none
+    CSafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    CSafeDumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+class _FastLoader(CSafeLoader):
+    """As `_Loader`, by libyaml: 130 000 rows in 16 s instead of 90."""
+
+    yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
+    _depth = 0
+
+    # Called around every value that is built: libyaml by itself crashes at some depth.
+
+    def descend_resolver(self, _node: object, _index: object) -> None:
+        self._depth += 1
+        if self._depth > _MAX_DEPTH:
+            raise RecursionError
+
+    def ascend_resolver(self) -> None:
+        self._depth -= 1
+
+
+class _Dumper(CSafeDumper):
     """SafeDumper that quotes whatever either version of YAML takes for no text."""
 
 
@@ -58,14 +84,18 @@ _Dumper.add_implicit_resolver(
     _INT, re.compile(r"^(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)$"), list("-+0123456789")
 )
 
+_AnyLoader = _Loader | _FastLoader
 
-def _construct_int(loader: _Loader, node: yaml.ScalarNode) -> int:
+
+def _construct_int(loader: _AnyLoader, node: yaml.ScalarNode) -> int:
     text = str(loader.construct_scalar(node))
     base = {"0o": 8, "0x": 16}.get(text[:2], 10)
     return int(text, base)
 
 
-def _construct_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[object, object]:
+def _construct_mapping(
+    loader: _AnyLoader, node: yaml.MappingNode
+) -> dict[object, object]:
     loader.flatten_mapping(node)
     found: dict[object, object] = {}
     for key_node, value_node in node.value:
@@ -78,20 +108,26 @@ def _construct_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[object, 
     return found
 
 
-_Loader.add_constructor(_INT, _construct_int)
-_Loader.add_constructor(
-    yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_mapping
-)
+for _loader in (_Loader, _FastLoader):
+    _loader.add_constructor(_INT, _construct_int)
+    _loader.add_constructor(
+        yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_mapping
+    )
 
 
-def parse_yaml(text: str) -> object:
+def parse_yaml(text: str, *, is_large: bool = False) -> object:
     """
     The value of a YAML (or JSON) text.
+
+    Args:
+        is_large: quicker, for the files of operators.
 
     Raises:
         FileUnusable: It is not YAML; the place is named.
     """
     try:
+        if is_large:
+            return yaml.load(text, Loader=_FastLoader)  # noqa: S506 - a SafeLoader as well
         return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader, see above
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)

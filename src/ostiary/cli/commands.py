@@ -8,14 +8,26 @@ an operator can mend.
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ostiary import __version__
+from ostiary.cli.configuration import config
+from ostiary.cli.options import (
+    ConfFile,
+    Prefix,
+    check_file,
+    check_plugins,
+    fail,
+    load_settings,
+    told,
+    warn,
+)
+
+if TYPE_CHECKING:
+    from ostiary.settings import Settings
 
 app = typer.Typer(
     name="ostiary",
@@ -29,49 +41,12 @@ userpool = typer.Typer(
     help="The Amazon-Cognito-compatible user pool.", no_args_is_help=True
 )
 secrets = typer.Typer(help="The secrets folder of a node.", no_args_is_help=True)
-config = typer.Typer(help="Declarative files.", no_args_is_help=True)
 app.add_typer(userpool, name="userpool")
 app.add_typer(secrets, name="secrets")
 app.add_typer(config, name="config")
 
-ConfFile = Annotated[
-    Path | None,
-    typer.Option("--conf", "-c", help="Settings file, `name = value` a line."),
-]
-Prefix = Annotated[
-    str | None,
-    typer.Option("--prefix", "-p", help="Working folder; wins over the settings."),
-]
 
-
-def _fail(message: object) -> NoReturn:
-    print(f"Error: {message}", file=sys.stderr)
-    raise typer.Exit(1)
-
-
-def load_settings(conf: Path | None, overrides: dict[str, object]):  # type: ignore[no-untyped-def] # noqa: ANN201 - imported late
-    """Settings of file, environment and options; warnings go to standard error."""
-    from ostiary.settings import SettingsInvalid, read_settings
-
-    try:
-        text = conf.read_text(encoding="utf-8") if conf else None
-        loaded = read_settings(
-            file_text=text,
-            environ=os.environ,
-            overrides={k: v for k, v in overrides.items() if v is not None},
-        )
-    except OSError as error:
-        _fail(f"cannot read {conf}: {error.strerror}")
-    except UnicodeDecodeError:
-        _fail(f"cannot read {conf}: not UTF-8")
-    except SettingsInvalid as error:
-        _fail(error)
-    for warning in loaded.warnings:
-        print(f"Warning: {warning}", file=sys.stderr)
-    return loaded.settings
-
-
-def _run(settings, roles: tuple[str, ...], started: str) -> None:  # type: ignore[no-untyped-def] # noqa: ANN001 - imported late
+def _run(settings: Settings, roles: tuple[str, ...], started: str) -> None:
     from ostiary.node.secrets import SecretsUnsafe
     from ostiary.node.supervisor import CannotStart, Supervisor, run_node
 
@@ -80,24 +55,7 @@ def _run(settings, roles: tuple[str, ...], started: str) -> None:  # type: ignor
         supervisor.prepare()
         asyncio.run(run_node(supervisor, lambda _: print(started, flush=True)))
     except (CannotStart, SecretsUnsafe) as error:
-        _fail(error)
-
-
-def check_file(path: Path):  # type: ignore[no-untyped-def] # noqa: ANN201 - imported late
-    """The configuration in a file, plugins checked too; exits with one sentence when wrong."""
-    from ostiary.adapters.declarative import FileUnusable, load_declarative
-    from ostiary.gateway.check import describe_config_warnings, read_plugin_configs
-    from ostiary.model.declarative import DeclarativeInvalid
-    from ostiary.plugins import CATALOG
-
-    try:
-        found = load_declarative(path)
-        read_plugin_configs(found, CATALOG)
-    except FileUnusable as error:
-        _fail(error)
-    except DeclarativeInvalid as error:
-        _fail(f"{path}: {error}")
-    return found, describe_config_warnings(found, CATALOG)
+        fail(error)
 
 
 @app.command()
@@ -122,25 +80,95 @@ def start(
             "nginx_worker_processes": workers,
         },
     )
-    if settings.database == "off" and settings.declarative_config is None:
-        _fail(
+    check_plugins(settings)
+    has_text = settings.declarative_config_string is not None
+    if (
+        settings.database == "off"
+        and settings.declarative_config is None
+        and not has_text
+    ):
+        fail(
             "nothing to serve: give a declarative file with --config FILE "
             "(see `ostiary config init`), a database, or run `ostiary demo`"
         )
-    if settings.declarative_config is not None:
-        if settings.database != "off":
-            text = "declarative_config is not read: the configuration is in a database"
-            print(f"Warning: {text}", file=sys.stderr)
-        else:
-            _, warnings = check_file(Path(settings.declarative_config))
-            for warning in warnings:
-                print(f"Warning: {warning}", file=sys.stderr)
+    if settings.database != "off" and (settings.declarative_config or has_text):
+        warn("declarative_config is not read: the configuration is in a database")
+    elif settings.declarative_config is not None:
+        _, warnings = check_file(Path(settings.declarative_config))
+        for warning in warnings:
+            warn(warning)
     roles = ("control", "worker", *(("userpool",) if settings.userpool else ()))
     listens = ", ".join(
         f"{'https' if a.tls else 'http'}://{a.host}:{a.port}"
         for a in settings.proxy_listen
     )
     _run(settings, roles, f"Ostiary started: {listens}")
+
+
+@app.command()
+def stop(
+    conf: ConfFile = None,
+    prefix: Prefix = None,
+    timeout: Annotated[
+        float, typer.Option(min=0, help="How long to wait for its end, in seconds.")
+    ] = 30.0,
+) -> None:
+    """Stop the node of a working folder; what it is answering is finished first."""
+    from ostiary.cli.running import stop_node
+
+    stop_node(Path(load_settings(conf, {"prefix": prefix}).prefix), timeout)
+    print("Ostiary stopped")
+
+
+@app.command()
+def reload(conf: ConfFile = None, prefix: Prefix = None) -> None:
+    """Ask the node of a working folder to read its configuration again."""
+    from ostiary.cli.running import reload_node
+
+    settings = load_settings(conf, {"prefix": prefix})
+    holder = reload_node(Path(settings.prefix))
+    print(
+        f"the node (pid {holder}) reads its configuration again; what is wrong with it is in "
+        f"the error log, and the one before goes on"
+    )
+
+
+@app.command()
+def health(conf: ConfFile = None, prefix: Prefix = None) -> None:
+    """Say whether the node of a working folder runs and serves; exit code 1 if not."""
+    from ostiary.cli.running import check_node
+
+    settings = load_settings(conf, {"prefix": prefix})
+    check_node(settings)
+    print(f"Ostiary is healthy at {settings.prefix}")
+
+
+@app.command()
+def check(
+    conf: Annotated[Path, typer.Argument(help="The settings file.")],
+) -> None:
+    """Say whether a settings file can be used, together with the environment."""
+    settings = load_settings(conf, {})
+    check_plugins(settings)
+    print(f"configuration at {conf} is valid")
+
+
+@app.command()
+def migrate(conf: ConfFile = None, prefix: Prefix = None) -> None:
+    """Make the tables of the database of the settings, or bring them up to date."""
+    from ostiary.cli.rows import migrate as bring_up
+
+    settings = load_settings(conf, {"prefix": prefix})
+    if settings.database == "off":
+        fail("the settings name no database: set database to postgres or sqlite")
+    with told():
+        before, after = asyncio.run(bring_up(settings))
+    if before is None:
+        print(f"the database is ready: its tables were made (step {after})")
+    elif before != after:
+        print(f"the database was brought from step {before} to {after}")
+    else:
+        print(f"the database is up to date (step {after})")
 
 
 @app.command()
@@ -188,33 +216,9 @@ def demo(
     try:
         passed = asyncio.run(run_demo(options))
     except (CannotStart, SecretsUnsafe) as error:
-        _fail(error)
+        fail(error)
     if not passed:
         raise typer.Exit(1)
-
-
-@config.command("check")
-def config_check(
-    file: Annotated[Path, typer.Argument(help="The declarative file.")],
-) -> None:
-    """Say whether a declarative file can be served, and what to know about it."""
-    _, warnings = check_file(file)
-    for warning in warnings:
-        print(f"Warning: {warning}", file=sys.stderr)
-    print(f"configuration at {file} is valid")
-
-
-@config.command("init")
-def config_init(
-    file: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("kong.yml"),
-) -> None:
-    """Write an example declarative file."""
-    from ostiary.cli.example import EXAMPLE
-
-    if file.exists():
-        _fail(f"{file} is there already; nothing was written")
-    file.write_text(EXAMPLE)
-    print(f"wrote {file}; edit it, then run: ostiary start --config {file}")
 
 
 @userpool.command("serve")
@@ -246,9 +250,9 @@ def userpool_console_token(
     try:
         token = open_console_token(Path(settings.prefix), fresh=new)
     except SecretsUnsafe as error:
-        _fail(error)
+        fail(error)
     except OSError as error:
-        _fail(f"cannot write {error.filename}: {error.strerror}")
+        fail(f"cannot write {error.filename}: {error.strerror}")
     print(token)
 
 
@@ -261,9 +265,9 @@ def secrets_rotate(conf: ConfFile = None, prefix: Prefix = None) -> None:
     try:
         rotate_ring(Path(settings.prefix))
     except SecretsUnsafe as error:
-        _fail(error)
+        fail(error)
     except OSError as error:
-        _fail(f"cannot write {error.filename}: {error.strerror}")
+        fail(f"cannot write {error.filename}: {error.strerror}")
     print("a new session key is in place; restart the node to use it")
 
 
@@ -287,9 +291,9 @@ def doctor(
     try:
         fine = run(checked, origin, ca_file=ca_file, prefix=Path(settings.prefix))
     except SecretsUnsafe as error:
-        _fail(error)
+        fail(error)
     except OSError as error:
-        _fail(f"cannot read {error.filename}: {error.strerror}")
+        fail(f"cannot read {error.filename}: {error.strerror}")
     if not fine:
         raise typer.Exit(1)
 
@@ -310,14 +314,14 @@ def explain(
     if admin is None:
         plain = [a for a in load_settings(conf, {}).admin_listen if not a.tls]
         if not plain:
-            _fail("no Admin API listens without TLS; name one with --admin URL")
+            fail("no Admin API listens without TLS; name one with --admin URL")
         host = "127.0.0.1" if plain[0].host in {"0.0.0.0", "::"} else plain[0].host  # noqa: S104 - compared
         admin = f"http://{host}:{plain[0].port}"
     try:
         for line in tell(fetch_story(admin.rstrip("/"), request_id)):
             print(line)
     except CannotExplain as error:
-        _fail(error)
+        fail(error)
 
 
 @app.command()

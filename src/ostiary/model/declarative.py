@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from ostiary.model.config import Config
 from ostiary.model.identity import build_id, build_key, hash_password
 from ostiary.model.kinds import KINDS, Kind, Reference
+from ostiary.model.matching import NOTHING, Known
 from ostiary.model.row import Row
 from ostiary.model.words import Problem, describe_problems, nest_problems, read_problems
 
@@ -102,6 +103,7 @@ class _Reader:
     version: str
     transform: bool
     shared: Mapping[str, Any]
+    known: Known = NOTHING
     problems: list[Problem] = field(default_factory=list)
     pending: dict[str, list[_Pending]] = field(default_factory=dict)
     rows: dict[str, list[Row]] = field(default_factory=dict)
@@ -197,10 +199,10 @@ class _Reader:
         key = build_key(kind, data) or f"{place}"
         identity = data.get("id") or build_id(kind.name, key)
         pending.id = identity if isinstance(identity, str) else None
-        self._know(kind, data, pending.id)
         try:
             row = kind.model.model_validate({**data, "id": identity}, strict=False)
         except ValidationError as error:
+            self._know(kind, data, pending.id)
             # A reference that leads nowhere has been told of; nothing is missing besides.
             known = {path for path, _ in self.problems}
             self.problems += [
@@ -209,6 +211,11 @@ class _Reader:
                 if (*place, *path) not in known
             ]
             return
+        if not data.get("id"):
+            pending.id = self.known.choose_id(kind, row)
+            if pending.id != row.id:
+                row = row.model_copy(update={"id": pending.id})
+        self._know(kind, data, pending.id)
         self._claim(kind, row, place)
         self.rows.setdefault(kind.name, []).append(row)
 
@@ -309,9 +316,12 @@ def _check_top(data: Mapping[str, Any], reader: _Reader) -> None:
             reader.problem((name,), "unknown field")
 
 
-def read_declarative(data: object) -> Config:
+def read_declarative(data: object, known: Known = NOTHING) -> Config:
     """
     The configuration in a parsed declarative file.
+
+    Args:
+        known: rows that are there already; a row without an id takes that of the row it is.
 
     Raises:
         DeclarativeInvalid: Every problem, with its place in the file.
@@ -323,6 +333,7 @@ def read_declarative(data: object) -> Config:
         version=str(data.get("_format_version")),
         transform=data.get("_transform") is not False,
         shared=shared if isinstance(shared, Mapping) else {},
+        known=known,
     )
     _check_top(data, reader)
     for kind in KINDS.values():

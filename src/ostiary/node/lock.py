@@ -38,3 +38,31 @@ def hold_folder(folder: Path) -> IO[str]:
     file.write(str(os.getpid()))
     file.flush()
     return file
+
+
+def find_holder(folder: Path) -> int | None:
+    """The process that holds a folder, or None."""
+    try:
+        with (folder / ".lock").open(encoding="ascii") as file:
+            holder = int(file.read().strip() or 0)
+            # To look is to hold the folder for a moment: only where somebody seems to be there.
+            if not _is_alive(holder):
+                return None
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return holder
+    except (OSError, ValueError):
+        return None
+    return None
+
+
+def _is_alive(pid: int) -> bool:
+    if pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
