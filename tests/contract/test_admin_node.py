@@ -138,6 +138,7 @@ async def test_rows_outlive_the_node_and_its_processes(tmp_path: Path) -> None:
         await make_route(node, "a")
         await live_within(node, "/a", 200)
         status = (await node.get(node.ports.admin, "/")).json()
+        assert len(status["pids"]["workers"]) == 2
         for pid in status["pids"]["workers"]:
             os.kill(pid, signal.SIGKILL)
         await live_within(node, "/a", 200)

@@ -76,7 +76,7 @@ class InfoEndpoints:
                 "node_id": view.node_id,
                 "hostname": view.hostname,
                 "lua_version": None,
-                "pids": {"master": view.master, "workers": [*view.pids()]},
+                "pids": {"master": view.master, "workers": [*view.pids.values()]},
                 "timers": {"running": 0, "pending": 0},
                 "configuration": {**self.settings},
                 "plugins": {

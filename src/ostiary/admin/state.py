@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ class NodeView:
     The node as it is now.
 
     `rows` are those that requests are routed by, by kind and id; `plugin_configs` are checked
-    configs by row id. `pids` tells the workers' process ids.
+    configs by row id. `workers` and `pids` are revisions and process ids by worker number.
     """
 
     node_id: str
@@ -35,7 +35,7 @@ class NodeView:
     workers: dict[int, str] = field(default_factory=dict)
     database: str = "off"
     master: int = field(default_factory=os.getppid)
-    pids: Callable[[], tuple[int, ...]] = tuple
+    pids: dict[int, int] = field(default_factory=dict)
     cores: int = field(default_factory=lambda: os.cpu_count() or 1)
 
     def plugin_rows(self) -> Iterator[Plugin]:

@@ -299,6 +299,7 @@ class Control:
         ready = read_ready(message)
         if ready.who.isdecimal():
             self.view.workers[int(ready.who)] = ready.revision
+            self.view.pids[int(ready.who)] = ready.pid
             self._heard.set()
 
 
