@@ -66,6 +66,7 @@ async def test_what_is_written_is_served_and_what_is_deleted_is_not(
     tmp_path: Path,
 ) -> None:
     async with lean_node(tmp_path, database="sqlite") as node:
+        assert (await node.status("/status/ready")).status == 200
         assert await statuses(node, "/a") == {404}
         await make_route(node, "a")
         assert await live_within(node, "/a", 200) < LIVE_WITHIN_S

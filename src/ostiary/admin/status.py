@@ -121,12 +121,16 @@ def describe_status(
     }
 
 
-def explain_unready(now: NodeNow) -> str | None:
-    """Why traffic should not come here yet, or None."""
+def explain_unready(now: NodeNow, *, may_be_empty: bool = False) -> str | None:
+    """
+    Why traffic should not come here yet, or None.
+
+    A database may be empty; a node without one has not got its file yet.
+    """
     if now.missing:
         named = ", ".join(str(n) for n in now.missing)
         return f"worker {named} does not answer"
-    if any(w.revision == NO_CONFIGURATION for w in now.workers):
+    if not may_be_empty and any(w.revision == NO_CONFIGURATION for w in now.workers):
         return "no configuration available (empty configuration present)"
     return None
 
@@ -151,7 +155,9 @@ class StatusEndpoints:
         return JSONResponse(describe_status(self._view, now, unit=unit, scale=scale))
 
     async def ready(self, _: Request) -> Response:
-        reason = explain_unready(await self._look(counts=False))
+        reason = explain_unready(
+            await self._look(counts=False), may_be_empty=self._view.database != "off"
+        )
         if reason is None:
             return JSONResponse({"message": "ready"})
         return JSONResponse({"message": reason}, status_code=503)

@@ -275,6 +275,8 @@ class _Reader:
             first = self.taken.setdefault((kind.name, names[0], value), place)
             if first is not place:
                 label = _KEY_WORDS.get(names[0], names[0])
+                if names[0] in kind.sealed:
+                    value = "***"  # an API key must not reach logs
                 self.problem(
                     place,
                     f"uniqueness violation: '{kind.name}' entity with {label} set to "

@@ -217,6 +217,14 @@ def test_what_must_be_unique_is(
     assert {place for place, _ in found} == {f"{kind}.1"}
 
 
+def test_a_key_that_is_there_twice_is_not_told() -> None:
+    rows = [{"consumer": "a", "key": "planted"}, {"consumer": "b", "key": "planted"}]
+    people = [{"username": "a"}, {"username": "b"}]
+    ((_, text),) = problems(file(consumers=people, keyauth_credentials=rows))
+
+    assert "entity with key set to '***' already declared" in text
+
+
 def test_the_same_plugin_on_two_places_is_no_double() -> None:
     config = read_declarative(
         file(**copy.deepcopy(NESTED), plugins=[{"name": "openid-connect"}])
