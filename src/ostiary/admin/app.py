@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+import traceback
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -206,7 +207,10 @@ def _middleware(config: AdminConfig) -> type[BaseHTTPMiddleware]:
                     "Content-Type, Kong-Admin-Token"
                 )
             else:
-                response = await call_next(request)
+                try:
+                    response = await call_next(request)
+                except Exception as error:  # noqa: BLE001 - the next request may be better
+                    response = _failed(error)
             if origin is not None and reason is None:
                 response.headers["Access-Control-Allow-Origin"] = origin
                 response.headers["Access-Control-Allow-Credentials"] = "true"
@@ -242,8 +246,11 @@ async def _away(_: Request, error: Exception) -> Response:
     )
 
 
-async def _failed(_: Request, error: Exception) -> Response:
-    _LOG.error("a request failed: %s", type(error).__name__, exc_info=error)
+def _failed(error: Exception) -> Response:
+    # Without its text: errors of validators quote what was sent, which may be a secret.
+    frames = traceback.extract_tb(error.__traceback__)
+    places = " < ".join(f"{f.name}:{f.lineno}" for f in reversed(frames[-4:]))
+    _LOG.error("a request failed: %s in %s", type(error).__name__, places)
     message = "An unexpected error occurred"
     return JSONResponse({"message": message}, status_code=500)
 
@@ -330,7 +337,6 @@ def create_app(config: AdminConfig) -> Starlette:
             405: _not_allowed,
             Refused: _refused,
             StoreUnavailable: _away,
-            Exception: _failed,
         },
     )
     app.router.redirect_slashes = False

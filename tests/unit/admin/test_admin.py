@@ -331,3 +331,18 @@ async def test_client_keys_that_cannot_be_had_are_said_so(method: str) -> None:
     reply = await node.call("/openid-connect/jwks", method)
 
     assert (reply.status, reply.json()) == (503, {"message": "the keys are away"})
+
+
+async def test_a_fault_of_ours_tells_neither_client_nor_log_what_was_sent(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    node = Node()
+    node.error = RuntimeError("planted")
+    reply = await node.post(TEXT)
+
+    assert (reply.status, reply.json()) == (
+        500,
+        {"message": "An unexpected error occurred"},
+    )
+    assert "a request failed: RuntimeError in apply:" in caplog.text
+    assert "planted" not in caplog.text
