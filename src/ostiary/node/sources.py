@@ -49,7 +49,7 @@ from ostiary.ports.pool_store import StoreUnavailable
 from ostiary.ports.shared import Shared, SharedUnavailable
 
 WATCH_S = 0.2
-LOOK_S = 1.0
+LOOK_S = 0.5
 _LOG = logging.getLogger("ostiary.control")
 
 
@@ -284,7 +284,6 @@ class DatabaseSource:
         self._view = view
         self._shared = shared
         self._lock = asyncio.Lock()
-        self._news = asyncio.Event()
         self._number: int | None = None
         self.store: LateStore = LateStore(open_store)
 
@@ -300,7 +299,7 @@ class DatabaseSource:
         """Read what is new; a database that is away is said in one sentence and waited for."""
         problem = None
         try:
-            await self.changed()
+            await self._pull()
         except StoreUnavailable as error:
             problem = f"the database is away: {error}"
         except SharedUnavailable:
@@ -318,6 +317,10 @@ class DatabaseSource:
         self._view.problem = problem
 
     async def changed(self) -> None:
+        """Look at once: it is written, whatever becomes of it here is told in the status."""
+        await self.reload()
+
+    async def _pull(self) -> None:
         """
         Make live what was written since.
 
