@@ -52,12 +52,12 @@ def commands(request: pytest.FixtureRequest, tmp_path: Path) -> Commands:
     if request.param == "postgresql":
         found: PostgresServer = request.getfixturevalue("server")
         environ = of_postgresql(found, found.make_database())
-    return Commands(folder=tmp_path, environ=environ)
+    return Commands(folder=tmp_path, environ=environ, here=True)
 
 
 @pytest.fixture
 def on_sqlite(tmp_path: Path) -> Commands:
-    return Commands(folder=tmp_path, environ={"KONG_DATABASE": "sqlite"})
+    return Commands(folder=tmp_path, environ={"KONG_DATABASE": "sqlite"}, here=True)
 
 
 def exported(commands: Commands) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def test_what_is_exported_can_be_imported_elsewhere_and_is_exported_alike(
 
     other = tmp_path / "other"
     other.mkdir()
-    elsewhere = Commands(folder=other, environ={"KONG_DATABASE": "sqlite"})
+    elsewhere = Commands(folder=other, environ={"KONG_DATABASE": "sqlite"}, here=True)
     elsewhere.fine("config", "import", first)
     elsewhere.fine("config", "export", other / "first.yml")
     assert (other / "first.yml").read_text() == first.read_text()

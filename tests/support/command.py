@@ -1,15 +1,20 @@
-"""The real command line, in a process of its own."""
+"""The real command line: in a process of its own, or in this one, which takes a tenth of the time."""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import yaml
+from typer.testing import CliRunner
 
+from ostiary.cli.commands import app
 from tests.support.node import bare_environ
 
 
@@ -26,6 +31,7 @@ class Commands:
 
     folder: Path
     environ: dict[str, str] = field(default_factory=dict)
+    here: bool = False
 
     @property
     def prefix(self) -> Path:
@@ -35,6 +41,20 @@ class Commands:
         return {**bare_environ(), "KONG_PREFIX": str(self.prefix), **self.environ}
 
     def run(self, *words: str | Path) -> Done:
+        return self._run_here(*words) if self.here else self._run_apart(*words)
+
+    def _run_here(self, *words: str | Path) -> Done:
+        runner = CliRunner()
+        with (
+            mock.patch.dict(os.environ, self.whole_environ(), clear=True),
+            contextlib.chdir(self.folder),
+        ):
+            done = runner.invoke(app, [*map(str, words)])
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return Done(code=done.exit_code, out=done.stdout, err=done.stderr)
+
+    def _run_apart(self, *words: str | Path) -> Done:
         done = subprocess.run(
             [sys.executable, "-m", "ostiary", *map(str, words)],
             cwd=self.folder, env=self.whole_environ(), stdin=subprocess.DEVNULL,

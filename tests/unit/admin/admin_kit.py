@@ -11,7 +11,9 @@ from typing import Any
 from ostiary.adapters.declarative import FileUnusable, dump_yaml, parse_yaml
 from ostiary.adapters.rows import RowsOfFile
 from ostiary.adapters.shared import MemoryShared
-from ostiary.adapters.sql.config_store import open_config_store
+from ostiary.adapters.sql.config_rows import Sealer
+from ostiary.adapters.sql.config_store import STEPS, SqlConfigStore, open_config_store
+from ostiary.adapters.sql.engine import Database
 from ostiary.admin.app import AdminConfig, create_app
 from ostiary.admin.autofill import Autofill
 from ostiary.admin.state import NodeView
@@ -29,6 +31,8 @@ from tests.unit.demo.asgi import Reply, call
 
 KEY = b"k" * 32
 NOW = 1_800_000_000
+# To make the tables takes longer than most tests.
+_EMPTY: list[bytes] = []
 
 
 class Numbers:
@@ -167,8 +171,13 @@ class Node:
 
 @asynccontextmanager
 async def database_node(folder: Path, **more: Any) -> AsyncIterator[Node]:
-    """A node whose rows are in a database."""
-    store = await open_config_store(f"sqlite:///{folder / 'config.db'}", KEY)
+    """A node whose rows are in a database; its tables are those that were made first."""
+    path = folder / "config.db"
+    if not _EMPTY:
+        await (await open_config_store(f"sqlite:///{path}", KEY)).close()
+        _EMPTY.append(path.read_bytes())
+    path.write_bytes(_EMPTY[0])
+    store = SqlConfigStore(Database(f"sqlite:///{path}", steps=STEPS), Sealer(KEY))
     try:
         yield Node(store=store, **more)
     finally:
