@@ -256,3 +256,23 @@ async def test_a_running_node_serves_what_a_command_applied(tmp_path: Path) -> N
 
         await eventually(served)
         assert commands.run("config", "diff", file).code == 0
+
+
+@pytest.mark.spec("gateway#1.15")
+def test_a_file_about_one_workspace_leaves_the_others_alone(commands: Commands) -> None:
+    commands.fine("config", "apply", commands.write("a.yml", **FILE))
+    theirs = commands.write("t.yml", _workspace="team", services=[SERVICE], routes=[ROUTE])  # fmt: skip
+    created = commands.fine("config", "apply", theirs)
+    fewer = commands.write("u.yml", _workspace="team", services=[SERVICE])
+    changed = commands.fine("config", "apply", fewer)
+    whole = commands.folder / "whole.yml"
+    commands.fine("config", "export", whole)
+
+    assert created == "3 created, 0 updated, 0 deleted, 0 were the same\n"
+    assert changed == "0 created, 0 updated, 1 deleted, 1 were the same\n"
+    now = yaml.safe_load(whole.read_text())
+    assert [row["name"] for row in now["workspaces"]] == ["team"]
+    teams = [row.get("ws_id") for row in now["services"]]
+    assert sorted(team or "" for team in teams) == ["", now["workspaces"][0]["id"]]
+    assert commands.run("config", "diff", whole).code == 0
+    assert commands.run("config", "diff", commands.folder / "a.yml").code == 0

@@ -17,10 +17,17 @@ from ostiary.adapters.rows import RowsOfFile
 from ostiary.adapters.sql.config_store import STEPS, SqlConfigStore, open_config_store
 from ostiary.adapters.sql.config_tables import METADATA, VERSION_TABLE
 from ostiary.adapters.sql.engine import Database
+from ostiary.model.access import RbacUser
 from ostiary.model.config import Config
-from ostiary.model.declarative import dump_rows, iterate_rows, read_declarative
+from ostiary.model.declarative import (
+    build_config,
+    dump_rows,
+    iterate_rows,
+    read_declarative,
+)
 from ostiary.model.gateway import Consumer, Plugin, Service
 from ostiary.model.row import Row
+from ostiary.model.workspaces import Workspace
 from ostiary.ports.config_store import (
     ConfigStore,
     ForeignKeyMissing,
@@ -34,6 +41,8 @@ from tests.support.postgres_server import PostgresServer, postgres_server
 
 KEY = b"k" * 32
 SECRET = "planted-secret"
+TEAM = "22222222-2222-4333-8444-555555555555"
+THEIRS = "33333333-2222-4333-8444-555555555555"
 FILE: dict[str, Any] = {
     "_format_version": "3.0",
     "services": [
@@ -91,6 +100,12 @@ async def fill(store: ConfigStore) -> None:
 async def put(store: ConfigStore, row: Row) -> None:
     async with store.writing() as write:
         await write.put(row)
+
+
+async def replace_all(store: ConfigStore, rows: list[Row]) -> None:
+    async with store.writing() as write:
+        await write.clear()
+        await write.put_all(rows)
 
 
 async def write_and_fail(store: ConfigStore) -> None:
@@ -346,3 +361,81 @@ async def test_lines_are_those_of_the_rows(store: SqlConfigStore) -> None:
     assert number == 1
     assert sorted(lines) == sorted(dump_rows(CONFIG))
     assert sorted((await file.lines())[1]) == sorted(lines)
+
+
+@pytest.mark.spec("T-O7")
+async def test_a_workspace_is_part_of_every_look_up(store: SqlConfigStore) -> None:
+    team = Workspace(id=TEAM, name="team")
+    theirs = ORDERS.model_copy(update={"id": THEIRS, "ws_id": TEAM, "host": "theirs"})
+    async with store.writing() as write:
+        await write.put_all([*rows_of(CONFIG), team, theirs])
+    inside = store.within(TEAM)
+    file = RowsOfFile()
+    file.show(build_config((await store.load()).rows))
+
+    for ours, other in ((store, inside), (file, file.within(TEAM))):
+        assert await ours.get("services", THEIRS) is None
+        assert await other.get("services", THEIRS) == theirs
+        assert await other.get("services", ORDERS.id or "") is None
+        assert await ours.find("services", {"name": "orders"}) == ORDERS
+        assert await other.find("services", {"name": "orders"}) == theirs
+        assert await other.find("consumers", {"username": "ada"}) is None
+        assert (await other.page(Wanted(kind="services"), size=9)).rows == (theirs,)
+        assert [t.id for t in await other.tags("a", after=None, size=9)] == [THEIRS]
+        assert THEIRS not in [t.id for t in await ours.tags("a", after=None, size=9)]
+        assert await other.counts() == {"services": 1}
+        assert await other.get("workspaces", TEAM) == team
+    assert {row.id for row in (await store.load()).rows} >= {TEAM, THEIRS}
+
+
+@pytest.mark.spec("T-O7")
+async def test_rows_neither_leave_their_workspace_nor_refer_to_another(
+    store: SqlConfigStore,
+) -> None:
+    await fill(store)
+    moved = ORDERS.model_copy(update={"ws_id": TEAM})
+    for keep in ("add", "put"):
+        with pytest.raises(PrimaryKeyViolation):
+            async with store.within(TEAM).writing() as write:
+                await getattr(write, keep)(moved)
+    route = CONFIG.routes[0].model_copy(update={"id": THEIRS, "ws_id": TEAM})
+    with pytest.raises(ForeignKeyMissing):
+        await put(store, route)
+    with pytest.raises(ForeignKeyMissing):
+        await replace_all(store, [*rows_of(CONFIG), route])
+    async with store.within(TEAM).writing() as write:
+        assert not await write.delete("services", OTHER.id or "")
+    assert await store.revision() == 1
+
+
+@pytest.mark.spec("gateway#1.15")
+async def test_all_rows_of_a_workspace_go_at_once(store: SqlConfigStore) -> None:
+    await fill(store)
+    theirs = ADA.model_copy(update={"id": THEIRS, "ws_id": TEAM})
+    await put(store, theirs)
+    async with store.within(TEAM).writing() as write:
+        await write.leave()
+
+    changed = await store.since(2)
+    assert changed is not None
+    assert changed.gone == (("consumers", THEIRS),)
+    assert await store.get("consumers", ADA.id or "") == ADA
+    # Its name is free again.
+    await put(store, theirs.model_copy(update={"id": TEAM}))
+
+
+@pytest.mark.spec("gateway#1.16")
+async def test_who_may_use_the_admin_api_is_nothing_to_those_who_serve(
+    store: SqlConfigStore,
+) -> None:
+    await fill(store)
+    user = RbacUser(id=THEIRS, name="ada", user_token="hash")
+    await put(store, user)
+
+    assert await store.get("rbac_users", THEIRS) == user
+    assert user not in (await store.load()).rows
+    assert not any(b"rbac" in line for line in (await store.lines())[1])
+    assert await store.revision() == 1
+    async with store.writing() as write:
+        await write.clear()
+    assert await store.get("rbac_users", THEIRS) == user

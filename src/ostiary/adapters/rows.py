@@ -7,24 +7,31 @@ Spec: gateway §2.3 (nodes without a database).
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from typing import NoReturn
 
 from ostiary.model.config import Config
 from ostiary.model.declarative import dump_row, iterate_rows
-from ostiary.model.kinds import KINDS
+from ostiary.model.kinds import EVERY_KIND, KINDS
 from ostiary.model.row import Row
+from ostiary.model.workspaces import DEFAULT_WORKSPACE, workspace_of
 from ostiary.ports.config_store import ConfigWrites, Page, Tagged, Wanted, Written
 
 
 class RowsOfFile:
     """The configuration store port over one configuration after another."""
 
-    def __init__(self) -> None:
+    def __init__(self, workspace: str = DEFAULT_WORKSPACE) -> None:
+        self._workspace = workspace
         self._number = 0
         self._rows: dict[str, dict[str, Row]] = {}
         self._tags: list[tuple[str, str, str]] = []
+
+    def within(self, workspace: str) -> RowsOfFile:
+        found = RowsOfFile(workspace)
+        found._number, found._rows, found._tags = self._number, self._rows, self._tags
+        return found
 
     def show(self, config: Config) -> None:
         """Answer from this configuration from now on."""
@@ -40,14 +47,20 @@ class RowsOfFile:
         )
         self._number += 1
 
-    def _of(self, kind: str) -> Mapping[str, Row]:
-        return self._rows.get(kind, {})
+    def _is_here(self, kind: str, row: Row) -> bool:
+        return not EVERY_KIND[kind].in_workspace or workspace_of(row) == self._workspace
+
+    def _of(self, kind: str) -> Iterator[Row]:
+        """The rows of a kind that there are for the workspace, in the order of their ids."""
+        some = self._rows.get(kind, {}).values()
+        return (row for row in some if self._is_here(kind, row))
 
     async def get(self, kind: str, identity: str) -> Row | None:
-        return self._of(kind).get(identity)
+        found = self._rows.get(kind, {}).get(identity)
+        return found if found is not None and self._is_here(kind, found) else None
 
     async def find(self, kind: str, values: Mapping[str, str]) -> Row | None:
-        for row in self._of(kind).values():
+        for row in self._of(kind):
             if all(getattr(row, name) == value for name, value in values.items()):
                 return row
         return None
@@ -55,8 +68,8 @@ class RowsOfFile:
     async def page(self, wanted: Wanted, *, after: str = "", size: int) -> Page:
         found = [
             row
-            for identity, row in self._of(wanted.kind).items()
-            if identity > after and _fits(row, wanted)
+            for row in self._of(wanted.kind)
+            if (row.id or "") > after and _fits(row, wanted)
         ]
         rows = tuple(found[:size])
         return Page(rows=rows, after=rows[-1].id if len(found) > size else None)
@@ -66,10 +79,17 @@ class RowsOfFile:
     ) -> tuple[Tagged, ...]:
         start = 0 if after is None else bisect_right(self._tags, after)
         found: Iterable[tuple[str, str, str]] = (
-            row for row in self._tags[start:] if tag in {None, row[0]}
+            row
+            for row in self._tags[start:]
+            if tag in {None, row[0]}
+            and self._is_here(row[1], self._rows[row[1]][row[2]])
         )
         rows = [row for row, _ in zip(found, range(size), strict=False)]
         return tuple(Tagged(tag=t, kind=kind, id=i) for t, kind, i in rows)
+
+    async def counts(self) -> Mapping[str, int]:
+        found = {kind: sum(1 for _ in self._of(kind)) for kind in KINDS}
+        return {k: n for k, n in found.items() if n and KINDS[k].in_workspace}
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[ConfigWrites]:

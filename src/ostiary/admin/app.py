@@ -18,23 +18,28 @@ from starlette.applications import Starlette
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Match, Route
+from starlette.routing import Match, Route, Router
 
 from ostiary.admin import refusals
 from ostiary.admin.autofill import Autofill
 from ostiary.admin.certificates import CertificateNames
-from ostiary.admin.collections import Collections, allow, raw_path, split_path
+from ostiary.admin.collections import Collections, allow
 from ostiary.admin.configuration import ConfigurationEndpoint, WholeConfiguration
 from ostiary.admin.entities import Entities
+from ostiary.admin.gate import Access, Gate, OpenAccess
 from ostiary.admin.groups import OF_CONSUMER, OF_GROUP, GroupEndpoints
 from ostiary.admin.guard import build_guard
 from ostiary.admin.health import Health, HealthEndpoints
 from ostiary.admin.info import InfoEndpoints, KnownPlugins
 from ostiary.admin.issuers import IssuerEndpoints, Providers
 from ostiary.admin.lines import Form, Write, build_line
+from ostiary.admin.rbac import RbacEndpoints
 from ostiary.admin.refusals import Refused
+from ostiary.admin.roles import WorkspaceRoles
+from ostiary.admin.scope import raw_path, scoped, split_path
 from ostiary.admin.state import NodeView, describe_redirect_uris
 from ostiary.admin.status import StatusEndpoints
+from ostiary.admin.workspaces import WorkspaceEndpoints
 from ostiary.model.kinds import KINDS
 from ostiary.ports.client_keys import ClientKeysUnavailable, PublishedKeys
 from ostiary.ports.config_store import ConfigStore
@@ -65,6 +70,8 @@ class AdminConfig:
     `health` is what workers know of upstreams. `status` are the endpoints that the status listener serves too; `flows` knows the stories of
     sign-in decisions; `client_keys` sign for clients without a key of their own; `providers` are
     those that workers have fetched. `settings` are shown at the root: no secret is in them.
+    `access` lets in whoever may, `rbac` says who that is; without it there are no users.
+    With `keeps_routes_apart` no route takes the requests of another workspace's.
     """
 
     view: NodeView
@@ -84,6 +91,9 @@ class AdminConfig:
     gui_url: str | None = None
     access_log: Write | None = None
     access_form: Form = "kong"
+    access: Access = field(default_factory=OpenAccess)
+    rbac: RbacEndpoints | None = None
+    keeps_routes_apart: bool = True
 
 
 class _Keys:
@@ -137,14 +147,10 @@ class _Rows:
     `others` are the paths that are not, which come here with verbs that they do not know.
     """
 
-    def __init__(
-        self, entities: Entities, health: HealthEndpoints, others: Sequence[Route]
-    ) -> None:
-        self._entities = entities
-        self._health = health
+    def __init__(self, config: AdminConfig, others: Sequence[Route]) -> None:
+        self._config = config
         self._others = others
-        self._collections = Collections(entities=entities)
-        self._groups = GroupEndpoints(entities=entities)
+        self._workspaces = WorkspaceEndpoints()
 
     async def answer(self, request: Request) -> Response:
         """Answer whatever path has no route of its own."""
@@ -158,26 +164,38 @@ class _Rows:
         if known:
             raise refusals.say(405, "Method not allowed")
         steps = [unquote(step) for step in split_path(raw_path(request))]
+        entities = scoped(request)
+        groups = GroupEndpoints(entities=entities)
         match steps:
+            case ["rbac", *rest] if self._config.rbac is not None:
+                return await self._config.rbac.answer(request, rest)
+            case ["workspaces", *_]:
+                return await self._workspaces.answer(request, steps)
             case ["upstreams", key, "health"] | ["upstreams", key, "targets", "all"]:
-                return await self._health.answer(request, key, steps[2:])
+                return await self._health(entities).answer(request, key, steps[2:])
             case ["upstreams", key, "targets", _, _, *rest] if len(rest) <= 1:
-                return await self._health.answer(request, key, steps[2:])
+                return await self._health(entities).answer(request, key, steps[2:])
             case ["consumer_groups", key, "consumers", *rest] if len(rest) <= 1:
                 other = rest[0] if rest else None
-                return await self._groups.answer(request, OF_GROUP, key, other)
+                return await groups.answer(request, OF_GROUP, key, other)
             case ["consumers", key, "consumer_groups", *rest] if len(rest) <= 1:
                 other = rest[0] if rest else None
-                return await self._groups.answer(request, OF_CONSUMER, key, other)
+                return await groups.answer(request, OF_CONSUMER, key, other)
             case ["consumer_groups", key] if request.method in {"GET", "HEAD"}:
                 kind = KINDS["consumer_groups"]
-                row = await self._entities.find(self._entities.store, kind, key)
+                row = await entities.find(entities.store, kind, key)
                 if row is None:
                     raise refusals.not_found()
                 members = request.query_params.get("list_consumers") != "false"
-                shown = await self._groups.show_group(row, members=members)
+                shown = await groups.show_group(row, members=members)
                 return JSONResponse(shown)
-        return await self._collections.answer(request, steps)
+        return await Collections(entities=entities).answer(request, steps)
+
+    def _health(self, entities: Entities) -> HealthEndpoints:
+        config = self._config
+        return HealthEndpoints(
+            entities=entities, health=config.health, node_id=config.view.node_id
+        )
 
 
 def _middleware(config: AdminConfig) -> type[BaseHTTPMiddleware]:
@@ -204,7 +222,7 @@ def _middleware(config: AdminConfig) -> type[BaseHTTPMiddleware]:
                     "GET, POST, PUT, PATCH, DELETE"
                 )
                 response.headers["Access-Control-Allow-Headers"] = (
-                    "Content-Type, Kong-Admin-Token"
+                    f"Content-Type, {config.access.header}"
                 )
             else:
                 try:
@@ -279,21 +297,21 @@ def create_app(config: AdminConfig) -> Starlette:
         autofill=config.autofill,
         changed=config.changed,
         writable=config.writable,
-        extras={"certificates": CertificateNames(autofill=config.autofill)},
+        extras={
+            "certificates": CertificateNames(autofill=config.autofill),
+            "workspaces": WorkspaceRoles(),
+        },
+        keeps_routes_apart=config.keeps_routes_apart,
     )
     keys = _Keys(config)
     issuers = IssuerEndpoints(config.providers)
     info = InfoEndpoints(
         view=config.view,
-        entities=entities,
         plugins=config.plugins,
         settings=config.settings,
         now=config.autofill.now,
     )
-    whole = ConfigurationEndpoint(whole=config.whole, entities=entities)
-    health = HealthEndpoints(
-        entities=entities, health=config.health, node_id=config.view.node_id
-    )
+    whole = ConfigurationEndpoint(whole=config.whole)
     below = "/openid-connect/issuers/{key:path}"  # an issuer has slashes
 
     def route(path: str, endpoint: Any, *methods: str) -> Route:
@@ -329,9 +347,13 @@ def create_app(config: AdminConfig) -> Starlette:
         route("/openid-connect/flows/{request_id}", keys.one_flow),
     ]
     known = [*_with_slashes(others)]
-    rows = _Rows(entities, health, known)
-    app = Starlette(
+    rows = _Rows(config, known)
+    inner = Router(
         routes=[*known, route("/{rows:path}", rows.answer, *_EVERY_METHOD)],
+        redirect_slashes=False,
+    )
+    app = Starlette(
+        routes=[Route("/{path:path}", Gate(entities, config.access, inner))],
         exception_handlers={
             404: _not_found,
             405: _not_allowed,
@@ -340,5 +362,6 @@ def create_app(config: AdminConfig) -> Starlette:
         },
     )
     app.router.redirect_slashes = False
+    app.state.routes = inner.routes
     app.add_middleware(_middleware(config))
     return app

@@ -65,7 +65,7 @@ class CertificateNames:
         for index, name in enumerate(dict.fromkeys(extra)):
             if name in known:
                 continue
-            data: Json = {"name": name, "certificate": row.id}
+            data: Json = {"name": name, "certificate": row.id, "ws_id": row.ws_id}
             self.autofill.complete(KINDS["snis"], data, data)
             made = validate(Sni, data, lax=False)
             if isinstance(made, tuple):

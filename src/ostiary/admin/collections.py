@@ -6,7 +6,7 @@ Spec: gateway §§1.10 (verbs), 1.12 (pages).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -17,6 +17,7 @@ from ostiary.admin.bodies import Given, read_given
 from ostiary.admin.entities import Entities, Parent, is_uuid, nothing_there
 from ostiary.admin.paging import MAX_SIZE, Asked, build_list, read_asked
 from ostiary.admin.places import Place, read_place
+from ostiary.admin.scope import shown_path
 from ostiary.model.kinds import Kind
 from ostiary.model.row import Row
 from ostiary.ports.config_store import Wanted
@@ -30,17 +31,6 @@ _OPERATIONS = {
 _OF_LISTS = ("GET", "POST")
 _OF_ROWS = ("GET", "PUT", "PATCH", "DELETE")
 _OF_PARENTS = ("GET", "PUT", "PATCH")
-
-
-def split_path(path: str) -> list[str]:
-    """The steps of a path; one slash at its end does not count."""
-    return path.removeprefix("/").removesuffix("/").split("/")
-
-
-def raw_path(request: Request) -> str:
-    """The path as it was sent: a name may have an escaped slash."""
-    raw = request.scope.get("raw_path") or request.url.path.encode()
-    return str(raw.decode("latin-1").partition("?")[0])
 
 
 def allow(methods: tuple[str, ...]) -> Response:
@@ -119,7 +109,7 @@ class Collections:
         if kind.name == "consumers" and "custom_id" in query:
             return await self._by_custom_id(kind, query["custom_id"])
         where = {} if parent is None else {parent.field: parent.row.id or ""}
-        path = raw_path(request).removesuffix("/")
+        path = shown_path(request)
         if kind.name == "targets" and parent is not None:
             return await self._list_targets(kind, parent, path=path, query=query)
         return await self.list_rows(
@@ -142,6 +132,19 @@ class Collections:
             rows += page.rows
             after = page.after
         rows.sort(key=lambda row: (-(row.created_at or 0), row.id or ""))
+        return await self.list_some(kind, rows, asked, path=path, query=query)
+
+    async def list_some(
+        self,
+        kind: Kind,
+        rows: Sequence[Row],
+        asked: Asked,
+        *,
+        path: str,
+        query: Mapping[str, str],
+    ) -> Response:
+        """A page of these rows, in their order."""
+        rows = self.entities.visible(rows)
         seen = asked.after[0] if asked.after else None
         start = next((n for n, row in enumerate(rows, 1) if row.id == seen), 0)
         found = rows[start : start + asked.size]
@@ -165,7 +168,8 @@ class Collections:
         )
         after = asked.after[0] if asked.after else ""
         page = await self.entities.store.page(wanted, after=after, size=asked.size)
-        rows = [await self.entities.show(kind, row) for row in page.rows]
+        seen = self.entities.visible(page.rows)
+        rows = [await self.entities.show(kind, row) for row in seen]
         ends = None if page.after is None else (page.after,)
         return JSONResponse(build_list(rows, after=ends, path=path, query=query))
 
@@ -173,7 +177,8 @@ class Collections:
         if not custom_id:
             raise refusals.say(400, "custom_id must be an unempty string")
         row = await self.entities.store.find("consumers", {"custom_id": custom_id})
-        shown = [] if row is None else [await self.entities.show(kind, row)]
+        seen = [] if row is None else self.entities.visible([row])
+        shown = [await self.entities.show(kind, one) for one in seen]
         return JSONResponse({"data": shown, "next": None})
 
     async def _answer_row(
@@ -239,6 +244,5 @@ class Collections:
         async with self.entities.writing() as write:
             row = await self.entities.add(write, place.kind, given)
             link = Given(data={place.field or "": {"id": row.id}})
-            changed = await self.entities.build(write, place.parent, link, before=below)
-            await write.put(changed)
+            await self.entities.change(write, place.parent, link, below)
         return row

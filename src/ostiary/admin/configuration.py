@@ -16,9 +16,11 @@ from starlette.responses import JSONResponse, Response
 
 from ostiary.admin import refusals
 from ostiary.admin.entities import Entities
+from ostiary.admin.scope import scoped
 from ostiary.http.forms import MalformedForm, first, parse_form
 from ostiary.model.config import Config
 from ostiary.model.declarative import DeclarativeInvalid, iterate_rows
+from ostiary.model.workspaces import workspace_of
 from ostiary.web.body import FORM_TYPE, BodyTooLarge, read_body
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
@@ -66,7 +68,6 @@ class ConfigurationEndpoint:
     """`/config`."""
 
     whole: WholeConfiguration
-    entities: Entities
 
     async def answer(self, request: Request) -> Response:
         """
@@ -75,7 +76,8 @@ class ConfigurationEndpoint:
         Raises:
             Refused: It cannot be done.
         """
-        if self.entities.writable:
+        entities = scoped(request)
+        if entities.writable:
             message = "this endpoint is only available when Kong is configured to not use a database"
             raise refusals.say(400, message)
         if request.method != "POST":
@@ -100,14 +102,15 @@ class ConfigurationEndpoint:
             raise refusals.say(503, message) from error
         except (MalformedForm, ValueError) as error:
             raise refusals.say(400, str(error)) from error
-        return JSONResponse(await self._show(config), status_code=201)
+        return JSONResponse(await _show(config, entities), status_code=201)
 
-    async def _show(self, config: Config) -> dict[str, dict[str, Any]]:
-        found: dict[str, dict[str, Any]] = {}
-        for kind, row in iterate_rows(config):
-            shown = await self.entities.show(kind, row)
-            found.setdefault(kind.name, {})[row.id or ""] = shown
-        return found
+
+async def _show(config: Config, entities: Entities) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for kind, row in iterate_rows(config):
+        shown = await entities.within(workspace_of(row)).show(kind, row)
+        found.setdefault(kind.name, {})[row.id or ""] = shown
+    return found
 
 
 def _is_on(request: Request, name: str) -> bool:

@@ -10,9 +10,9 @@ Spec: gateway §§1.1, 1.10, 1.11.
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from pydantic import ValidationError
@@ -20,13 +20,21 @@ from pydantic import ValidationError
 from ostiary.admin import refusals
 from ostiary.admin.autofill import Autofill
 from ostiary.admin.bodies import Given
+from ostiary.admin.collisions import refuse_collision
 from ostiary.admin.shapes import Json, drop_nulls, merge, show_row, validate
+from ostiary.model.access import Action
 from ostiary.model.certificates import Sni
 from ostiary.model.entity import Entity
 from ostiary.model.gateway import Plugin, Route
-from ostiary.model.kinds import KINDS, Kind, Reference, Shorthand
+from ostiary.model.kinds import EVERY_KIND, OF_MODEL, Kind, Reference, Shorthand
 from ostiary.model.row import Row
 from ostiary.model.words import Problem
+from ostiary.model.workspaces import (
+    DEFAULT,
+    DEFAULT_NAME,
+    DEFAULT_WORKSPACE,
+    Workspace,
+)
 from ostiary.ports.config_store import (
     ConfigReads,
     ConfigStore,
@@ -38,6 +46,7 @@ from ostiary.ports.config_store import (
     Wanted,
 )
 
+_DEFAULT_KEYS = frozenset({DEFAULT_WORKSPACE, DEFAULT_NAME})
 # Of a service with more routes than this, none of the others is looked at.
 _ROUTES_LOOKED_AT = 1000
 
@@ -66,6 +75,22 @@ class Parent:
     field: str
 
 
+class RowRights(Protocol):
+    """What somebody may do with single rows."""
+
+    def may(self, action: Action, row: Row) -> bool:
+        """Whether a row may be read, updated or deleted."""
+        ...
+
+    def refuse(self, action: Action) -> refusals.Refused:
+        """What is said where it may not."""
+        ...
+
+    async def own(self, write: ConfigWrites, row: Row) -> None:
+        """Let whoever has made a row do everything with it."""
+        ...
+
+
 class Extra(Protocol):
     """What a kind takes and shows beside its own fields."""
 
@@ -89,9 +114,10 @@ class Extra(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entities:
     """
-    Rows in a store. `changed` is called after every write; `extras` are by kind.
+    The rows of one workspace in a store.
 
-    Without `writable` nothing is written one by one: a file says what there is.
+    `changed` is called after every write; `extras` are by kind. Without `writable` nothing is
+    written one by one: a file says what there is. `rights` say what of it may be done.
     """
 
     store: ConfigStore
@@ -100,6 +126,24 @@ class Entities:
     changed: Callable[[], Any] = field(repr=False)
     writable: bool = True
     extras: Mapping[str, Extra] = field(default_factory=dict)
+    workspace: str = DEFAULT_WORKSPACE
+    keeps_routes_apart: bool = False
+    rights: RowRights | None = field(default=None, repr=False)
+
+    def visible(self, rows: Sequence[Row]) -> list[Row]:
+        """Those of some rows that may be read."""
+        rights = self.rights
+        return [r for r in rows if rights is None or rights.may("read", r)]
+
+    def _check(self, action: Action, row: Row) -> None:
+        if self.rights is not None and not self.rights.may(action, row):
+            raise self.rights.refuse(action)
+
+    def within(self, workspace: str) -> Entities:
+        """The same of another workspace."""
+        if workspace == self.workspace:
+            return self
+        return replace(self, store=self.store.within(workspace), workspace=workspace)
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[ConfigWrites]:
@@ -111,6 +155,7 @@ class Entities:
         """
         try:
             async with self.store.writing() as write:
+                await self._check_workspace(write)
                 yield write
         except UniqueViolation as error:
             raise refusals.unique_violation(error) from error
@@ -122,10 +167,30 @@ class Entities:
             raise refusals.still_referenced(error) from error
         await self.changed()
 
+    async def _check_workspace(self, write: ConfigWrites) -> None:
+        """It may have been deleted since the request was read."""
+        if self.workspace != DEFAULT_WORKSPACE and not await write.get(
+            "workspaces", self.workspace
+        ):
+            raise refusals.not_found()
+
     async def find(
         self, reads: ConfigReads, kind: Kind, key: str, parent: Parent | None = None
     ) -> Row | None:
-        """The row of an id or endpoint key; below a parent only its children."""
+        """
+        The row of an id or endpoint key; below a parent only its children.
+
+        Raises:
+            Refused: It may not be read.
+        """
+        row = await self._look_up(reads, kind, key, parent)
+        if row is not None:
+            self._check("read", row)
+        return row
+
+    async def _look_up(
+        self, reads: ConfigReads, kind: Kind, key: str, parent: Parent | None
+    ) -> Row | None:
         if is_uuid(key):
             row = await reads.get(kind.name, key)
         elif kind.name == "acls" and parent is not None:
@@ -148,6 +213,8 @@ class Entities:
             row = await reads.find(kind.name, {kind.endpoint_key: key})
         else:
             row = None
+        if row is None and kind.name == "workspaces" and key in _DEFAULT_KEYS:
+            row = DEFAULT
         if row is None or parent is None or getattr(row, parent.field) == parent.row.id:
             return row
         return None
@@ -174,7 +241,10 @@ class Entities:
         """A new row, in a write that does more."""
         given, extra = self.take(kind, given)
         row = await self.build(write, kind, given, parent=parent)
+        await self._judge_place(write, row)
         await write.add(row)
+        if self.rights is not None:
+            await self.rights.own(write, row)
         await self._keep(kind, write, row, extra)
         return row
 
@@ -207,7 +277,12 @@ class Entities:
                 fixed["created_at"] = before.created_at if kept is None else kept
             given = Given(data={**given.data, **fixed}, is_form=given.is_form)
             row = await self.build(write, kind, given, parent=parent)
+            if before is not None:
+                self._check("update", before)
+            await self._judge_place(write, row)
             await write.put(row)
+            if before is None and self.rights is not None:
+                await self.rights.own(write, row)
             await self._keep(kind, write, row, extra)
         return row
 
@@ -225,10 +300,47 @@ class Entities:
             before = await self.find(write, kind, key, parent)
             if before is None:
                 raise _nothing_to_change(kind, key)
-            row = await self.build(write, kind, given, before=before, parent=parent)
-            await write.put(row)
+            row = await self.change(write, kind, given, before, parent)
             await self._keep(kind, write, row, extra)
         return row
+
+    async def change(
+        self,
+        write: ConfigWrites,
+        kind: Kind,
+        given: Given,
+        before: Row,
+        parent: Parent | None = None,
+    ) -> Row:
+        """
+        A row with some of it changed, in a write that does more.
+
+        Raises:
+            Refused: It cannot be, or may not.
+        """
+        self._check("update", before)
+        row = await self.build(write, kind, given, before=before, parent=parent)
+        await self._judge_place(write, row)
+        await write.put(row)
+        return row
+
+    async def _judge_place(self, write: ConfigWrites, row: Row) -> None:
+        """
+        What a row must not be to those of other workspaces.
+
+        Raises:
+            Refused: It is.
+        """
+        if isinstance(row, Route) and self.keeps_routes_apart:
+            await refuse_collision(write, row)
+        if isinstance(row, Workspace):
+            before = await write.get("workspaces", row.id or "")
+            if isinstance(before, Workspace) and before.name != row.name:
+                raise refusals.say(400, "Cannot rename a workspace")
+            is_default = row.id == DEFAULT_WORKSPACE
+            if is_default != (row.name == DEFAULT_NAME):
+                taken = UniqueViolation("workspaces", {"name": DEFAULT_NAME})
+                raise refusals.unique_violation(taken)
 
     def take(self, kind: Kind, given: Given) -> tuple[Given, object]:
         """What is given for the row itself, and what for beside it."""
@@ -252,7 +364,17 @@ class Entities:
         async with self.writing() as write:
             row = await self.find(write, kind, key, parent)
             if row is not None:
-                await write.delete(kind.name, row.id or "")
+                await self.remove(write, row)
+
+    async def remove(self, write: ConfigWrites, row: Row) -> None:
+        """
+        Let a row go, in a write that does more.
+
+        Raises:
+            Refused: It may not.
+        """
+        self._check("delete", row)
+        await write.delete(OF_MODEL[type(row)].name, row.id or "")
 
     async def build(
         self,
@@ -274,6 +396,7 @@ class Entities:
             data = _expand(kind.shorthand, data)
         if before is not None:
             data = self._merge(kind, before, data) | {"id": before.id}
+        problems += self._place(kind, data)
         data = self._complete(kind, data)
         self.autofill.complete(kind, data, given.data)
         checked = validate(kind.model, data, lax=given.is_form)
@@ -291,6 +414,15 @@ class Entities:
         if problems or not isinstance(checked, Row):
             raise refusals.schema_violation(problems)
         return checked
+
+    def _place(self, kind: Kind, data: Json) -> list[Problem]:
+        """Put a row into this workspace; whoever names another is told."""
+        here = self.workspace if kind.in_workspace else None
+        said = data.pop("ws_id", None)
+        data["ws_id"] = None if here == DEFAULT_WORKSPACE else here
+        if said is None or said == (here or DEFAULT_WORKSPACE):
+            return []
+        return [(("ws_id",), "must be the workspace of the path")]
 
     async def _resolve(
         self,
@@ -321,7 +453,7 @@ class Entities:
     async def _resolve_one(
         self, reads: ConfigReads, reference: Reference, value: object
     ) -> str:
-        kind = KINDS[reference.kind]
+        kind = EVERY_KIND[reference.kind]
         if not isinstance(value, Mapping):
             raise _Wrong((), "expected a record")
         if value.get("id") is not None:

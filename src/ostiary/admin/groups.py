@@ -117,7 +117,7 @@ class GroupEndpoints:
                 if row is not None:
                     found.append(row)
             if page.after is None:
-                return found
+                return self.entities.visible(found)
             after = page.after
 
     async def _find(self, kind: Kind, key: str) -> Row:

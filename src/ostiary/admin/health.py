@@ -14,9 +14,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from ostiary.admin import refusals
-from ostiary.admin.collections import Collections, allow, raw_path
+from ostiary.admin.collections import Collections, allow
 from ostiary.admin.entities import Entities, Parent
 from ostiary.admin.paging import build_list, read_asked
+from ostiary.admin.scope import shown_path
 from ostiary.admin.shapes import Json
 from ostiary.model.balancing import Target, Upstream
 from ostiary.model.kinds import KINDS
@@ -91,7 +92,7 @@ class HealthEndpoints:
             _TARGETS,
             read_asked(query),
             where={"upstream": upstream.id or ""},
-            path=raw_path(request).removesuffix("/"),
+            path=shown_path(request),
             query=query,
         )
 
@@ -108,7 +109,7 @@ class HealthEndpoints:
         page = build_list(
             await self.health.targets(upstream, rows),
             after=None if found.after is None else (found.after,),
-            path=raw_path(request).removesuffix("/"),
+            path=shown_path(request),
             query=query,
         )
         return JSONResponse({**page, "node_id": self.node_id})

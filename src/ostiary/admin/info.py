@@ -19,11 +19,15 @@ from ostiary.admin.bodies import read_given
 from ostiary.admin.entities import Entities, PluginRules
 from ostiary.admin.paging import build_list, read_asked
 from ostiary.admin.places import list_places
+from ostiary.admin.rbac import PATHS as RBAC_PATHS
 from ostiary.admin.schemas import describe_kind, describe_plugin
+from ostiary.admin.scope import scoped, shown_path
 from ostiary.admin.state import NodeView
 from ostiary.model.entity import Entity
 from ostiary.model.keys import EnvConfig
 from ostiary.model.kinds import KINDS
+from ostiary.model.workspaces import DEFAULT_WORKSPACE, Workspace
+from ostiary.ports.config_store import Tagged
 
 KONG_VERSION: Final = "3.9.1"
 VALID: Final = {"message": "schema validation successful"}
@@ -43,6 +47,7 @@ _OTHERS: Final = (
     "/upstreams/{upstreams}/targets/{targets}/{address}/healthy",
     "/upstreams/{upstreams}/targets/{targets}/{address}/unhealthy",
     "/upstreams/{upstreams}/targets/{targets}/unhealthy",
+    "/workspaces/{workspaces}/meta",
 )  # fmt: skip
 
 
@@ -59,7 +64,6 @@ class InfoEndpoints:
     """Everything that only tells. `settings` are shown at the root, without secrets."""
 
     view: NodeView
-    entities: Entities
     plugins: KnownPlugins
     settings: Mapping[str, Any]
     now: Callable[[], float]
@@ -91,7 +95,7 @@ class InfoEndpoints:
 
     async def endpoints(self, _: Request) -> Response:
         """`GET /endpoints`."""
-        found = {*_OTHERS, *list_places()}
+        found = {*_OTHERS, *RBAC_PATHS, *list_places()}
         ordered = sorted(found, key=lambda path: path.split("/"))
         return JSONResponse({"data": ordered})
 
@@ -103,15 +107,17 @@ class InfoEndpoints:
         after = (
             (asked.after[0], asked.after[1], asked.after[2]) if asked.after else None
         )
-        rows = await self.entities.store.tags(tag, after=after, size=asked.size + 1)
+        store = scoped(request).store
+        rows = await store.tags(tag, after=after, size=asked.size + 1)
         more, rows = len(rows) > asked.size, rows[: asked.size]
+        ends = (rows[-1].tag, rows[-1].kind, rows[-1].id) if more else None
         shown = [
             {"entity_name": row.kind, "entity_id": row.id, "tag": row.tag}
             for row in rows
+            if await _is_visible(scoped(request), row)
         ]
-        ends = (rows[-1].tag, rows[-1].kind, rows[-1].id) if more else None
         return JSONResponse(
-            build_list(shown, after=ends, path=request.url.path, query=query)
+            build_list(shown, after=ends, path=shown_path(request), query=query)
         )
 
     async def schema(self, request: Request) -> Response:
@@ -167,8 +173,9 @@ class InfoEndpoints:
         if kind is None:
             raise refusals.say(404, f"No entity named '{name}'")
         given = await read_given(request)
-        given, _ = self.entities.take(kind, given)
-        await self.entities.build(self.entities.store, kind, given)
+        entities = scoped(request)
+        given, _ = entities.take(kind, given)
+        await entities.build(entities.store, kind, given)
         return JSONResponse(VALID)
 
     async def enabled_plugins(self, _: Request) -> Response:
@@ -189,7 +196,7 @@ class InfoEndpoints:
                 "services_count": count("services"),
                 "routes_count": count("routes"),
                 "rbac_users": 0,
-                "workspaces_count": 1,
+                "workspaces_count": self._count_workspaces(),
                 "kong_version": KONG_VERSION,
                 "db_version": self.view.database,
                 "system_info": {
@@ -206,6 +213,12 @@ class InfoEndpoints:
             }
         )  # fmt: skip
 
+    def _count_workspaces(self) -> int:
+        named = {
+            row.id for row in self.view.rows.values() if isinstance(row, Workspace)
+        }
+        return len(named | {DEFAULT_WORKSPACE})
+
     async def robots(self, _: Request) -> Response:
         """`GET /robots.txt`."""
         return PlainTextResponse("User-agent: *\nDisallow: /")
@@ -214,3 +227,10 @@ class InfoEndpoints:
         """`GET /clustering/data-planes`: this is no control plane of others."""
         message = "this endpoint is only available when Kong is configured to run as Control Plane for the cluster"
         raise refusals.say(400, message)
+
+
+async def _is_visible(entities: Entities, tagged: Tagged) -> bool:
+    if entities.rights is None:
+        return True
+    row = await entities.store.get(tagged.kind, tagged.id)
+    return row is not None and bool(entities.visible([row]))

@@ -31,6 +31,8 @@ def describe_kind(kind: Kind) -> Json:
     """`GET /schemas/{entity}`."""
     fields = []
     for name in kind.model.model_fields:
+        if name == "ws_id":
+            continue
         reference = kind.reference(name)
         if reference is not None and not reference.is_list:
             foreign: Json = {"type": "foreign", "reference": reference.kind}

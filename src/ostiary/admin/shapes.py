@@ -23,7 +23,7 @@ Json = dict[str, Any]  # Any: JSON
 
 def show_row(row: Row, kind: Kind) -> Json:
     """Every field; references as `{id}`."""
-    shown = row.model_dump(mode="json")
+    shown = row.model_dump(mode="json", exclude={"ws_id"})
     for reference in kind.references:
         value = shown.get(reference.field)
         if value is not None and not reference.is_list:

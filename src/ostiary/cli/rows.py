@@ -20,16 +20,19 @@ from ostiary.adapters.declarative import FileUnusable, parse_yaml
 from ostiary.cli.progress import show_progress
 from ostiary.gateway.check import check_plugin, read_plugin_configs
 from ostiary.kit import Catalog
+from ostiary.model.certificates import CaCertificate
 from ostiary.model.declarative import (
     DeclarativeInvalid,
     iterate_rows,
     read_declarative,
+    read_scope,
 )
 from ostiary.model.gateway import Plugin
-from ostiary.model.kinds import KINDS
+from ostiary.model.kinds import KINDS, OF_MODEL
 from ostiary.model.matching import build_known
 from ostiary.model.plan import Plan, apply_plan, build_plan, row_key
 from ostiary.model.row import Row
+from ostiary.model.workspaces import DEFAULT_WORKSPACE, workspace_of
 from ostiary.node.enabled import choose_plugins
 from ostiary.node.secrets import open_secrets
 from ostiary.node.stores import build_url, open_database
@@ -146,14 +149,25 @@ async def load_rows(settings: Settings) -> tuple[Row, ...]:
 
 
 async def _read_all(reads: ConfigReads) -> list[Row]:
-    """Every row, as a write sees them."""
+    """Every row of every workspace, as a write sees them."""
+    found = await _read_kind(reads, "workspaces")
+    others = [row.id or "" for row in found if row.id != DEFAULT_WORKSPACE]
+    for kind in KINDS.values():
+        if kind.name == "workspaces":
+            continue
+        found += await _read_kind(reads, kind.name)
+        for workspace in others if kind.in_workspace else ():
+            found += await _read_kind(reads.within(workspace), kind.name)
+    return found
+
+
+async def _read_kind(reads: ConfigReads, kind: str) -> list[Row]:
     found: list[Row] = []
-    for kind in KINDS:
-        after: str | None = ""
-        while after is not None:
-            page = await reads.page(Wanted(kind=kind), after=after, size=_PAGE)
-            found += page.rows
-            after = page.after
+    after: str | None = ""
+    while after is not None:
+        page = await reads.page(Wanted(kind=kind), after=after, size=_PAGE)
+        found += page.rows
+        after = page.after
     return found
 
 
@@ -164,7 +178,9 @@ def plan_changes(bringing: Bringing, there: Sequence[Row]) -> Plan:
     Raises:
         DeclarativeInvalid: The file is wrong.
     """
-    config = read_declarative(bringing.data, build_known(there))
+    known = build_known(there)
+    config = read_declarative(bringing.data, known)
+    scope = read_scope(bringing.data, known)
     catalog = bringing.catalog
     checked = read_plugin_configs(config, catalog)
     wanted = [
@@ -173,12 +189,26 @@ def plan_changes(bringing: Bringing, there: Sequence[Row]) -> Plan:
         else row
         for _, row in iterate_rows(config)
     ]
+    if scope is not None:
+        there = _within(there, scope, wanted)
     return build_plan(
         _complete(there, catalog),
         wanted,
         now=int(time.time()),
         keeps_others=bringing.keeps_others,
     )
+
+
+def _within(there: Sequence[Row], workspace: str, wanted: Iterable[Row]) -> list[Row]:
+    """The rows that a file about one workspace is about, and those that it names."""
+    named = {row_key(row) for row in wanted}
+    return [
+        row
+        for row in there
+        if row_key(row) in named
+        or (OF_MODEL[type(row)].in_workspace and workspace_of(row) == workspace)
+        or (workspace == DEFAULT_WORKSPACE and isinstance(row, CaCertificate))
+    ]
 
 
 def _complete(rows: Iterable[Row], catalog: Catalog) -> list[Row]:
@@ -223,7 +253,7 @@ async def _bring(bringing: Bringing, store: ConfigStore, *, may_replace: bool) -
             await _put(write, apply_plan(there, plan))
             return plan
         for row in plan.deletes:
-            await write.delete(*row_key(row))
+            await write.within(workspace_of(row)).delete(*row_key(row))
         await _put(write, plan.puts)
     return plan
 

@@ -18,7 +18,7 @@ from ostiary.gateway.decision import KeyPair, Target
 from ostiary.gateway.health import Failure, Rules, Vitals, build_rules, is_checked
 from ostiary.http.url import split_host
 from ostiary.model.balancing import Target as TargetRow
-from ostiary.model.balancing import Upstream
+from ostiary.model.balancing import Upstream, upstream_key
 from ostiary.model.certificates import Certificate
 from ostiary.model.fields import is_ip
 
@@ -277,7 +277,7 @@ def build_balancers(
     seed: int = 0,
 ) -> Mapping[str, Balancer]:
     """
-    The balancers of a configuration by the upstream's name in lower case, as a snapshot has them.
+    The balancers of a configuration by `upstream_key`, as a snapshot has them.
 
     Args:
         certificates: By id; `client_certificate` names one of them.
@@ -288,7 +288,7 @@ def build_balancers(
         rows.setdefault(row.upstream, []).append(row)
     found = {}
     for upstream in upstreams:
-        key = upstream.name.lower()
+        key = upstream_key(upstream.ws_id, upstream.name)
         shown = certificates.get(upstream.client_certificate or "")
         found[key] = build_balancer(
             upstream,

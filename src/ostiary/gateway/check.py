@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from pydantic import ValidationError
 
 from ostiary.gateway.changes import Marks
+from ostiary.gateway.choice import Scope, find_scope
 from ostiary.gateway.vaults import Vaults
 from ostiary.kit import Catalog
 from ostiary.kit.fields import ROW
@@ -66,10 +67,10 @@ def describe_taken(row: Plugin) -> str:
 
 def find_taken_scopes(rows: Iterable[Plugin]) -> tuple[Problem, ...]:
     """A problem for every plugin whose scope an earlier one has."""
-    taken: set[tuple[str | None, ...]] = set()
+    taken: set[Scope] = set()
     problems: list[Problem] = []
     for index, row in enumerate(rows):
-        scope = (row.name, row.route, row.service, row.consumer, row.consumer_group)
+        scope = find_scope(row)
         if scope in taken:
             problems.append((("plugins", index), describe_taken(row)))
         taken.add(scope)

@@ -16,9 +16,10 @@ from ostiary.gateway.variants import Variants
 from ostiary.kit import Handler
 from ostiary.model.gateway import Plugin, Route
 
-Place = tuple[str | None, str | None]
+# A workspace (None is `default`), a route and a service of it.
+Place = tuple[str | None, str | None, str | None]
 Ranked = tuple[int, Handler]
-Scope = tuple[str, str | None, str | None, str | None, str | None]
+Scope = tuple[str, str | None, str | None, str | None, str | None, str | None]
 
 # By (route is set, service is set): the ranks of instances for a consumer, for a group of
 # consumers, and for everybody.
@@ -37,18 +38,24 @@ class Instance(NamedTuple):
 
     @property
     def place(self) -> Place:
-        """The route and the service that it is bound to."""
-        return self.row.route, self.row.service
+        """The workspace that it is in, and the route and the service that it is bound to."""
+        return self.row.ws_id, self.row.route, self.row.service
 
     @property
     def scope(self) -> Scope:
         """What no two instances share."""
-        row = self.row
-        return row.name, row.route, row.service, row.consumer, row.consumer_group
+        return find_scope(self.row)
 
     def rank(self, ranks: Mapping[tuple[bool, bool], int]) -> int:
         """How specific it is; less is more."""
         return ranks[self.row.route is not None, self.row.service is not None]
+
+
+def find_scope(row: Plugin) -> Scope:
+    """What no two rows share."""
+    return (
+        row.name, row.ws_id, row.route, row.service, row.consumer, row.consumer_group,
+    )  # fmt: skip
 
 
 class ScopeTaken(Exception):
@@ -121,16 +128,18 @@ class Choices:
         """
         The handlers of a route for http and for https, in order.
 
-        Without a route those that are for everything.
+        Without a route those that are for everything in the workspace `default`.
         """
-        places: tuple[Place, ...] = ((None, None),)
+        places: tuple[Place, ...] = ((None, None, None),)
         if route is not None:
+            here = route.ws_id
             nearer = (
-                (route.id, route.service),
-                (route.id, None),
-                (None, route.service),
+                (here, route.id, route.service),
+                (here, route.id, None),
+                (here, None, route.service),
+                (here, None, None),
             )
-            places = tuple(dict.fromkeys((*nearer, *places)))
+            places = tuple(dict.fromkeys(nearer))
         plain, secure = (self._chain(places, scheme) for scheme in _SCHEMES)
         return plain, secure
 

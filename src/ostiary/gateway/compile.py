@@ -26,10 +26,10 @@ from ostiary.gateway.fields import CookieFilter
 from ostiary.gateway.phases import Hooks, plan_hooks
 from ostiary.gateway.plan import NOTHING_REFERRED, Chain, Plan, Referred, build_plan
 from ostiary.gateway.router import Entry, RouterBuilder, build_entries
-from ostiary.gateway.snapshot import EMPTY, Snapshot
-from ostiary.gateway.vaults import build_vaults, has_reference
+from ostiary.gateway.snapshot import DEFAULT_ALONE, EMPTY, Snapshot
+from ostiary.gateway.vaults import Vaults, build_vaults, has_reference
 from ostiary.kit import Catalog, OwnCookies, Services
-from ostiary.model.balancing import Target, Upstream
+from ostiary.model.balancing import Target, Upstream, upstream_key
 from ostiary.model.certificates import CaCertificate, Certificate, Sni
 from ostiary.model.config import Config
 from ostiary.model.declarative import DeclarativeInvalid, dump_rows, load_row
@@ -38,6 +38,7 @@ from ostiary.model.gateway import Plugin, Route, Service
 from ostiary.model.keys import Vault
 from ostiary.model.row import Row
 from ostiary.model.words import Problem
+from ostiary.model.workspaces import Workspace
 
 Steps = Generator[None, None, "Compiled"]
 AnyRow = TypeVar("AnyRow", bound=Row)
@@ -185,6 +186,7 @@ def _compile(
         consumers=consumers,
         balancers=balancers,
         certificates=_keep_certificates(draft),
+        workspaces=_keep_workspaces(draft),
         unrouted=_plan_unrouted(previous, choices),
     )
     return Compiled(
@@ -222,16 +224,18 @@ def _build_handlers(
 ) -> Generator[None, None, tuple[Mapping[str, Instance], Choices]]:
     problems: list[Problem] = []
     found = {**draft.previous.handlers}
-    equal: dict[tuple[str, str], Entity] = {}
+    equal: dict[tuple[str | None, str, str], Entity] = {}
     plugins = _find_plugins(draft)
     changed = draft.of("plugins") | {row.id or "" for row in plugins}
     before = [found.pop(key) for key in changed if key in found]
     after: list[Instance] = []
-    vaults = build_vaults(draft.every(Vault), workshop.environ)
+    vaults = _Vaults(draft, workshop.environ)
     for index, row in enumerate(plugins):
-        text = (row.name, repr(row.config))
+        text = (row.ws_id, row.name, repr(row.config))
         try:
-            checked = equal.get(text) or check_plugin(row, workshop.catalog, vaults)
+            checked = equal.get(text) or check_plugin(
+                row, workshop.catalog, vaults.of(row.ws_id)
+            )
         except DeclarativeInvalid as error:
             problems += [
                 (("plugins", index, *path), text) for path, text in error.problems
@@ -257,6 +261,22 @@ def _build_handlers(
     return found, choices
 
 
+class _Vaults:
+    """The vaults of each workspace, which others must not read through."""
+
+    def __init__(self, draft: _Draft, environ: Mapping[str, str]) -> None:
+        self._draft = draft
+        self._environ = environ
+        self._found: dict[str | None, Vaults] = {}
+
+    def of(self, workspace: str | None) -> Vaults:
+        found = self._found.get(workspace)
+        if found is None:
+            rows = (v for v in self._draft.every(Vault) if v.ws_id == workspace)
+            found = self._found[workspace] = build_vaults(rows, self._environ)
+        return found
+
+
 def _find_plugins(draft: _Draft) -> list[Plugin]:
     """The plugins to be built: those put, and where a vault is another, those that refer to one."""
     found = {k: row for k, row in draft.puts.items() if isinstance(row, Plugin)}
@@ -273,7 +293,7 @@ def _find_touched(draft: _Draft, handlers: Mapping[str, Instance]) -> set[str]:
     """The ids of the routes whose plan may differ from the one before."""
     routes = draft.of("routes")
     services = draft.of("services")
-    everything = False
+    whole: set[str | None] = set()  # workspaces
     for key in draft.of("plugins") | {row.id or "" for row in _find_plugins(draft)}:
         for found in (draft.previous.handlers.get(key), handlers.get(key)):
             if found is None:
@@ -283,12 +303,12 @@ def _find_touched(draft: _Draft, handlers: Mapping[str, Instance]) -> set[str]:
             elif found.row.service is not None:
                 services.add(found.row.service)
             else:
-                everything = True
+                whole.add(found.row.ws_id)
     services |= _find_referring(draft)
-    if not everything and not services:
+    if not whole and not services:
         return routes
     for (_, identity), row in draft.rows.items():
-        if isinstance(row, Route) and (everything or row.service in services):
+        if isinstance(row, Route) and (row.ws_id in whole or row.service in services):
             routes.add(identity)
     return routes
 
@@ -300,12 +320,12 @@ def _find_referring(draft: _Draft) -> set[str]:
         for rows in (draft.previous.rows, draft.rows):
             found = rows.get(("upstreams", key))
             if isinstance(found, Upstream):
-                hosts.add(found.name.lower())
+                hosts.add(upstream_key(found.ws_id, found.name))
     certificates = draft.of("certificates") | draft.of("ca_certificates")
     if not hosts and not certificates:
         return set()
     users = {
-        row.name.lower()
+        upstream_key(row.ws_id, row.name)
         for row in draft.rows.values()
         if isinstance(row, Upstream) and row.client_certificate in certificates
     }
@@ -314,7 +334,7 @@ def _find_referring(draft: _Draft) -> set[str]:
         for row in draft.rows.values()
         if isinstance(row, Service)
         and (
-            row.host.lower() in hosts | users
+            upstream_key(row.ws_id, row.host) in hosts | users
             or row.client_certificate in certificates
             or certificates & {*(row.ca_certificates or ())}
         )
@@ -340,6 +360,16 @@ def _keep_certificates(draft: _Draft) -> CertificateTable:
     if not any(draft.of(kind) for kind in ("certificates", "snis")):
         return before
     return build_certificates(draft.every(Certificate), draft.every(Sni), before)
+
+
+def _keep_workspaces(draft: _Draft) -> Mapping[str, str]:
+    """The names of workspaces by id."""
+    if not draft.of("workspaces"):
+        return draft.previous.snapshot.workspaces
+    return {
+        **DEFAULT_ALONE,
+        **{row.id or "": row.name for row in draft.every(Workspace)},
+    }
 
 
 def _refer(draft: _Draft, balancers: Mapping[str, Balancer]) -> Referred:

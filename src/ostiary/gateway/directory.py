@@ -20,7 +20,9 @@ from ostiary.model.kinds import OF_MODEL
 from ostiary.model.row import Row
 from ostiary.ports.consumers import Consumer, Credential, CredentialKind
 
-Name = tuple[str, str]
+# The workspace ("" for `default`), what is named, and the name.
+Name = tuple[str, str, str]
+Place = tuple[str, str]
 Values = dict[str, Any]  # Any: a row's fields as Kong names them
 _CREDENTIALS = {
     "keyauth_credentials": "key",
@@ -41,31 +43,46 @@ def _read(line: bytes) -> Values:
 
 
 def _names(kind: str, row: Values) -> tuple[Name, ...]:
-    """The names that one row alone has: (what, name)."""
+    """The names that one row of a workspace alone has."""
+    workspace = row.get("ws_id") or ""
     if kind == "consumers":
         return tuple(
-            (what, row[what])
+            (workspace, what, row[what])
             for what in ("username", "custom_id")
             if row[what] is not None
         )
     field_name = _CREDENTIALS.get(kind)
-    return () if field_name is None else ((kind, row[field_name]),)
+    return () if field_name is None else ((workspace, kind, row[field_name]),)
+
+
+def _fold(row: Values) -> Place:
+    return row.get("ws_id") or "", row["username"].casefold()
 
 
 @dataclass(frozen=True, slots=True)
 class Directory:
     """
-    Look-ups by id, username, custom_id, key.
+    Everybody by id, username, custom_id, key; each workspace sees its own.
 
     `folded` are usernames without case; with two that differ in case only, nobody (T-J18).
     """
 
     rows: Layered[Key, bytes] = field(default=EMPTY_MAP, repr=False)
     named: Layered[Name, str] = field(default=EMPTY_MAP, repr=False)
-    folded: Layered[str, tuple[str, ...]] = field(default=EMPTY_MAP, repr=False)
-    sets: Layered[Name, tuple[tuple[str, str], ...]] = field(
+    folded: Layered[Place, tuple[str, ...]] = field(default=EMPTY_MAP, repr=False)
+    sets: Layered[Place, tuple[tuple[str, str], ...]] = field(
         default=EMPTY_MAP, repr=False
     )
+    _views: dict[str | None, People] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+
+    def of(self, workspace: str | None) -> People:
+        """Whom a workspace knows, the same object each time; None is `default`."""
+        found = self._views.get(workspace)
+        if found is None:
+            found = self._views[workspace] = People(self, workspace or "")
+        return found
 
     def changed(
         self, puts: Iterable[tuple[Key, bytes]], gone: Iterable[Key]
@@ -86,14 +103,23 @@ class Directory:
             yield
         return draft.finish()
 
+
+@dataclass(frozen=True, slots=True, eq=False)
+class People:
+    """The consumers port over a directory, for the routes of one workspace ("" is `default`)."""
+
+    directory: Directory = field(repr=False)
+    workspace: str
+
     def find(
         self, value: str, *, by: Sequence[str], ignore_case: bool = False
     ) -> Consumer | None:
         """As the port says."""
         for name in by:
-            found = value if name == "id" else self.named.get((name, value))
+            known, here = self.directory, self.workspace
+            found = value if name == "id" else known.named.get((here, name, value))
             if found is None and ignore_case and name == "username":
-                alike = self.folded.get(value.casefold()) or ()
+                alike = known.folded.get((here, value.casefold())) or ()
                 found = alike[0] if len(alike) == 1 else None
             consumer = None if found is None else self._consumer(found)
             if consumer is not None:
@@ -101,18 +127,21 @@ class Directory:
         return None
 
     def _consumer(self, identity: str) -> Consumer | None:
-        line = self.rows.get(("consumers", identity))
+        line = self.directory.rows.get(("consumers", identity))
         if line is None:
             return None
         row = _read(line)
+        if (row.get("ws_id") or "") != self.workspace:
+            return None
         return Consumer(
             id=identity, username=row["username"], custom_id=row["custom_id"]
         )
 
     def credential(self, kind: CredentialKind, name: str) -> Credential | None:
         """As the port says."""
-        identity = self.named.get((kind, name))
-        line = None if identity is None else self.rows.get((kind, identity))
+        known = self.directory
+        identity = known.named.get((self.workspace, kind, name))
+        line = None if identity is None else known.rows.get((kind, identity))
         if line is None or identity is None:
             return None
         row = _read(line)
@@ -129,11 +158,12 @@ class Directory:
 
     def acl_groups(self, consumer_id: str) -> tuple[str, ...]:
         """As the port says."""
-        return tuple(group for _, group in self.sets.get(("acls", consumer_id)) or ())
+        found = self.directory.sets.get(("acls", consumer_id)) or ()
+        return tuple(group for _, group in found)
 
     def memberships(self, consumer_id: str) -> tuple[str, ...]:
         """As the port says."""
-        found = self.sets.get(("memberships", consumer_id)) or ()
+        found = self.directory.sets.get(("memberships", consumer_id)) or ()
         return tuple(group for _, group in found)
 
 
@@ -144,14 +174,14 @@ class _Draft:
         self._before = before
         self._rows: dict[Key, bytes | None] = {}
         self._named: dict[Name, str | None] = {}
-        self._folded: dict[str, tuple[str, ...] | None] = {}
-        self._sets: dict[Name, tuple[tuple[str, str], ...] | None] = {}
+        self._folded: dict[Place, tuple[str, ...] | None] = {}
+        self._sets: dict[Place, tuple[tuple[str, str], ...] | None] = {}
 
-    def _alike(self, name: str) -> tuple[str, ...]:
+    def _alike(self, name: Place) -> tuple[str, ...]:
         known = name in self._folded
         return (self._folded[name] if known else self._before.folded.get(name)) or ()
 
-    def _set(self, name: Name) -> tuple[tuple[str, str], ...]:
+    def _set(self, name: Place) -> tuple[tuple[str, str], ...]:
         known = name in self._sets
         return (self._sets[name] if known else self._before.sets.get(name)) or ()
 
@@ -170,7 +200,7 @@ class _Draft:
             if owner == identity:
                 self._named[name] = None
         if kind == "consumers" and row["username"] is not None:
-            folded = row["username"].casefold()
+            folded = _fold(row)
             rest = tuple(i for i in self._alike(folded) if i != identity)
             self._folded[folded] = rest or None
         if kind in _GROUPS:
@@ -186,7 +216,7 @@ class _Draft:
         for name in _names(kind, row):
             self._named[name] = identity
         if kind == "consumers" and row["username"] is not None:
-            folded = row["username"].casefold()
+            folded = _fold(row)
             self._folded[folded] = (*self._alike(folded), identity)
         if kind in _GROUPS:
             what, group = _GROUPS[kind]

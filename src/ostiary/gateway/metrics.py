@@ -28,9 +28,10 @@ UPSTREAM_BUCKETS_MS = (
 MAX_SERIES = 2000
 MAX_KNOWN_ROUTES = 20_000
 PIECE_SERIES = 200
-OTHERS = ("(others)", "(others)")
+OTHERS = ("(others)", "(others)", "")
 Source = Literal["service", "kong"]
-Labels = tuple[str, str]
+# Service, route, and the id of the workspace; "" is `default`.
+Labels = tuple[str, str, str]
 
 
 class Histogram:
@@ -109,6 +110,7 @@ def _label(route: Route | None, service: Service | None) -> Labels:
     return (
         "" if service is None else service.name or service.host,
         "" if route is None else route.name or route.id or "",
+        "" if route is None else route.ws_id or "",
     )
 
 
@@ -195,8 +197,8 @@ class Metrics:
 
     def merge(self, dumped: Mapping[str, Any], *, gauges: bool = True) -> None:
         """Add what another one has dumped; without `gauges` only what keeps counting."""
-        for service, route, *rest in dumped["series"]:
-            self._find((service, route)).add(rest)
+        for service, route, workspace, *rest in dumped["series"]:
+            self._find((service, route, workspace)).add(rest)
         for name, value in dumped["counts"].items():
             self.count(name, value)
         if gauges:

@@ -9,7 +9,7 @@ from ostiary.gateway.decision import KeyPair, Target, TlsTo
 from ostiary.gateway.phases import Hooks, plan_hooks
 from ostiary.http.head import Fields
 from ostiary.kit import Handler
-from ostiary.model.balancing import Upstream
+from ostiary.model.balancing import Upstream, upstream_key
 from ostiary.model.certificates import CaCertificate, Certificate
 from ostiary.model.gateway import Route, Service
 from ostiary.model.row import Row
@@ -19,7 +19,7 @@ Chain = tuple[Handler, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Referred:
-    """The rows that services may refer to: by id, and upstreams by name in lower case."""
+    """The rows that services may refer to: by id, and upstreams by `upstream_key`."""
 
     upstreams: Mapping[str, Upstream] = field(default_factory=dict, repr=False)
     certificates: Mapping[str, Certificate] = field(default_factory=dict, repr=False)
@@ -27,7 +27,7 @@ class Referred:
 
     def upstream(self, service: Service) -> Upstream | None:
         """The upstream that a service's host names, if it is one."""
-        return self.upstreams.get(service.host.lower())
+        return self.upstreams.get(upstream_key(service.ws_id, service.host))
 
     def of(self, service: Service | None) -> tuple[Row, ...]:
         """
@@ -69,7 +69,7 @@ class Plan:
     """
     One compiled route. `host` is what the upstream hears, but for `preserve_host`.
 
-    With an `upstream` the service is behind the balancer of that name; `target` then only says
+    With an `upstream` the service is behind the balancer of that key; `target` then only says
     how it is spoken to. `referred` is what else the plan was made from.
 
     `plain` and `secure` are the handlers for requests by http and by https, in order, and
@@ -146,7 +146,7 @@ def build_plan(
     if service is not None:
         target = build_target(service, verify=verify, referred=referred)
         if referred.upstream(service) is not None:
-            upstream = service.host.lower()
+            upstream = upstream_key(service.ws_id, service.host)
         default = 443 if service.protocol == "https" else 80
         host = (
             service.host

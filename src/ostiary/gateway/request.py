@@ -58,6 +58,7 @@ from ostiary.kit import (
 )
 from ostiary.model.balancing import Upstream
 from ostiary.model.gateway import Route
+from ostiary.model.workspaces import DEFAULT_WORKSPACE, workspace_of
 from ostiary.ports.body import Body
 
 if TYPE_CHECKING:
@@ -156,7 +157,9 @@ class Request:
             route_prefix=None if match is None else match.prefix,
             request_id=self.request_id,
             body=self._body,
-            consumers=self._snapshot.consumers,
+            consumers=self._snapshot.consumers.of(
+                None if plan is None else plan.route.ws_id
+            ),
             route=None if plan is None else plan.route,
             service=service,
         )
@@ -500,6 +503,7 @@ class Request:
         """Let plugins hear how it ended. One that breaks takes nothing from the others."""
         exchange, plan = self._exchange, self._plan
         assert exchange is not None
+        workspace = DEFAULT_WORKSPACE if plan is None else workspace_of(plan.route)
         facts = Facts(
             exchange=exchange,
             head=self._head,
@@ -510,6 +514,8 @@ class Request:
             service=None if plan is None else plan.service,
             response_fields=() if self._response is None else self._response.fields,
             upstream_uri=self._upstream_uri,
+            workspace=workspace,
+            workspace_name=self._snapshot.workspaces.get(workspace, ""),
         )
         finished = Finished(
             status=facts.status,

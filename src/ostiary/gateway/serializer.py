@@ -21,10 +21,10 @@ from ostiary.http.url import build_origin
 from ostiary.kit import Exchange
 from ostiary.model.entity import Entity
 from ostiary.model.gateway import Route, Service
+from ostiary.model.workspaces import DEFAULT_NAME, DEFAULT_WORKSPACE, workspace_of
 
 Json = Any  # JSON values nest
 REDACTED = "REDACTED"
-WORKSPACE_NAME = "default"
 MAX_KNOWN = 4096
 _SECRET_FIELDS = frozenset(
     fold_name(name)
@@ -48,7 +48,8 @@ class Facts:
     service: Service | None
     response_fields: Iterable[Field] = field(repr=False)
     upstream_uri: str
-    workspace: str = ""
+    workspace: str = DEFAULT_WORKSPACE
+    workspace_name: str = DEFAULT_NAME
 
 
 def build_document(facts: Facts) -> dict[str, Json]:
@@ -68,7 +69,7 @@ def build_document(facts: Facts) -> dict[str, Json]:
         "source": "kong" if outcome.upstream_status is None else "upstream",
         "upstream_uri": _mask(facts.upstream_uri, exchange.secret_arguments),
         "workspace": facts.workspace,
-        "workspace_name": WORKSPACE_NAME,
+        "workspace_name": facts.workspace_name,
     }
     if outcome.upstream_status is not None:
         document["upstream_status"] = str(outcome.upstream_status)
@@ -177,6 +178,7 @@ class _Entities:
         if found is not None and found[0] is row:
             return found[1]
         dumped: dict[str, Json] = row.model_dump(mode="json")
+        dumped["ws_id"] = workspace_of(row)
         if isinstance(row, Route):
             dumped["service"] = None if row.service is None else {"id": row.service}
         if len(self._known) >= MAX_KNOWN:

@@ -258,6 +258,11 @@ def _check_target(value: str) -> str:
     return f"{host}:{8000 if port is None else port}"
 
 
+def upstream_key(workspace: str | None, name: str) -> str:
+    """What no two upstreams share: the name in lower case, after a workspace but `default`."""
+    return name.lower() if workspace is None else f"{workspace}/{name.lower()}"
+
+
 class Target(Row):
     """One address behind an upstream; a weight of 0 takes it out. Times with milliseconds."""
 

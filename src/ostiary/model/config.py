@@ -15,11 +15,13 @@ from ostiary.model.gateway import (
     Service,
 )
 from ostiary.model.keys import Key, KeySet, Vault
+from ostiary.model.workspaces import Workspace
 
 
 class Config(Entity):
     """Rows by kind; a field for every kind of `model.kinds`."""
 
+    workspaces: tuple[Workspace, ...] = ()
     certificates: tuple[Certificate, ...] = ()
     ca_certificates: tuple[CaCertificate, ...] = ()
     snis: tuple[Sni, ...] = ()

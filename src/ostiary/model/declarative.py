@@ -20,6 +20,7 @@ from ostiary.model.kinds import KINDS, Kind, Reference
 from ostiary.model.matching import NOTHING, Known
 from ostiary.model.row import Row
 from ostiary.model.words import Problem, describe_problems, nest_problems, read_problems
+from ostiary.model.workspaces import DEFAULT_NAME, DEFAULT_WORKSPACE, Workspace
 
 Place = tuple[str | int, ...]
 _VERSIONS = frozenset({"1.1", "2.1", "3.0"})
@@ -94,6 +95,7 @@ class _Pending:
     parent: _Pending | None = None
     parent_field: str | None = None
     id: str | None = None
+    workspace: str | None = None
 
 
 @dataclass(slots=True)
@@ -107,8 +109,13 @@ class _Reader:
     problems: list[Problem] = field(default_factory=list)
     pending: dict[str, list[_Pending]] = field(default_factory=dict)
     rows: dict[str, list[Row]] = field(default_factory=dict)
-    taken: dict[tuple[str, str, object], Place] = field(default_factory=dict)
-    ids: dict[tuple[str, str], str] = field(default_factory=dict)
+    taken: dict[tuple[str, str | None, str, object], Place] = field(
+        default_factory=dict
+    )
+    ids: dict[tuple[str, str | None, str], str] = field(default_factory=dict)
+    # The workspace of rows that say none, and those that rows may say.
+    workspace: str | None = None
+    workspaces: dict[str, str | None] = field(default_factory=dict)
 
     def problem(self, place: Place, message: str) -> None:
         self.problems.append((place, message))
@@ -176,12 +183,40 @@ class _Reader:
 
     def settle(self) -> None:
         """Check every row; kinds come after those that they refer to."""
+        self.workspaces[DEFAULT_WORKSPACE] = None
         for kind in KINDS.values():
             for pending in self.pending.get(kind.name, ()):
                 self._settle_row(pending)
 
+    def _settle_workspace(self, pending: _Pending) -> None:
+        """Find out in which workspace a row is: its own, its parent's, the file's."""
+        named = pending.data.pop("ws_id", None)
+        if pending.parent is not None and pending.kind.in_workspace:
+            pending.workspace = pending.parent.workspace
+        elif not pending.kind.in_workspace:
+            pending.workspace = None
+        elif named is None:
+            pending.workspace = self.workspace
+        elif isinstance(named, str) and named in self.workspaces:
+            pending.workspace = self.workspaces[named]
+        else:
+            self.problem((*pending.place, "ws_id"), "no such entry in 'workspaces'")
+        if pending.workspace is not None:
+            pending.data["ws_id"] = pending.workspace
+
+    def _know_workspace(self, row: Workspace, said: object) -> Row:
+        """Let rows be in it. Every installation of Kong has another id for `default`."""
+        if row.name == DEFAULT_NAME:
+            row = row.model_copy(update={"id": DEFAULT_WORKSPACE})
+        identity = None if row.name == DEFAULT_NAME else row.id
+        self.workspaces |= dict.fromkeys(
+            (text for text in (said, row.id) if isinstance(text, str)), identity
+        )
+        return row
+
     def _settle_row(self, pending: _Pending) -> None:
         kind, data, place = pending.kind, pending.data, pending.place
+        self._settle_workspace(pending)
         for reference in kind.references:
             if not reference.is_list:
                 self._resolve(pending, reference)
@@ -197,12 +232,12 @@ class _Reader:
         ):
             data["password"] = hash_password(data["password"], data["consumer"])
         key = build_key(kind, data) or f"{place}"
-        identity = data.get("id") or build_id(kind.name, key)
+        identity = data.get("id") or build_id(kind.name, key, pending.workspace)
         pending.id = identity if isinstance(identity, str) else None
         try:
             row = kind.model.model_validate({**data, "id": identity}, strict=False)
         except ValidationError as error:
-            self._know(kind, data, pending.id)
+            self._know(pending)
             # A reference that leads nowhere has been told of; nothing is missing besides.
             known = {path for path, _ in self.problems}
             self.problems += [
@@ -215,7 +250,10 @@ class _Reader:
             pending.id = self.known.choose_id(kind, row)
             if pending.id != row.id:
                 row = row.model_copy(update={"id": pending.id})
-        self._know(kind, data, pending.id)
+        if isinstance(row, Workspace):
+            row = self._know_workspace(row, data.get("id"))
+            pending.id = row.id
+        self._know(pending)
         self._claim(kind, row, place)
         self.rows.setdefault(kind.name, []).append(row)
 
@@ -236,7 +274,7 @@ class _Reader:
         elif not isinstance(value, str):
             self.problem((*pending.place, name), "expected a string")
             data.pop(name)
-        elif (found := self.ids.get((reference.kind, value))) is not None:
+        elif (found := self._find(pending, reference.kind, value)) is not None:
             data[name] = found
         else:
             text = f"invalid reference '{name}: {value}' (no such entry in '{reference.kind}')"
@@ -257,14 +295,20 @@ class _Reader:
         if own is None or isinstance(own, dict):
             pending.data["config"] = {**shared, **(own or {})}
 
-    def _know(self, kind: Kind, data: Mapping[str, Any], identity: str | None) -> None:
-        """Let others refer to this row, by id or by name."""
+    def _find(self, pending: _Pending, kind: str, value: str) -> str | None:
+        """The id of a row that another one may refer to."""
+        workspace = pending.workspace if KINDS[kind].in_workspace else None
+        return self.ids.get((kind, workspace, value))
+
+    def _know(self, pending: _Pending) -> None:
+        """Let others of its workspace refer to this row, by id or by name."""
+        kind, identity, workspace = pending.kind, pending.id, pending.workspace
         if identity is None:
             return
-        self.ids.setdefault((kind.name, identity), identity)
-        name = data.get(kind.endpoint_key) if kind.endpoint_key else None
+        self.ids.setdefault((kind.name, workspace, identity), identity)
+        name = pending.data.get(kind.endpoint_key) if kind.endpoint_key else None
         if isinstance(name, str):
-            self.ids.setdefault((kind.name, name), identity)
+            self.ids.setdefault((kind.name, workspace, name), identity)
 
     def _claim(self, kind: Kind, row: Row, place: Place) -> None:
         """What must be unique is this row's from now on."""
@@ -272,7 +316,10 @@ class _Reader:
             value = getattr(row, names[0])
             if value is None:
                 continue
-            first = self.taken.setdefault((kind.name, names[0], value), place)
+            is_everywhere = kind.everywhere or names == ("id",)
+            workspace = None if is_everywhere else row.ws_id
+            claim = (kind.name, workspace, names[0], value)
+            first = self.taken.setdefault(claim, place)
             if first is not place:
                 label = _KEY_WORDS.get(names[0], names[0])
                 if names[0] in kind.sealed:
@@ -306,6 +353,9 @@ def _check_top(data: Mapping[str, Any], reader: _Reader) -> None:
             "expected one of: 1.1, 2.1, 3.0"
             + ("" if isinstance(version, str) else " (as a quoted text)"),
         )
+    name = data.get("_workspace", DEFAULT_NAME)
+    if not isinstance(name, str):
+        reader.problem(("_workspace",), "expected a string")
     if not isinstance(data.get("_transform", True), bool):
         reader.problem(("_transform",), "expected a boolean")
     for name, value in data.items():
@@ -340,6 +390,7 @@ def read_declarative(data: object, known: Known = NOTHING) -> Config:
     _check_top(data, reader)
     for kind in KINDS.values():
         reader.collect(data, kind.name, kind)
+    _enter_workspace(data, reader)
     said = {
         pending.place: (kind, {**pending.data})
         for kind, rows in reader.pending.items()
@@ -349,6 +400,42 @@ def read_declarative(data: object, known: Known = NOTHING) -> Config:
     if reader.problems:
         raise DeclarativeInvalid(tuple(reader.problems), said)
     return build_config(row for rows in reader.rows.values() for row in rows)
+
+
+def read_scope(data: object, known: Known = NOTHING) -> str | None:
+    """
+    The id of the one workspace that a file is about; None for one that lists workspaces.
+
+    A file without `_workspace` is about `default`, as Kong's tools have it.
+    """
+    if not isinstance(data, Mapping) or "workspaces" in data:
+        return None
+    name = data.get("_workspace", DEFAULT_NAME)
+    if name == DEFAULT_NAME or not isinstance(name, str):
+        return DEFAULT_WORKSPACE
+    return known.find_workspace(name) or build_id("workspaces", name)
+
+
+def _enter_workspace(data: Mapping[str, Any], reader: _Reader) -> None:
+    """Let rows be in the workspace that the file names, which is made if it is new."""
+    name = data.get("_workspace", DEFAULT_NAME)
+    if name == DEFAULT_NAME or not isinstance(name, str):
+        return
+    listed = [row.data for row in reader.pending.get("workspaces", ())]
+    found = next((row for row in listed if row.get("name") == name), None)
+    if found is not None:
+        known = reader.known.find_workspace(name) or build_id("workspaces", name)
+        found["id"] = found.get("id") or known
+        reader.workspace = found["id"] if isinstance(found["id"], str) else None
+        return
+    reader.workspace = reader.known.find_workspace(name)
+    if reader.workspace is None:
+        reader.workspace = build_id("workspaces", name)
+        made = {"id": reader.workspace, "name": name}
+        reader.pending.setdefault("workspaces", []).append(
+            _Pending(kind=KINDS["workspaces"], data=made, place=("_workspace",))
+        )
+    reader.workspaces[reader.workspace] = reader.workspace
 
 
 def build_config(rows: Iterable[Row]) -> Config:

@@ -14,14 +14,21 @@ from typing import Any
 from ostiary.model.kinds import Kind
 
 ROOT = uuid.UUID("fd02801f-0957-4a15-a55a-c8d9606f30b5")
-DEFAULT_WORKSPACE = "0dc6f45b-8f8d-40d2-a504-473544ee190b"
 # Kong's key of plugins has no consumer group: it counts only where one is set.
 _SOMETIMES = frozenset({"consumer_group"})
 
 
-def build_id(entity: str, key: str) -> str:
-    """The id of a row without one (Kong's DB-less import)."""
-    return str(uuid.uuid5(uuid.uuid5(ROOT, entity), key))
+def build_id(entity: str, key: str, workspace: str | None = None) -> str:
+    """
+    The id of a row without one (Kong's DB-less import).
+
+    Args:
+        workspace: None for the one called `default`.
+    """
+    place = uuid.uuid5(ROOT, entity)
+    if workspace is not None:
+        place = uuid.uuid5(place, workspace)
+    return str(uuid.uuid5(place, key))
 
 
 def build_key(kind: Kind, data: Mapping[str, Any]) -> str | None:

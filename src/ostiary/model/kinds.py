@@ -1,6 +1,8 @@
 """
 Every kind of entity in one table: its names, its keys, what it refers to, what it hides.
 
+`KINDS` are those that requests are served by; `EVERY_KIND` has those about access as well.
+
 The Admin API, the store and the declarative file read this table; none of them knows a kind by
 itself.
 
@@ -13,6 +15,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ostiary.model.access import (
+    RbacRole,
+    RbacRoleEndpoint,
+    RbacRoleEntity,
+    RbacUser,
+    RbacUserRole,
+)
 from ostiary.model.balancing import Target, Upstream, expand_algorithm
 from ostiary.model.certificates import CaCertificate, Certificate, Sni
 from ostiary.model.credentials import Acl, BasicAuth, JwtSecret, KeyAuth
@@ -27,6 +36,7 @@ from ostiary.model.gateway import (
 )
 from ostiary.model.keys import Key, KeySet, Vault
 from ostiary.model.row import Row
+from ostiary.model.workspaces import Workspace
 
 OnDelete = Literal["restrict", "cascade"]
 # Any: not validated yet
@@ -51,7 +61,8 @@ class Kind:
     `below` is its name under a parent. `unique` are tuples of fields that no two rows of a
     workspace share; of `everywhere` no two rows share at all. `identity` are the fields that an
     id is made of where a file has none; `sealed` are sealed at rest. `shorthand` writes out what
-    one field says of others; it raises pydantic's ValidationError.
+    one field says of others; it raises pydantic's ValidationError. Rows that are not
+    `in_workspace` are there for every one.
     """
 
     name: str
@@ -87,6 +98,10 @@ def _kind(
 _OF_CONSUMER = Reference(field="consumer", kind="consumers")
 
 _ALL = (
+    _kind(
+        "workspaces", Workspace, endpoint_key="name", unique=(("name",),),
+        in_workspace=False,
+    ),
     _kind("certificates", Certificate, sealed=("key", "key_alt")),
     _kind("ca_certificates", CaCertificate, unique=(("cert_digest",),), in_workspace=False),
     _kind(
@@ -170,5 +185,25 @@ _ALL = (
     ),
 )  # fmt: skip
 
+_OF_ROLE = Reference(field="role", kind="rbac_roles")
+# Who may use the Admin API: nothing that requests are served by, or a file says.
+_OF_ACCESS = (
+    _kind("rbac_users", RbacUser, path=None, endpoint_key="name", unique=(("name",),)),
+    _kind("rbac_roles", RbacRole, path=None, endpoint_key="name", unique=(("name",),)),
+    _kind(
+        "rbac_user_roles", RbacUserRole, path=None, unique=(("user", "role"),),
+        references=(Reference(field="user", kind="rbac_users"), _OF_ROLE),
+    ),
+    _kind(
+        "rbac_role_endpoints", RbacRoleEndpoint, path=None,
+        unique=(("role", "workspace", "endpoint"),), references=(_OF_ROLE,),
+    ),
+    _kind(
+        "rbac_role_entities", RbacRoleEntity, path=None, unique=(("role", "entity_id"),),
+        references=(_OF_ROLE,),
+    ),
+)  # fmt: skip
+
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _ALL}
-OF_MODEL: Mapping[type[Row], Kind] = {kind.model: kind for kind in _ALL}
+EVERY_KIND: Mapping[str, Kind] = {kind.name: kind for kind in (*_ALL, *_OF_ACCESS)}
+OF_MODEL: Mapping[type[Row], Kind] = {kind.model: kind for kind in EVERY_KIND.values()}

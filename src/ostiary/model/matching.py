@@ -14,7 +14,7 @@ from ostiary.model.identity import build_id
 from ostiary.model.kinds import OF_MODEL, Kind
 from ostiary.model.row import Row
 
-_Name = tuple[str, tuple[str, ...], tuple[object, ...]]
+_Name = tuple[str, str | None, tuple[str, ...], tuple[object, ...]]
 # Nothing of them is unique, but the same twice would be of no use.
 _BY_CONTENT: Final[Mapping[str, tuple[str, ...]]] = {"certificates": ("cert", "key")}
 
@@ -22,10 +22,11 @@ _BY_CONTENT: Final[Mapping[str, tuple[str, ...]]] = {"certificates": ("cert", "k
 def _names(kind: Kind, row: Row) -> Iterator[_Name]:
     """What tells a row from all others of its kind, besides its id."""
     by_content = _BY_CONTENT.get(kind.name)
+    workspace = None if kind.everywhere else row.ws_id
     for fields in (*kind.unique, *((by_content,) if by_content else ())):
         values = tuple(getattr(row, name) for name in fields)
         if values[0] is not None:
-            yield kind.name, fields, values
+            yield kind.name, workspace, fields, values
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,10 @@ class Known:
         while (kind.name, made) in self.ids:  # of a row that was called so once
             made = build_id(kind.name, made)
         return made
+
+    def find_workspace(self, name: str) -> str | None:
+        """The id of the workspace of a name, if it is there."""
+        return self.names.get(("workspaces", None, ("name",), (name,)))
 
 
 NOTHING: Final = Known()

@@ -29,9 +29,14 @@ NotYetTrue = Annotated[bool, BeforeValidator(_refuse_true)]
 
 
 class Row(Entity):
-    """What every stored row has; times in Unix seconds."""
+    """
+    What every stored row has; times in Unix seconds.
+
+    `ws_id` is the workspace that it is in; None is the one called `default`.
+    """
 
     id: Uuid | None = None
     created_at: int | None = None
     updated_at: int | None = None
     tags: Tags = None
+    ws_id: Uuid | None = None

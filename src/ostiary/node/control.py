@@ -19,8 +19,11 @@ from starlette.applications import Starlette
 from ostiary import __version__
 from ostiary.adapters.shared import MemoryShared, SocketShared
 from ostiary.adapters.system import SystemClock, SystemEntropy
+from ostiary.admin.access import RbacAccess, Users
 from ostiary.admin.app import AdminConfig, create_app
 from ostiary.admin.autofill import Autofill
+from ostiary.admin.gate import Access, OpenAccess
+from ostiary.admin.rbac import RbacEndpoints
 from ostiary.admin.state import NodeView, describe_redirect_uris
 from ostiary.admin.status import NodeNow, StatusEndpoints, create_status_app
 from ostiary.gateway.changes import NOTHING_YET
@@ -58,6 +61,7 @@ from ostiary.node.stories import CHANNEL as STORIES
 from ostiary.node.stories import Stories
 from ostiary.node.tls import build_tls
 from ostiary.plugins import BUNDLED, CATALOG
+from ostiary.ports.config_store import ConfigStore
 from ostiary.ports.fetch import FetchFailed, FetchLimits
 from ostiary.settings import Settings, show_settings
 from ostiary.signin.authenticate import Signin
@@ -95,11 +99,25 @@ def _build_checker(orders: Orders) -> Services:
 
 
 def describe_open_admin(settings: Settings) -> tuple[str, ...]:
-    """A warning for every Admin API listener that others than this machine can reach (D25)."""
+    """A warning for every open Admin API listener that others than this machine can reach (D25)."""
+    if settings.enforce_rbac != "off":
+        return ()
     return tuple(
         f"the Admin API listens on {a.host}:{a.port} without authentication"
         for a in settings.admin_listen
         if not (a.host.startswith("127.") or a.host in {"::1", "localhost"})
+    )
+
+
+def _build_access(settings: Settings, store: ConfigStore, users: Users) -> Access:
+    """Who may use the Admin API."""
+    if settings.enforce_rbac == "off":
+        return OpenAccess()
+    return RbacAccess(
+        store=store,
+        users=users,
+        level=settings.enforce_rbac,
+        header=settings.rbac_auth_header,
     )
 
 
@@ -211,6 +229,7 @@ class Control:
         settings = self.orders.settings
         write, form = open_site_log(self.orders.prefix, settings.admin_access_log)
         source = self.source
+        users = Users(source.store, secret=os.urandom(32))
         return AdminConfig(
             view=self.view,
             store=source.store,
@@ -231,6 +250,9 @@ class Control:
             client_keys=KeyFile(self.orders.prefix, self.orders.database_key),
             providers=self.providers,
             flows=self.stories,
+            access=_build_access(settings, source.store, users),
+            rbac=RbacEndpoints(users=users, entropy=SystemEntropy()),
+            keeps_routes_apart=settings.route_validation_strategy == "smart",
         )
 
     async def run(self) -> None:
@@ -293,6 +315,7 @@ class Control:
             node_id=self.orders.node_id,
             version=__version__,
             revision=self.view.revision,
+            workspaces=self.live.compiled.snapshot.workspaces,
         )
 
     def _hear_worker(self, message: bytes) -> None:

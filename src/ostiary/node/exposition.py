@@ -23,9 +23,10 @@ from prometheus_client.registry import Collector
 
 from ostiary.admin.status import NodeNow, WorkerNow
 from ostiary.gateway.metrics import Histogram, Metrics
+from ostiary.gateway.snapshot import DEFAULT_ALONE
+from ostiary.model.workspaces import DEFAULT_WORKSPACE
 from ostiary.node.observer import Observation
 
-WORKSPACE = "default"
 OUTCOMES = {
     "ostiary_backchannel_requests": (
         "backchannel",
@@ -46,10 +47,10 @@ OUTCOMES = {
 
 
 def _latencies(
-    total: Metrics, name: str, attribute: str, text: str
+    total: Metrics, names: Mapping[str, str], name: str, attribute: str, text: str
 ) -> HistogramMetricFamily:
     family = HistogramMetricFamily(name, text, labels=("service", "route", "workspace"))
-    for labels, series in total.series.items():
+    for (service, route, workspace), series in total.series.items():
         found: Histogram = getattr(series, attribute)
         if not any(found.counts):
             continue
@@ -57,12 +58,13 @@ def _latencies(
         for bound, count in zip((*found.bounds, "+Inf"), found.counts, strict=True):
             seen += count
             sums.append((str(bound), seen))
-        family.add_metric((*labels, WORKSPACE), sums, found.total_us / 1000)
+        shown = names.get(workspace or DEFAULT_WORKSPACE, workspace)
+        family.add_metric((service, route, shown), sums, found.total_us / 1000)
     return family
 
 
-def _requests(total: Metrics) -> Iterable[Metric]:
-    """What Kong's plugin counts per route."""
+def _requests(total: Metrics, names: Mapping[str, str]) -> Iterable[Metric]:
+    """What Kong's plugin counts per route; `names` are those of workspaces."""
     codes = CounterMetricFamily(
         "kong_http_requests",
         "HTTP status codes per consumer/service/route in Kong",
@@ -74,28 +76,32 @@ def _requests(total: Metrics) -> Iterable[Metric]:
         "Total bandwidth (egress) throughput in bytes",
         "unknown",
     )
-    for (service, route), series in total.series.items():
+    for (service, route, workspace), series in total.series.items():
+        shown = names.get(workspace or DEFAULT_WORKSPACE, workspace)
         for code, source, count in series.codes():
-            codes.add_metric((service, route, str(code), source, WORKSPACE, ""), count)
+            codes.add_metric((service, route, str(code), source, shown, ""), count)
         labels = {"service": service, "route": route, "direction": "egress"}
-        labels |= {"workspace": WORKSPACE, "consumer": ""}
+        labels |= {"workspace": shown, "consumer": ""}
         sent.add_sample("kong_bandwidth_bytes", labels, series.sent_bytes)
     yield codes
     yield sent
     yield _latencies(
         total,
+        names,
         "kong_kong_latency_ms",
         "kong",
         "Latency added by Kong and enabled plugins for each service/route in Kong",
     )
     yield _latencies(
         total,
+        names,
         "kong_upstream_latency_ms",
         "upstream",
         "Latency added by upstream response for each service/route in Kong",
     )
     yield _latencies(
         total,
+        names,
         "kong_request_latency_ms",
         "request",
         "Total latency incurred during requests for each service/route in Kong",
@@ -136,15 +142,22 @@ class _Node(Collector):
     """One observation, as the library asks for it."""
 
     def __init__(
-        self, seen: Observation, *, node_id: str, version: str, revision: str
+        self,
+        seen: Observation,
+        *,
+        node_id: str,
+        version: str,
+        revision: str,
+        workspaces: Mapping[str, str],
     ) -> None:
         self._seen = seen
         self._node_id = node_id
         self._version = version
         self._revision = revision
+        self._workspaces = workspaces
 
     def collect(self) -> Iterable[Metric]:
-        yield from _requests(self._seen.total)
+        yield from _requests(self._seen.total, self._workspaces)
         yield from self._nginx()
         yield from self._ours()
 
@@ -224,9 +237,26 @@ class _Node(Collector):
 
 
 def build_exposition(
-    seen: Observation, *, accept: str, node_id: str, version: str, revision: str
+    seen: Observation,
+    *,
+    accept: str,
+    node_id: str,
+    version: str,
+    revision: str,
+    workspaces: Mapping[str, str] = DEFAULT_ALONE,
 ) -> tuple[bytes, str]:
-    """The body and its content type, in the form that `accept` asks for."""
+    """
+    The body and its content type, in the form that `accept` asks for.
+
+    Args:
+        workspaces: Names by id.
+    """
     encode, content_type = choose_encoder(accept)
-    node = _Node(seen, node_id=node_id, version=version, revision=revision)
+    node = _Node(
+        seen,
+        node_id=node_id,
+        version=version,
+        revision=revision,
+        workspaces=workspaces,
+    )
     return encode(node), content_type

@@ -7,13 +7,17 @@ Spec: gateway §5.5; the data plane serves while the database is away.
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 import ssl
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote, urlencode
 
+from ostiary.admin.roles import prepare_access
 from ostiary.model.row import Row
 from ostiary.ports.config_store import (
     ConfigStore,
@@ -25,6 +29,11 @@ from ostiary.ports.config_store import (
 )
 from ostiary.settings import Settings
 
+_LOG = logging.getLogger("ostiary.control")
+_NOBODY: Final = (
+    "enforce_rbac lets nobody use the Admin API: no user is known in the workspace default; set "
+    "KONG_PASSWORD (or password) to the token of a first one, kong_admin, and start again"
+)
 # Of Debian, Fedora, Alpine.
 _SYSTEM_LISTS: Final = (
     "/etc/ssl/certs/ca-certificates.crt",
@@ -47,6 +56,12 @@ class LateStore:
                 self._store = await self._opener()
             return self._store
 
+    def within(self, workspace: str) -> LateStore:
+        async def enter() -> ConfigStore:
+            return (await self._open()).within(workspace)
+
+        return LateStore(enter)
+
     async def get(self, kind: str, identity: str) -> Row | None:
         return await (await self._open()).get(kind, identity)
 
@@ -60,6 +75,9 @@ class LateStore:
         self, tag: str | None, *, after: tuple[str, str, str] | None, size: int
     ) -> tuple[Tagged, ...]:
         return await (await self._open()).tags(tag, after=after, size=size)
+
+    async def counts(self) -> Mapping[str, int]:
+        return await (await self._open()).counts()
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[ConfigWrites]:
@@ -127,7 +145,7 @@ def _find_system_list() -> str | None:
 
 async def open_database(settings: Settings, prefix: Path, key: bytes) -> ConfigStore:
     """
-    The database of the settings, its tables up to date.
+    The database of the settings, its tables up to date, with the first roles.
 
     Raises:
         StoreUnavailable: It does not answer.
@@ -135,6 +153,19 @@ async def open_database(settings: Settings, prefix: Path, key: bytes) -> ConfigS
     # Late: a node without a database never loads an SQL library.
     from ostiary.adapters.sql.config_store import open_config_store
 
-    return await open_config_store(
+    store = await open_config_store(
         build_url(settings, prefix), key, within_s=settings.pg_timeout / 1000
     )
+    try:
+        is_known = await prepare_access(
+            store,
+            now=int(time.time()),
+            salt=os.urandom(16),
+            password=settings.password,
+        )
+    except BaseException:
+        await store.close()
+        raise
+    if settings.enforce_rbac != "off" and not is_known:
+        _LOG.error("%s", _NOBODY)
+    return store

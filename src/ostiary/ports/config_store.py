@@ -104,7 +104,15 @@ class Written:
 
 
 class ConfigReads(Protocol):
-    """What can be asked. Everything raises StoreUnavailable."""
+    """
+    What can be asked about one workspace: rows of others are not there.
+
+    Everything raises StoreUnavailable.
+    """
+
+    def within(self, workspace: str) -> ConfigReads:
+        """The same, seen from the workspace of an id."""
+        ...
 
     async def get(self, kind: str, identity: str) -> Row | None:
         """The row with an id."""
@@ -124,9 +132,21 @@ class ConfigReads(Protocol):
         """Tags by tag, kind and id."""
         ...
 
+    async def counts(self) -> Mapping[str, int]:
+        """How many rows of each kind the workspace has; kinds without rows are left out."""
+        ...
+
 
 class ConfigWrites(ConfigReads, Protocol):
-    """One write: all that is done in it happens, or nothing."""
+    """
+    One write: all that is done in it happens, or nothing.
+
+    Rows go where their `ws_id` says; they never leave their workspace, nor refer to another.
+    """
+
+    def within(self, workspace: str) -> ConfigWrites:
+        """The same write, seen from the workspace of an id."""
+        ...
 
     async def add(self, row: Row) -> None:
         """
@@ -142,6 +162,7 @@ class ConfigWrites(ConfigReads, Protocol):
         Keep a row, in place of the one with its id if there is one.
 
         Raises:
+            PrimaryKeyViolation: That one is in another workspace.
             UniqueViolation, ForeignKeyMissing: It cannot be.
         """
         ...
@@ -160,17 +181,31 @@ class ConfigWrites(ConfigReads, Protocol):
         As `put` for many; what they refer to may come in a later call of the same write.
 
         Raises:
+            PrimaryKeyViolation: A row with one of the ids is in another workspace.
             UniqueViolation: Two rows want the same for themselves.
         """
         ...
 
     async def clear(self) -> None:
-        """Let everything go."""
+        """Let everything that requests are served by go, in every workspace."""
+        ...
+
+    async def leave(self) -> None:
+        """Let every row of the workspace go."""
         ...
 
 
 class ConfigStore(ConfigReads, Protocol):
-    """The rows of one configuration, for several processes and nodes at once."""
+    """
+    The rows of one configuration, for several processes and nodes at once.
+
+    A store is about the workspace `default`, but for `load`, `lines` and `since`, which tell
+    of whatever requests are served by.
+    """
+
+    def within(self, workspace: str) -> ConfigStore:
+        """The same rows, seen from the workspace of an id."""
+        ...
 
     def writing(self) -> AbstractAsyncContextManager[ConfigWrites]:
         """A write; it is kept when the block ends, with one revision, unless it raises."""

@@ -44,7 +44,6 @@ def _refuse(names: str, text: str, fine: str) -> Answer:
 
 # The first that fits is the answer; values are compared in small letters, blanks taken out.
 ANSWERS: Final = (
-    _refuse("enforce_rbac", "must be off: access rights are not supported yet; keep admin_listen on loopback", "off"),
     _refuse("admin_gui_auth", "must not be set: signing in to the Manager is not supported yet", "off|none"),
     _refuse("enforce_route_path_pattern", "must not be set: patterns for paths are not supported yet", "off|none"),
     _refuse("role", "must be traditional: hybrid mode is not supported yet; let nodes share a PostgreSQL database", "traditional"),
@@ -66,13 +65,11 @@ ANSWERS: Final = (
     _say("portal | portal_.*", "no effect: the Dev Portal is not served yet, nothing listens on its ports", "off"),
     _say("audit_log | audit_log_.*", "no effect: an audit log is not kept yet; admin_access_log names every request", "off"),
     _say(
-        "rbac_.* | admin_gui_.* | admin_api_uri | admin_invitation_expiry | admin_(emails|approved)_.* | login_banner_.*",
+        "admin_gui_.* | admin_api_uri | admin_invitation_expiry | admin_(emails|approved)_.* | login_banner_.*",
         "no effect: the Manager is not served yet; the Admin API is at admin_listen", "off|none|kong-admin-token|kong-admin-user",
     ),
-    _say("password", "no effect: no administrator is made; the Admin API knows no users yet"),
     _say("keyring_.*", "no effect: secrets are always sealed with the key in the prefix, secrets/database.key", "off"),
     _say("event_hooks_enabled | vitals | vitals_.* | analytics_.*", "no effect: there are no event hooks and no Vitals; see /metrics", "off"),
-    _say("route_validation_strategy", "no effect: there is one workspace, in which names are unique", "smart|off"),
     _say("smtp_(auth_type | domain | mock | timeout_.* | admin_emails)", "no effect: mail is sent as smtp_host, smtp_username, smtp_starttls and smtp_ssl say", "plain|login|none"),
     _say("cluster_.*", "no effect: hybrid mode is not supported yet; nodes share a PostgreSQL database", "off|none"),
     _say("pg_ro_.*", "no effect: reads go to pg_host as well"),

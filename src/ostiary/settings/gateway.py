@@ -22,6 +22,8 @@ from ostiary.settings.values import (
     Networks,
     PortMaps,
     Protocols,
+    RbacLevel,
+    RouteValidation,
     Seconds,
     Switch,
     Tokens,
@@ -247,6 +249,25 @@ class GatewaySettings(Entity):
     admin_gui_url: str | None = Field(
         None,
         description="Public URL of the Manager: its origin may call the Admin API.",
+    )
+    enforce_rbac: RbacLevel = Field(
+        "off",
+        description=(
+            "Who may use the Admin API is judged by paths (`on`), by rows (`entity`), by `both`, "
+            "or not at all (`off`)."
+        ),
+    )
+    rbac_auth_header: FieldName = Field(
+        "Kong-Admin-Token", description="The header with the token of an RBAC user."
+    )
+    password: str | None = Field(
+        None,
+        description="The token of the super admin `kong_admin`, made where nobody is known yet.",
+        repr=False,
+    )
+    route_validation_strategy: RouteValidation = Field(
+        "smart",
+        description="`smart` refuses routes that take requests of another workspace's.",
     )
     admin_allowed_hosts: str = Field(
         "",

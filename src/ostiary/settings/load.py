@@ -139,6 +139,9 @@ def _check_together(settings: Settings) -> Iterator[tuple[str | None, str]]:
     """What is wrong with values that are well-formed one by one: (setting, text)."""
     yield from _check_words(settings)
     yield from _check_certificates(settings)
+    if settings.enforce_rbac != "off" and settings.database == "off":
+        text = "must be off without a database: nobody would be known"
+        yield "enforce_rbac", text
     if settings.userpool_testing:
         open_hosts = [a.host for a in settings.userpool_listen if not is_loopback(a)]
         if open_hosts:

@@ -21,8 +21,7 @@ def show_settings(settings: Settings) -> dict[str, Any]:
     shown |= {
         "database": "off" if settings.database == "off" else "postgres",
         "router_flavor": "traditional_compatible",
-        "rbac": "off",
-        "enforce_rbac": "off",
+        "rbac": settings.enforce_rbac,
         "portal": False,
         "role": "traditional",
     }

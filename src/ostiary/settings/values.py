@@ -150,6 +150,23 @@ def _read_log(value: object) -> object:
     return " ".join((path, *form))
 
 
+def _read_rbac_level(value: object) -> object:
+    levels = {"endpoint": "on", "true": "on", "false": "off"}
+    found = value.lower() if isinstance(value, str) else value
+    found = levels.get(str(found), found)
+    if found not in {"on", "entity", "both", "off"}:
+        raise ValueError("must be on, entity, both or off")
+    return found
+
+
+def _read_route_validation(value: object) -> object:
+    if value == "path":
+        raise ValueError("path is not supported yet: must be smart or off")
+    if value not in {"smart", "off"}:
+        raise ValueError("must be smart or off")
+    return value
+
+
 def _read_database(value: object) -> object:
     scheme = r"(sqlite(\+aiosqlite)?|postgres|postgresql(\+asyncpg)?)://"
     if isinstance(value, str) and not re.match(scheme, value):
@@ -195,4 +212,6 @@ Networks = Annotated[tuple[str, ...], BeforeValidator(_read_networks)]
 PortMaps = Annotated[tuple[tuple[int, int], ...], BeforeValidator(_read_port_maps)]
 Triggers = Annotated[tuple[tuple[str, str], ...], BeforeValidator(_read_triggers)]
 Credentials = Annotated[tuple[tuple[str, str], ...], BeforeValidator(_read_credentials)]
+RbacLevel = Annotated[str, BeforeValidator(_read_rbac_level)]
+RouteValidation = Annotated[str, BeforeValidator(_read_route_validation)]
 Workers = Annotated[int, BeforeValidator(_read_workers), Field(ge=0, le=256)]

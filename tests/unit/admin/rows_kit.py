@@ -86,11 +86,11 @@ PARENTS: tuple[tuple[str, str, Json], ...] = (
 )
 
 
-async def furnish(node: Node) -> dict[str, str]:
-    """Make what the rows refer to; their ids by name."""
+async def furnish(node: Node, prefix: str = "") -> dict[str, str]:
+    """Make what the rows refer to in a workspace; their ids by name."""
     found = {}
     for name, path, body in PARENTS:
-        reply = await node.send("POST", path, body)
+        reply = await node.send("POST", prefix + path, body)
         assert reply.status == 201, reply.text
         found[name] = reply.json()["id"]
     return found
@@ -149,6 +149,26 @@ _HEALTHCHECKS: Json = {
 }  # fmt: skip
 
 SAMPLES: tuple[Sample, ...] = (
+    Sample(
+        kind="workspaces", path="/workspaces", name="team", required=("name",),
+        body={"name": "team", "comment": "ours", "meta": {"color": "#000000"}},
+        form=[("name", "team"), ("comment", "ours"), ("meta.color", "#000000")],
+        row={
+            "name": "team", "comment": "ours", "tags": None,
+            "meta": {"color": "#000000", "thumbnail": None},
+            "config": {
+                "meta": None, "portal": False, "portal_auth": None,
+                "portal_auth_conf": None, "portal_auto_approve": None,
+                "portal_session_conf": None, "portal_access_request_email": None,
+                "portal_approved_email": None, "portal_cors_origins": None,
+                "portal_developer_meta_fields": None, "portal_emails_from": None,
+                "portal_emails_reply_to": None, "portal_invite_email": None,
+                "portal_reset_email": None, "portal_reset_success_email": None,
+                "portal_token_exp": None,
+            },
+        },
+        change={"comment": "theirs"},
+    ),
     Sample(
         kind="services", path="/services", name="s1", required=("host",),
         body={"name": "s1", "host": "a.example", "port": 8080, "tags": ["t1", "t2"]},

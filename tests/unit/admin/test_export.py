@@ -24,8 +24,10 @@ from tests.unit.admin.rows_kit import (
 )
 
 CERTIFICATE = "11111111-2222-4333-8444-555555555555"
+WORKSPACE = "22222222-2222-4333-8444-555555555555"
 FILE: dict[str, Any] = {
     "_format_version": "3.0",
+    "workspaces": [{"id": WORKSPACE, "name": "team", "comment": "ours"}],
     "certificates": [
         {"id": CERTIFICATE, "cert": PAIR.cert, "key": PAIR.key, "snis": [{"name": "a.example"}, {"name": "b.example"}]},
         {"cert": OTHER.cert, "key": OTHER.key, "tags": ["t"]},
@@ -50,7 +52,7 @@ FILE: dict[str, Any] = {
         {"name": "one", "host": "pool.internal", "plugins": [{"name": "key-auth"}], "routes": [{"name": "r", "paths": ["/r", "~/x$"], "headers": {"x": ["1"]}, "plugins": [{"name": "cors"}]}]},
         {"name": "two", "url": "https://b.example/x", "client_certificate": CERTIFICATE},
     ],
-    "routes": [{"paths": ["/lone"]}],
+    "routes": [{"paths": ["/lone"]}, {"name": "r", "paths": ["/team"], "ws_id": WORKSPACE}],
     "upstreams": [
         {"name": "pool.internal", "targets": [{"target": "10.0.0.1:80"}, {"target": "a.example", "weight": 0}]},
         {"name": "hash.internal", "hash_on": "header", "hash_on_header": "X-User"},

@@ -186,7 +186,7 @@ async def test_every_path_is_among_the_endpoints() -> None:
     found = (await node.call("/endpoints")).json()["data"]
     routes = {
         route.path.replace(":path", "")
-        for route in node.app.routes
+        for route in node.app.state.routes
         if isinstance(route, Route) and not route.path.endswith("/")
     } - {"/{rows}"}
 

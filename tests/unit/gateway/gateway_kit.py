@@ -22,6 +22,7 @@ from ostiary.kit import (
     Services,
 )
 from ostiary.model.declarative import read_declarative
+from tests.support.ports import FakeClock
 
 PEER = Peer(ip="203.0.113.9", port=5, local_ip="10.0.0.1", local_port=8443, tls=True)
 PLAIN_PEER = Peer(
@@ -100,8 +101,11 @@ class World:
         )
         config = read_declarative({"_format_version": "3.0", **parts})
         kinds = self.catalog(fake=1) if catalog is None else catalog
-        # Fake plugins ask for nothing of what the gateway lends.
-        lent: Services = None  # type: ignore[assignment]
+        lent = Services(
+            signin=None,  # type: ignore[arg-type]  # no plugin here signs anybody in
+            log=lambda _level, _line: None,
+            clock=FakeClock(),
+        )
         gateway.snapshot = compile_config(config, kinds, lent, verify=verify)
         return gateway
 

@@ -30,6 +30,7 @@ from tests.unit.gateway.gateway_kit import FakePlugin, World
 HOSTS = ("a.test", "b.test", "*.test", "c.*")
 PATHS = ("/", "/a", "/a/b", "~/a/[a-z]+", "~/(x|y)")
 SERVICES = ("s", "t")
+TEAM = "22222222-2222-4333-8444-555555555555"
 
 
 def compiled(previous: Compiled, data: dict[str, Any]) -> Compiled:
@@ -71,7 +72,24 @@ def configurations(draw: st.DrawFn) -> dict[str, Any]:
             **row,
             "config": {"mark": draw(st.sampled_from(["x", "y"]))},
         }
-    return {"services": services, "routes": routes, "plugins": [*plugins.values()]}
+    apart: list[dict[str, Any]] = [
+        {"name": name, "hosts": ["b.test"], "paths": [f"/{name}"], "ws_id": TEAM}
+        for name in draw(st.sets(st.sampled_from(["a", "x"])))
+    ]
+    for route in draw(st.sets(st.sampled_from([None, *(r["name"] for r in apart)]))):
+        own: dict[str, Any] = {
+            "name": "fake",
+            "config": {"mark": "team"},
+            "route": route,
+            "ws_id": TEAM,
+        }
+        plugins[TEAM, route] = own
+    return {
+        "workspaces": [{"id": TEAM, "name": "team"}],
+        "services": services,
+        "routes": [*routes, *apart],
+        "plugins": [*plugins.values()],
+    }
 
 
 def marks(chain: Chain) -> list[tuple[str, str]]:

@@ -124,7 +124,7 @@ def test_a_dump_is_a_copy() -> None:
 )
 def test_a_bucket_holds_its_own_bound(ms: float, place: int) -> None:
     one = counted(finished(total_ms=ms, upstream_ms=None))
-    counts = one.series["a", "r0"].kong.counts
+    counts = one.series["a", "r0", ""].kong.counts
 
     assert [i for i, n in enumerate(counts) if n] == [place]
     assert len(counts) == len(KONG_BUCKETS_MS) + 1
@@ -132,7 +132,7 @@ def test_a_bucket_holds_its_own_bound(ms: float, place: int) -> None:
 
 def test_time_is_split_between_the_upstream_and_us() -> None:
     series = counted(finished(), finished(total_ms=5.0, upstream_ms=5.001)).series
-    found = series["a", "r0"]
+    found = series["a", "r0", ""]
 
     assert found.request.total_us == 35_000
     assert found.upstream.total_us == 25_001
@@ -143,7 +143,7 @@ def test_a_renamed_route_is_counted_under_its_new_name() -> None:
     renamed = ROUTES[0].model_copy(update={"name": "new"})
     one = counted(finished(), finished(route=renamed), finished(service=SERVICES[1]))
 
-    assert set(one.series) == {("a", "r0"), ("a", "new"), ("b", "r0")}
+    assert set(one.series) == {("a", "r0", ""), ("a", "new", ""), ("b", "r0", "")}
 
 
 def test_names_stand_in_for_what_has_none() -> None:
@@ -153,7 +153,7 @@ def test_names_stand_in_for_what_has_none() -> None:
         finished(route=None, service=None), finished(route=bare, service=nameless)
     )
 
-    assert set(one.series) == {("", ""), ("up.example", ROUTES[1].id)}
+    assert set(one.series) == {("", "", ""), ("up.example", ROUTES[1].id, "")}
 
 
 def test_routes_beyond_the_limit_share_one_entry(
@@ -163,7 +163,7 @@ def test_routes_beyond_the_limit_share_one_entry(
     monkeypatch.setattr(module, "MAX_KNOWN_ROUTES", 2)
     one = counted(*(finished(route=r, service=s) for r in ROUTES for s in SERVICES))
 
-    assert set(one.series) == {("a", "r0"), ("b", "r0"), OTHERS}
+    assert set(one.series) == {("a", "r0", ""), ("b", "r0", ""), OTHERS}
     assert one.series[OTHERS].answered == {200: 4}
     again = Metrics()
     again.merge(one.dump())
@@ -176,7 +176,7 @@ def test_the_gateway_feeds_it() -> None:
     gateway.meter = numbers.observe
     gateway.on_bad_request(431, "too large", PEER)
 
-    assert numbers.series["", ""].exits == {431: 1}
+    assert numbers.series["", "", ""].exits == {431: 1}
 
 
 def shown(seen: Observation, accept: str = "") -> dict[tuple[str, ...], float]:

@@ -16,7 +16,10 @@ from ostiary.model.declarative import (
     dump_rows,
     load_rows,
     read_declarative,
+    read_scope,
 )
+from ostiary.model.matching import build_known
+from ostiary.model.workspaces import DEFAULT_WORKSPACE, Workspace
 
 FAST = settings(max_examples=200, deadline=None, derandomize=True)
 ID = "11111111-2222-4333-8444-555555555555"
@@ -430,3 +433,91 @@ def test_any_text_is_yaml_or_refused(text: str) -> None:
         parse_yaml(text)
     except FileUnusable as error:
         assert error.code == "file_unusable"  # noqa: PT017 - any other error fails the test
+
+
+@pytest.mark.spec("gateway#1.15")
+def test_a_file_may_be_about_one_workspace() -> None:
+    config = read_declarative(
+        file(_workspace="team", services=[service(routes=[route()])])
+    )
+    (team,) = config.workspaces
+    elsewhere = read_declarative(file(services=[service()]))
+
+    assert team.name == "team"
+    assert {row.ws_id for row in (*config.services, *config.routes)} == {team.id}
+    assert config.routes[0].service == config.services[0].id
+    assert config.services[0].id != elsewhere.services[0].id
+    default = read_declarative(file(_workspace="default", services=[service()]))
+    assert default == elsewhere
+
+
+@pytest.mark.spec("gateway#1.15")
+def test_a_workspace_that_is_there_is_the_one_that_a_file_means() -> None:
+    there = Workspace(id=ID, name="team", comment="ours")
+    config = read_declarative(
+        file(_workspace="team", services=[service()]), build_known([there])
+    )
+
+    assert config.workspaces == ()
+    assert config.services[0].ws_id == ID
+    assert read_scope(file(_workspace="team"), build_known([there])) == ID
+    assert read_scope(file()) == DEFAULT_WORKSPACE
+    assert read_scope(file(workspaces=[])) is None
+
+
+@pytest.mark.spec("T-O7")
+def test_rows_refer_to_rows_of_their_own_workspace() -> None:
+    data = file(
+        workspaces=[{"id": ID, "name": "team"}],
+        services=[service(host="ours"), service(host="theirs", ws_id=ID)],
+        routes=[
+            route(service="orders"),
+            route(service="orders", ws_id=ID),
+        ],
+    )
+    config = read_declarative(data)
+    hosts = {row.id: row.host for row in config.services}
+
+    assert [hosts[row.service] for row in config.routes] == ["ours", "theirs"]
+    data["services"] = [service(host="theirs", ws_id=ID)]
+    text = "invalid reference 'service: orders' (no such entry in 'services')"
+    assert problems(data) == [("routes.0.service", text)]
+
+
+@pytest.mark.spec("gateway#1.15")
+def test_names_are_taken_in_one_workspace() -> None:
+    listed = [{"id": ID, "name": "team"}]
+    config = read_declarative(
+        file(workspaces=listed, services=[service(), service(ws_id=ID)])
+    )
+    assert len({row.id for row in config.services}) == 2
+    taken = file(workspaces=listed, services=[service(ws_id=ID), service(ws_id=ID)])
+    assert [place for place, _ in problems(taken)] == ["services.1", "services.1"]
+    prefix = {"name": "env", "prefix": "my-env"}
+    everywhere = file(workspaces=listed, vaults=[prefix, {**prefix, "ws_id": ID}])
+    assert [place for place, _ in problems(everywhere)] == ["vaults.1"]
+
+
+@pytest.mark.spec("gateway#1.15")
+def test_default_has_another_id_in_every_installation() -> None:
+    config = read_declarative(
+        file(
+            workspaces=[{"id": OTHER, "name": "default"}],
+            services=[service(ws_id=OTHER)],
+        )
+    )
+
+    assert config.services[0].ws_id is None
+    assert [row.id for row in config.workspaces] == [DEFAULT_WORKSPACE]
+
+
+@pytest.mark.spec("gateway#1.15")
+@pytest.mark.parametrize("said", [OTHER, "team", 7])
+def test_a_row_in_a_workspace_that_is_not_there_is_refused(said: object) -> None:
+    data = file(services=[service(ws_id=said)])
+
+    assert problems(data) == [("services.0.ws_id", "no such entry in 'workspaces'")]
+
+
+def test_the_name_of_a_workspace_is_a_text() -> None:
+    assert ("_workspace", "expected a string") in problems(file(_workspace=7))

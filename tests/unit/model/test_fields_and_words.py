@@ -27,14 +27,14 @@ def route(**more: Any) -> Route:
 
 def test_omitted_fields_take_the_defaults_of_kong() -> None:
     assert service().model_dump() == {
-        "id": None, "created_at": None, "updated_at": None, "tags": None, "name": None,
+        "id": None, "created_at": None, "updated_at": None, "tags": None, "ws_id": None, "name": None,
         "retries": 5, "protocol": "http", "host": "a", "port": 80, "path": None,
         "connect_timeout": 60000, "write_timeout": 60000, "read_timeout": 60000,
         "tls_verify": None, "tls_verify_depth": None, "client_certificate": None,
         "ca_certificates": None, "enabled": True,
     }  # fmt: skip
     assert route().model_dump() == {
-        "id": None, "created_at": None, "updated_at": None, "tags": None, "name": None,
+        "id": None, "created_at": None, "updated_at": None, "tags": None, "ws_id": None, "name": None,
         "protocols": ("http", "https"), "methods": None, "hosts": None, "paths": ("/",),
         "headers": None, "snis": None, "sources": None, "destinations": None,
         "https_redirect_status_code": 426, "regex_priority": 0, "strip_path": True,

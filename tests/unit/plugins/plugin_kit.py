@@ -66,6 +66,11 @@ class FakeConsumers:
         )
         return row_id
 
+    def of(self, workspace: str | None) -> FakeConsumers:
+        """They are in the one workspace that there is."""
+        assert workspace is None
+        return self
+
     def find(
         self, value: str, *, by: Sequence[str], ignore_case: bool = False
     ) -> Consumer | None:

@@ -89,8 +89,6 @@ def test_a_reference_that_leads_nowhere_stops_the_start(reference: str) -> None:
 @pytest.mark.parametrize(
     ("name", "wrong", "fine"),
     [
-        ("enforce_rbac", "on", "off"),
-        ("enforce_rbac", "both", "OFF"),
         ("admin_gui_auth", "basic-auth", "off"),
         ("enforce_route_path_pattern", "/a/.*", "off"),
         ("role", "data_plane", "traditional"),
@@ -130,9 +128,9 @@ def test_required_tls_is_what_tls_means_with_postgresql() -> None:
 # Of §§5.2-5.8, those that have no field here, with a value that asks for something.
 ANSWERED = {
     "cassandra_port": "9042", "license_path": "/x", "portal_auth": "basic-auth", "audit_log_record_ttl": "1",
-    "rbac_auth_header": "X", "admin_gui_listen": "0.0.0.0:8002", "admin_gui_api_url": "http://a", "admin_gui_session_conf": "{}",
-    "admin_invitation_expiry": "1", "password": "planted", "keyring_enabled": "on", "event_hooks_enabled": "on", "vitals": "on",
-    "route_validation_strategy": "path", "smtp_mock": "on", "smtp_domain": "a", "admin_emails_from": "a", "cluster_mtls": "shared",
+    "admin_gui_listen": "0.0.0.0:8002", "admin_gui_api_url": "http://a", "admin_gui_session_conf": "{}",
+    "admin_invitation_expiry": "1", "keyring_enabled": "on", "event_hooks_enabled": "on", "vitals": "on",
+    "smtp_mock": "on", "smtp_domain": "a", "admin_emails_from": "a", "cluster_mtls": "shared",
     "cluster_listen": "0.0.0.0:8005", "cluster_dp_labels": "a:b", "pg_ro_host": "b", "pg_max_concurrent_queries": "9",
     "pg_semaphore_timeout": "9", "db_update_frequency": "5", "db_cache_ttl": "1", "mem_cache_size": "128m",
     "worker_consistency": "strict", "worker_state_update_frequency": "5", "lmdb_map_size": "2048m", "admin_ssl_cert": "/x",

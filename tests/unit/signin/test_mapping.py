@@ -20,7 +20,7 @@ EVE = Consumer(id="33333333-3333-4333-8333-333333333333", custom_id="eve-id")
 
 def browser_with(world: World, *rows: Consumer) -> Browser:
     browser = world.browser()
-    browser.consumers = build_directory(rows)
+    browser.consumers = build_directory(rows).of(None)
     return browser
 
 
@@ -120,7 +120,7 @@ async def test_a_remembered_answer_does_not_outlive_its_consumers() -> None:
     allowed(await signed_in.visit(party))
 
     for one in (browser, signed_in):
-        one.consumers = build_directory(())
+        one.consumers = build_directory(()).of(None)
 
     assert refused(await browser.ask(party, PAGE, fields=bearer(token))).status == 403
     assert refused(await signed_in.visit(party)).status == 403
@@ -130,7 +130,7 @@ async def test_a_remembered_answer_does_not_outlive_its_consumers() -> None:
 def test_names_that_differ_in_case_only_are_nobody_when_case_does_not_count() -> None:
     directory = build_directory(
         (Consumer(id=ADA.id, username="ada"), Consumer(id=EVE.id, username="Ada"))
-    )
+    ).of(None)
 
     assert directory.find("ADA", by=["username"], ignore_case=True) is None
     exact = directory.find("Ada", by=["username"], ignore_case=True)

@@ -19,9 +19,9 @@ from sqlalchemy import RowMapping
 from ostiary.adapters.sql.config_tables import MAX_VALUE_CHARS
 from ostiary.jose.errors import BrokenSeal
 from ostiary.jose.seal import NONCE_BYTES, seal, unseal
-from ostiary.model.identity import DEFAULT_WORKSPACE
-from ostiary.model.kinds import KINDS, OF_MODEL, Kind
+from ostiary.model.kinds import EVERY_KIND, OF_MODEL, Kind
 from ostiary.model.row import Row
+from ostiary.model.workspaces import workspace_of
 from ostiary.ports.pool_store import StoreUnavailable
 
 Values = dict[str, Any]  # Any: columns
@@ -44,7 +44,7 @@ class Sealer:
         return {
             "kind": kind.name,
             "id": row.id,
-            "workspace": DEFAULT_WORKSPACE,
+            "workspace": workspace_of(row),
             "body": "" if is_secret else text,
             "sealed": self._seal(kind.name, row.id or "", text) if is_secret else None,
         }
@@ -84,7 +84,7 @@ class Sealer:
         Raises:
             StoreUnavailable: It was sealed with another key.
         """
-        model = KINDS[found["kind"]].model
+        model = EVERY_KIND[found["kind"]].model
         return model.model_validate_json(self.read_text(found), strict=False)
 
     def read_line(self, found: RowMapping) -> bytes:

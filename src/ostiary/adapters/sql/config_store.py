@@ -12,12 +12,14 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from sqlalchemy import (
+    ColumnElement,
     Select,
     and_,
     delete,
     func,
     insert,
     literal_column,
+    or_,
     select,
     tuple_,
     update,
@@ -33,11 +35,11 @@ from ostiary.adapters.sql.config_tables import (
     ROWS,
     TAGS,
 )
-from ostiary.adapters.sql.config_writes import Write
+from ostiary.adapters.sql.config_writes import Ledger, Write
 from ostiary.adapters.sql.engine import Database
-from ostiary.model.identity import DEFAULT_WORKSPACE
-from ostiary.model.kinds import KINDS, OF_MODEL
+from ostiary.model.kinds import EVERY_KIND, KINDS, OF_MODEL
 from ostiary.model.row import Row
+from ostiary.model.workspaces import DEFAULT_WORKSPACE
 from ostiary.ports.config_store import Page, Tagged, Wanted, Written
 
 STEPS: Final = "config_migrations"
@@ -46,22 +48,35 @@ WITHIN_S: Final = 10.0
 _KEPT_REVISIONS: Final = 10_000
 _PRUNE_EVERY: Final = 500
 _IDS_AT_ONCE: Final = 500
+# Nobody who serves requests needs to know who may use the Admin API.
+_SERVED: Final = ROWS.c.kind.in_([*KINDS])
 
 
 class Reads:
-    """What can be asked on one connection."""
+    """What can be asked about one workspace on one connection."""
 
-    def __init__(self, db: AsyncConnection, sealer: Sealer) -> None:
+    def __init__(self, db: AsyncConnection, sealer: Sealer, workspace: str) -> None:
         self.db = db
         self.sealer = sealer
+        self.workspace = workspace
+
+    def within(self, workspace: str) -> Reads:
+        return Reads(self.db, self.sealer, workspace)
+
+    def _where(self, kind: str) -> ColumnElement[bool]:
+        """Rows of a kind that there are for the workspace."""
+        in_workspace = EVERY_KIND[kind].in_workspace
+        here = self.workspace if in_workspace else DEFAULT_WORKSPACE
+        return and_(ROWS.c.kind == kind, ROWS.c.workspace == here)
 
     async def get(self, kind: str, identity: str) -> Row | None:
         return await self._one(
-            select(ROWS).where(ROWS.c.kind == kind, ROWS.c.id == identity)
+            select(ROWS).where(self._where(kind), ROWS.c.id == identity)
         )
 
     async def find(self, kind: str, values: Mapping[str, str]) -> Row | None:
-        known = KINDS[kind]
+        known = EVERY_KIND[kind]
+        here = self.workspace if known.in_workspace else DEFAULT_WORKSPACE
         fields = next(names for names in known.unique if set(names) == set(values))
         value = self.sealer.name_value(
             known,
@@ -70,14 +85,13 @@ class Reads:
         )
         named = and_(
             NAMES.c.kind == kind,
-            NAMES.c.workspace
-            == (EVERYWHERE if known.everywhere else DEFAULT_WORKSPACE),
+            NAMES.c.workspace == (EVERYWHERE if known.everywhere else here),
             NAMES.c.field == ",".join(fields),
             NAMES.c.value == value,
         )
         wanted = select(NAMES.c.id).where(named).scalar_subquery()
         return await self._one(
-            select(ROWS).where(ROWS.c.kind == kind, ROWS.c.id == wanted)
+            select(ROWS).where(self._where(kind), ROWS.c.id == wanted)
         )
 
     async def _one(self, query: Select[Any]) -> Row | None:
@@ -85,7 +99,7 @@ class Reads:
         return self.sealer.read_row(found) if found else None
 
     async def page(self, wanted: Wanted, *, after: str = "", size: int) -> Page:
-        query = select(ROWS).where(ROWS.c.kind == wanted.kind, ROWS.c.id > after)
+        query = select(ROWS).where(self._where(wanted.kind), ROWS.c.id > after)
         for field, identity in wanted.where.items():
             refers = select(REFERENCES.c.id).where(
                 REFERENCES.c.kind == wanted.kind,
@@ -104,7 +118,13 @@ class Reads:
     async def tags(
         self, tag: str | None, *, after: tuple[str, str, str] | None, size: int
     ) -> tuple[Tagged, ...]:
-        query = select(TAGS)
+        row = and_(ROWS.c.kind == TAGS.c.kind, ROWS.c.id == TAGS.c.id)
+        everywhere = [kind.name for kind in KINDS.values() if not kind.in_workspace]
+        query = (
+            select(TAGS)
+            .join(ROWS, row)
+            .where(or_(ROWS.c.workspace == self.workspace, ROWS.c.kind.in_(everywhere)))
+        )
         if tag is not None:
             query = query.where(TAGS.c.tag == tag)
         if after is not None:
@@ -113,8 +133,14 @@ class Reads:
         rows = await self.db.execute(query.order_by(*order).limit(size))
         return tuple(Tagged(**row) for row in rows.mappings().all())
 
+    async def counts(self) -> Mapping[str, int]:
+        count = func.count(literal_column("*"))
+        query = select(ROWS.c.kind, count).where(ROWS.c.workspace == self.workspace)
+        found = await self.db.execute(query.group_by(ROWS.c.kind))
+        return {kind: number for kind, number in found if EVERY_KIND[kind].in_workspace}
+
     async def by_ids(self, wanted: Sequence[tuple[str, str]]) -> tuple[Row, ...]:
-        """The rows of those (kind, id) that are there."""
+        """The rows of those (kind, id) that are there, in whatever workspace."""
         found: list[Row] = []
         for start in range(0, len(wanted), _IDS_AT_ONCE):
             some = wanted[start : start + _IDS_AT_ONCE]
@@ -138,15 +164,21 @@ def _tagged(wanted: Wanted) -> Select[tuple[str]]:
 class SqlConfigStore:
     """The configuration store port on a database. Made by `open_config_store`."""
 
-    def __init__(self, database: Database, sealer: Sealer) -> None:
+    def __init__(
+        self, database: Database, sealer: Sealer, workspace: str = DEFAULT_WORKSPACE
+    ) -> None:
         self._database = database
         self._sealer = sealer
+        self._workspace = workspace
+
+    def within(self, workspace: str) -> SqlConfigStore:
+        return SqlConfigStore(self._database, self._sealer, workspace)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Reads]:
         """Several questions about one moment."""
         async with self._database.reading() as db:
-            yield Reads(db, self._sealer)
+            yield Reads(db, self._sealer, self._workspace)
 
     async def get(self, kind: str, identity: str) -> Row | None:
         async with self.reading() as reads:
@@ -166,17 +198,22 @@ class SqlConfigStore:
         async with self.reading() as reads:
             return await reads.tags(tag, after=after, size=size)
 
+    async def counts(self) -> Mapping[str, int]:
+        async with self.reading() as reads:
+            return await reads.counts()
+
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[Write]:
         async with self._database.writing() as db:
             # In a statement of its own: what follows sees all that was written before.
             held = select(REVISIONS.c.revision).where(REVISIONS.c.id == 1)
             before = (await db.execute(held.with_for_update())).scalar_one()
-            write = Write(db, self._sealer, Reads(db, self._sealer))
+            write = Write(db, self._sealer, Reads(db, self._sealer, self._workspace))
             yield write
             await write.flush()
-            if write.changed or write.replaced:
-                await _advance(db, write, before + 1)
+            ledger = write.ledger
+            if ledger.changed or ledger.replaced:
+                await _advance(db, ledger, before + 1)
 
     async def revision(self) -> int:
         async with self._database.reading() as db:
@@ -185,14 +222,14 @@ class SqlConfigStore:
     async def load(self) -> Written:
         async with self._database.reading() as db:
             revision = await _revision(db)
-            rows = await db.execute(select(ROWS))
+            rows = await db.execute(select(ROWS).where(_SERVED))
             found = [self._sealer.read_row(row) for row in rows.mappings().all()]
         return Written(revision=revision, rows=tuple(found))
 
     async def lines(self) -> tuple[int, list[bytes]]:
         async with self._database.reading() as db:
             revision = await _revision(db)
-            rows = await db.execute(select(ROWS))
+            rows = await db.execute(select(ROWS).where(_SERVED))
             found = [self._sealer.read_line(row) for row in rows.mappings().all()]
         return revision, found
 
@@ -207,7 +244,7 @@ class SqlConfigStore:
             )
             found = (await db.execute(query.distinct())).all()
             changed = [(str(kind), str(identity)) for kind, identity in found]
-            rows = await Reads(db, self._sealer).by_ids(changed)
+            rows = await Reads(db, self._sealer, self._workspace).by_ids(changed)
         there = {(row_kind(row), row.id or "") for row in rows}
         return Written(
             revision=int(now["revision"]),
@@ -229,15 +266,15 @@ async def _revision(db: AsyncConnection) -> int:
     return int((await db.execute(query)).scalar_one())
 
 
-async def _advance(db: AsyncConnection, write: Write, revision: int) -> None:
+async def _advance(db: AsyncConnection, ledger: Ledger, revision: int) -> None:
     values: dict[str, int] = {"revision": revision}
-    if write.replaced:
+    if ledger.replaced:
         await db.execute(delete(CHANGES))
         values["kept_from"] = revision
     else:
         rows = [
             {"revision": revision, "kind": kind, "id": identity}
-            for kind, identity in write.changed
+            for kind, identity in ledger.changed
         ]
         await db.execute(insert(CHANGES), rows)
         if revision % _PRUNE_EVERY == 0:

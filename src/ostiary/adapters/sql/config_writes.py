@@ -8,6 +8,7 @@ nobody else can change it meanwhile. Rows are judged and kept many at a time.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Table, delete, insert, select, tuple_
@@ -15,9 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ostiary.adapters.sql.config_rows import EVERYWHERE, Sealer, Values, references
 from ostiary.adapters.sql.config_tables import NAMES, REFERENCES, ROWS, TAGS
-from ostiary.model.identity import DEFAULT_WORKSPACE
-from ostiary.model.kinds import KINDS, OF_MODEL
+from ostiary.model.kinds import EVERY_KIND, KINDS, OF_MODEL
 from ostiary.model.row import Row
+from ostiary.model.workspaces import DEFAULT_WORKSPACE, workspace_of
 from ostiary.ports.config_store import (
     ForeignKeyMissing,
     Page,
@@ -44,19 +45,41 @@ def _key(row: Row) -> Key:
     return OF_MODEL[type(row)].name, row.id or ""
 
 
-class Write:
-    """One transaction. `changed` are the (kind, id) of all that came, went or became another."""
+@dataclass(slots=True, kw_only=True)
+class Ledger:
+    """
+    What one transaction has done so far, in whatever workspace.
 
-    def __init__(self, db: AsyncConnection, sealer: Sealer, reads: Reads) -> None:
+    `changed` are the (kind, id) of all that came, went or became another, and whoever serves
+    requests must hear of. `owed` are (kind, id, workspace) of what is referred to, by which
+    field. After a clearing there is nothing but what is `kept`: nobody has to be asked.
+    """
+
+    changed: dict[Key, None] = field(default_factory=dict)
+    replaced: bool = False
+    owed: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    kept: set[tuple[str, str, str]] = field(default_factory=set)
+    named: set[tuple[str, ...]] = field(default_factory=set)
+
+
+class Write:
+    """One transaction, seen from one workspace."""
+
+    def __init__(
+        self,
+        db: AsyncConnection,
+        sealer: Sealer,
+        reads: Reads,
+        ledger: Ledger | None = None,
+    ) -> None:
         self._db = db
         self._sealer = sealer
         self._reads = reads
-        self._owed: dict[tuple[str, str], tuple[str, str]] = {}
-        # After a clearing there is nothing but what is here: nobody has to be asked.
-        self._kept: set[Key] = set()
-        self._named: set[tuple[str, ...]] = set()
-        self.changed: dict[Key, None] = {}
-        self.replaced = False
+        self.ledger = Ledger() if ledger is None else ledger
+
+    def within(self, workspace: str) -> Write:
+        reads = self._reads.within(workspace)
+        return Write(self._db, self._sealer, reads, self.ledger)
 
     async def get(self, kind: str, identity: str) -> Row | None:
         return await self._reads.get(kind, identity)
@@ -72,10 +95,13 @@ class Write:
     ) -> tuple[Tagged, ...]:
         return await self._reads.tags(tag, after=after, size=size)
 
+    async def counts(self) -> Mapping[str, int]:
+        return await self._reads.counts()
+
     async def add(self, row: Row) -> None:
-        kind, identity = _key(row)
-        if await self.get(kind, identity) is not None:
-            raise PrimaryKeyViolation(kind, identity)
+        key = _key(row)
+        if await self._there([key]):
+            raise PrimaryKeyViolation(*key)
         await self._keep([row])
         await self.flush()
 
@@ -88,19 +114,34 @@ class Write:
         Keep some rows; what they refer to may come in a later call.
 
         Raises:
+            PrimaryKeyViolation: A row with one of the ids is in another workspace.
             UniqueViolation: Two rows want the same for themselves.
         """
         for some in _chunks(rows):
-            keys = [_key(row) for row in some]
-            if not self.replaced:
-                await self._forget(await self._there(keys))
+            if not self.ledger.replaced:
+                there = await self._there([_key(row) for row in some])
+                for row in some:
+                    key = _key(row)
+                    if there.get(key) not in {None, workspace_of(row)}:
+                        raise PrimaryKeyViolation(*key)
+                await self._forget(there)
             await self._keep(some)
 
     async def clear(self) -> None:
-        """Let everything go."""
+        """Let everything that requests are served by go, in every workspace."""
         for table in (ROWS, NAMES, REFERENCES, TAGS):
-            await self._db.execute(delete(table))
-        self.replaced = True
+            served = table.c.kind.in_([*KINDS])
+            await self._db.execute(delete(table).where(served))
+        self.ledger.replaced = True
+
+    async def leave(self) -> None:
+        """Let every row of the workspace go."""
+        mine = ROWS.c.workspace == self._reads.workspace
+        query = select(ROWS.c.kind, ROWS.c.id).where(mine)
+        found = await self._db.execute(query)
+        keys = [(k, i) for k, i in found if EVERY_KIND[k].in_workspace]
+        await self._forget(keys)
+        self._change(keys)
 
     async def flush(self) -> None:
         """
@@ -109,15 +150,19 @@ class Write:
         Raises:
             ForeignKeyMissing: It is not.
         """
-        owed, self._owed = self._owed, {}
-        if self.replaced:
-            owed = {key: who for key, who in owed.items() if key not in self._kept}
+        owed = self.ledger.owed.copy()
+        self.ledger.owed.clear()
+        if self.ledger.replaced:
+            owed = {
+                place: who
+                for place, who in owed.items()
+                if place not in self.ledger.kept
+            }
         for some in _chunks([*owed]):
-            there = await self._there(some)
-            for key in some:
-                if key not in there:
-                    field, _ = owed[key]
-                    raise ForeignKeyMissing(field, *key)
+            there = await self._there([(kind, row) for kind, row, _ in some])
+            for kind, row, workspace in some:
+                if there.get((kind, row)) != workspace:
+                    raise ForeignKeyMissing(owed[kind, row, workspace], kind, row)
 
     async def delete(self, kind: str, identity: str) -> bool:
         if await self.get(kind, identity) is None:
@@ -132,21 +177,27 @@ class Write:
             )
         )
         below = found.all()
-        for kind, field, _ in below:
-            reference = KINDS[kind].reference(field)
+        for kind, column, _ in below:
+            reference = EVERY_KIND[kind].reference(column)
             if reference is not None and reference.on_delete == "restrict":
                 raise StillReferenced(key[0], kind)
         for kind, _, identity in below:
             if (kind, identity) != key:
                 await self._delete((kind, identity))
         await self._forget({key})
-        self.changed[key] = None
+        self._change([key])
 
-    async def _there(self, keys: Sequence[Key]) -> set[Key]:
-        query = select(ROWS.c.kind, ROWS.c.id).where(
+    def _change(self, keys: Iterable[Key]) -> None:
+        """Remember what whoever serves requests must hear of."""
+        self.ledger.changed |= dict.fromkeys(key for key in keys if key[0] in KINDS)
+
+    async def _there(self, keys: Sequence[Key]) -> dict[Key, str]:
+        """The workspaces of those that are there."""
+        query = select(ROWS.c.kind, ROWS.c.id, ROWS.c.workspace).where(
             tuple_(ROWS.c.kind, ROWS.c.id).in_(keys)
         )
-        return {(kind, identity) for kind, identity in await self._db.execute(query)}
+        found = await self._db.execute(query)
+        return {(kind, identity): place for kind, identity, place in found}
 
     async def _forget(self, keys: Iterable[Key]) -> None:
         for some in _chunks([*keys]):
@@ -163,8 +214,7 @@ class Write:
             for kind, identity in (_key(row),)
             for field, to, whom in dict.fromkeys(references(row))
         ]
-        for link in links:
-            self._owed[link["to_kind"], link["to_id"]] = (link["field"], link["kind"])
+        self._owe(rows)
         tags = [
             {"tag": tag, "kind": kind, "id": identity}
             for row in rows
@@ -175,10 +225,21 @@ class Write:
         await self._insert(NAMES, names)
         await self._insert(REFERENCES, links)
         await self._insert(TAGS, tags)
-        if self.replaced:
-            self._kept |= set(map(_key, rows))
+        if self.ledger.replaced:
+            self.ledger.kept |= {(*_key(row), workspace_of(row)) for row in rows}
         else:
-            self.changed |= dict.fromkeys(map(_key, rows))
+            self._change(map(_key, rows))
+
+    def _owe(self, rows: Sequence[Row]) -> None:
+        """What rows refer to is to be there in the end, in their own workspace."""
+        for row in rows:
+            for column, kind, identity in references(row):
+                here = (
+                    workspace_of(row)
+                    if EVERY_KIND[kind].in_workspace
+                    else DEFAULT_WORKSPACE
+                )
+                self.ledger.owed[kind, identity, here] = column
 
     async def _insert(self, table: Table, rows: Sequence[Values]) -> None:
         if rows:
@@ -189,7 +250,7 @@ class Write:
         for fields, value in self._sealer.names(row):
             yield {
                 "kind": kind.name,
-                "workspace": EVERYWHERE if kind.everywhere else DEFAULT_WORKSPACE,
+                "workspace": EVERYWHERE if kind.everywhere else workspace_of(row),
                 "field": ",".join(fields),
                 "value": value,
                 "id": row.id,
@@ -200,11 +261,11 @@ class Write:
         wanted: dict[tuple[str, ...], str] = {}
         for name in names:
             key = tuple(str(name[column]) for column in columns)
-            if key in wanted or key in self._named:
+            if key in wanted or key in self.ledger.named:
                 self._refuse(rows, key[2], name["id"])
             wanted[key] = name["id"]
-        if self.replaced:
-            self._named |= wanted.keys()
+        if self.ledger.replaced:
+            self.ledger.named |= wanted.keys()
             return
         for some in _chunks([*wanted]):
             query = select(*(NAMES.c[column] for column in columns)).where(

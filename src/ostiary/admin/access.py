@@ -1,0 +1,259 @@
+"""
+Who asks, and whether they may: RBAC for the Admin API.
+
+A token is looked for in every workspace; what its roles say decides. Whatever is doubtful is
+refused.
+
+Spec: gateway §1.16; decision D22.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from starlette.requests import Request
+
+from ostiary.admin import refusals
+from ostiary.admin.entities import Entities
+from ostiary.admin.tokens import build_hint, check_token
+from ostiary.model.access import (
+    Action,
+    RbacRoleEndpoint,
+    RbacRoleEntity,
+    RbacUser,
+    RbacUserRole,
+    may_call,
+    may_touch,
+    read_action,
+)
+from ostiary.model.kinds import KINDS, OF_MODEL
+from ostiary.model.row import Row
+from ostiary.model.workspaces import DEFAULT, DEFAULT_WORKSPACE, Workspace, workspace_of
+from ostiary.ports.config_store import ConfigReads, ConfigStore, ConfigWrites, Wanted
+
+_MANY: Final = 1000
+_KNOWN_TOKENS: Final = 1024
+# What belongs to a workspace; everything else is the node's, whatever path leads there.
+_OF_WORKSPACES: Final = frozenset(
+    {
+        *(kind.path for kind in KINDS.values() if kind.in_workspace and kind.path),
+        "rbac",
+        "schemas",
+        "tags",
+    }
+)
+_NODE_ROWS: Final = frozenset({"ca_certificates", "workspaces"})
+_READ_BY_ALL: Final = frozenset(
+    {"", "ca_certificates", "endpoints", "kong", "openapi.json", "status", "workspaces"}
+)
+
+
+async def read_all(reads: ConfigReads, kind: str, **where: str) -> list[Row]:
+    """Every row of a kind that refers as `where` says."""
+    found: list[Row] = []
+    after: str | None = ""
+    while after is not None:
+        page = await reads.page(Wanted(kind=kind, where=where), after=after, size=_MANY)
+        found += page.rows
+        after = page.after
+    return found
+
+
+async def read_endpoints(
+    reads: ConfigReads, roles: Iterable[str]
+) -> list[RbacRoleEndpoint]:
+    """What some roles say of paths."""
+    rows = [
+        r
+        for role in roles
+        for r in await read_all(reads, "rbac_role_endpoints", role=role)
+    ]
+    return [row for row in rows if isinstance(row, RbacRoleEndpoint)]
+
+
+async def read_entities(
+    reads: ConfigReads, roles: Iterable[str]
+) -> list[RbacRoleEntity]:
+    """What some roles say of rows."""
+    rows = [
+        r
+        for role in roles
+        for r in await read_all(reads, "rbac_role_entities", role=role)
+    ]
+    return [row for row in rows if isinstance(row, RbacRoleEntity)]
+
+
+async def read_roles(reads: ConfigReads, user: RbacUser) -> list[str]:
+    """The ids of a user's roles."""
+    rows = await read_all(reads, "rbac_user_roles", user=user.id or "")
+    return [row.role for row in rows if isinstance(row, RbacUserRole)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rights:
+    """What one user may do with single rows of a workspace."""
+
+    user: RbacUser
+    workspace: Workspace
+    rules: tuple[RbacRoleEntity, ...] = field(default=(), repr=False)
+
+    def may(self, action: Action, row: Row) -> bool:
+        """Whether this row may be read, updated or deleted."""
+        if OF_MODEL[type(row)].name not in KINDS:
+            return True  # rows about access are judged by their paths
+        return may_touch(
+            self.rules, workspace=self.workspace, entity_id=row.id or "", action=action
+        )
+
+    def refuse(self, action: Action) -> refusals.Refused:
+        """What is said where it may not."""
+        return _forbidden(self.user, action)
+
+    async def own(self, write: ConfigWrites, row: Row) -> None:
+        """Whoever makes a row may do everything with it: their own role says so."""
+        home = write.within(workspace_of(self.user))
+        for identity in await read_roles(home, self.user):
+            role = await home.get("rbac_roles", identity)
+            if getattr(role, "is_default", False):
+                await home.put(
+                    RbacRoleEntity(
+                        id=row.id,
+                        created_at=row.created_at,
+                        updated_at=row.created_at,
+                        ws_id=self.user.ws_id,
+                        role=identity,
+                        entity_id=row.id or "",
+                        entity_type=OF_MODEL[type(row)].name,
+                    )
+                )
+
+
+def _forbidden(user: RbacUser, action: Action) -> refusals.Refused:
+    text = f"{user.name}, you do not have permissions to {action} this resource"
+    return refusals.say(403, text)
+
+
+class Users:
+    """The users of every workspace, found by their tokens."""
+
+    def __init__(self, store: ConfigStore, secret: bytes) -> None:
+        self._store = store
+        # For a key of what is remembered; no token is kept in memory.
+        self._secret = secret
+        self._known: OrderedDict[bytes, tuple[str, str, str]] = OrderedDict()
+
+    async def find(self, token: str) -> RbacUser | None:
+        """The user of a token, enabled or not."""
+        mark = hmac.digest(self._secret, token.encode(), "sha256")
+        known = self._known.get(mark)
+        if known is not None:
+            workspace, identity, kept = known
+            row = await self._store.within(workspace).get("rbac_users", identity)
+            if isinstance(row, RbacUser) and hmac.compare_digest(
+                row.user_token.encode(), kept.encode()
+            ):
+                return row
+            del self._known[mark]
+        hint = build_hint(token)
+        for user in await self._read_users():
+            if user.user_token_ident == hint and await asyncio.to_thread(
+                check_token, token, user.user_token
+            ):
+                place = (workspace_of(user), user.id or "", user.user_token)
+                self._known[mark] = place
+                while len(self._known) > _KNOWN_TOKENS:
+                    self._known.popitem(last=False)
+                return user
+        return None
+
+    async def _read_users(self) -> list[RbacUser]:
+        places = {DEFAULT_WORKSPACE}
+        places |= {row.id or "" for row in await read_all(self._store, "workspaces")}
+        return [
+            row
+            for place in sorted(places)
+            for row in await read_all(self._store.within(place), "rbac_users")
+            if isinstance(row, RbacUser)
+        ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RbacAccess:
+    """
+    Lets in whom roles allow in. `level` is `on` (paths), `entity` (rows) or `both`.
+
+    `header` is the name of the field with the token.
+    """
+
+    store: ConfigStore
+    users: Users
+    level: str
+    header: str
+
+    async def admit(
+        self,
+        request: Request,
+        entities: Entities,
+        workspace: Workspace,
+        steps: Sequence[str],
+    ) -> Entities:
+        """
+        The rows that whoever was identified may see and change.
+
+        Raises:
+            Refused: They may not (403).
+        """
+        user: RbacUser = request.state.rbac_user
+        home = self.store.within(workspace_of(user))
+        roles = await read_roles(home, user)
+        action = read_action(request.method)
+        if self.level in {"on", "both"} and not may_call(
+            await read_endpoints(home, roles),
+            workspace=_judged_in(workspace, steps, action),
+            steps=steps,
+            action=action,
+        ):
+            raise _forbidden(user, action)
+        if self.level == "on":
+            return entities
+        rules = tuple(await read_entities(home, roles))
+        rights = Rights(user=user, workspace=workspace, rules=rules)
+        if self.level == "entity" and not _is_about_rows(steps, action):
+            # Nothing here is a row: who may touch every row may do it.
+            every = (rule for rule in rules if rule.entity_id == "*")
+            if not may_touch(every, workspace=DEFAULT, entity_id="*", action=action):
+                raise _forbidden(user, action)
+        return replace(entities, rights=rights)
+
+    async def identify(self, request: Request) -> None:
+        """
+        Know who asks, by their token.
+
+        Raises:
+            Refused: Nobody is known (401).
+        """
+        given = request.headers.getlist(self.header)
+        user = await self.users.find(given[0]) if len(given) == 1 and given[0] else None
+        if user is None or not user.enabled:
+            raise refusals.say(401, "Invalid RBAC credentials")
+        request.state.rbac_user = user
+
+
+def _judged_in(workspace: Workspace, steps: Sequence[str], action: Action) -> Workspace:
+    """What is the node's is nobody's of a workspace, whatever workspace the path names."""
+    first = steps[0] if steps else ""
+    is_shared = action == "read" and first in _READ_BY_ALL
+    return workspace if first in _OF_WORKSPACES or is_shared else DEFAULT
+
+
+def _is_about_rows(steps: Sequence[str], action: Action) -> bool:
+    """Whether the rules of rows have the last word, or nothing needs one."""
+    first = steps[0] if steps else ""
+    if first in _READ_BY_ALL:
+        return action == "read" or (first in _NODE_ROWS and action != "create")
+    return first in _OF_WORKSPACES and first != "rbac"

@@ -1,0 +1,449 @@
+"""
+`/rbac`: users with tokens, roles, and what roles allow or forbid.
+
+Rows of these kinds are made and changed as all others are; what is theirs alone is here: tokens
+that are hashed, a role of its own for each user, permissions under the paths that they are about.
+
+Spec: gateway §1.16.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from ostiary.admin import refusals
+from ostiary.admin.access import (
+    Users,
+    read_all,
+    read_endpoints,
+    read_entities,
+    read_roles,
+)
+from ostiary.admin.autofill import Bytes
+from ostiary.admin.bodies import Given, read_given
+from ostiary.admin.collections import Collections, allow
+from ostiary.admin.entities import Entities
+from ostiary.admin.paging import read_asked
+from ostiary.admin.scope import scoped, shown_path
+from ostiary.admin.shapes import Json
+from ostiary.admin.tokens import build_hint, hash_token
+from ostiary.model.access import (
+    EVERYTHING,
+    RbacRole,
+    RbacRoleEndpoint,
+    RbacRoleEntity,
+    RbacUser,
+)
+from ostiary.model.kinds import EVERY_KIND, KINDS, Kind
+from ostiary.model.row import Row
+from ostiary.model.workspaces import DEFAULT_WORKSPACE, Workspace
+from ostiary.ports.config_store import ConfigWrites, UniqueViolation
+
+_USERS, _ROLES = EVERY_KIND["rbac_users"], EVERY_KIND["rbac_roles"]
+_MEMBERS = EVERY_KIND["rbac_user_roles"]
+_ENDPOINTS = EVERY_KIND["rbac_role_endpoints"]
+_ENTITIES = EVERY_KIND["rbac_role_entities"]
+_LIST: Final = ("GET", "POST")
+_ROW: Final = ("GET", "PUT", "PATCH", "DELETE")
+_PERMISSION: Final = ("GET", "PATCH", "DELETE")
+_SALT_BYTES: Final = 16
+PATHS: Final = (
+    "/rbac/roles", "/rbac/roles/{rbac_roles}", "/rbac/roles/{rbac_roles}/endpoints",
+    "/rbac/roles/{rbac_roles}/endpoints/{workspace}/{endpoint}",
+    "/rbac/roles/{rbac_roles}/entities", "/rbac/roles/{rbac_roles}/entities/{entity_id}",
+    "/rbac/roles/{rbac_roles}/permissions", "/rbac/users", "/rbac/users/{rbac_users}",
+    "/rbac/users/{rbac_users}/permissions", "/rbac/users/{rbac_users}/roles",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RbacEndpoints:
+    """Everything below `/rbac`. `users` know whose a token is."""
+
+    users: Users
+    entropy: Bytes
+
+    async def answer(self, request: Request, steps: Sequence[str]) -> Response:
+        """
+        Answer a request about access.
+
+        Raises:
+            Refused: It cannot be done.
+        """
+        entities = scoped(request)
+        if not entities.writable:
+            raise refusals.say(404, "Not found")
+        call = _Call(request, entities, self)
+        match [*steps]:
+            case ["users" | "roles" as what]:
+                return await call.list_rows(_USERS if what == "users" else _ROLES)
+            case ["users" | "roles" as what, key]:
+                return await call.one_row(_USERS if what == "users" else _ROLES, key)
+            case ["users", key, "roles"]:
+                return await call.roles_of(key)
+            case ["users", key, "permissions"]:
+                user = await call.find_user(key)
+                roles = await read_roles(entities.store, user)
+                return await call.permissions(roles)
+            case ["roles", key, "permissions"]:
+                role = await call.find_role(key)
+                return await call.permissions([role.id or ""])
+            case ["roles", key, "endpoints"]:
+                return await call.list_rules(_ENDPOINTS, await call.find_role(key))
+            case ["roles", key, "entities"]:
+                return await call.list_rules(_ENTITIES, await call.find_role(key))
+            case ["roles", key, "endpoints", workspace, *path] if path:
+                role = await call.find_role(key)
+                return await call.one_rule(
+                    _ENDPOINTS, await call.find_endpoint(role, workspace, path)
+                )
+            case ["roles", key, "entities", identity]:
+                role = await call.find_role(key)
+                return await call.one_rule(
+                    _ENTITIES, await call.find_entity(role, identity)
+                )
+        raise refusals.not_found()
+
+
+class _Call:
+    """One request about the rows of one workspace."""
+
+    def __init__(
+        self, request: Request, entities: Entities, endpoints: RbacEndpoints
+    ) -> None:
+        self._request = request
+        self._entities = entities
+        self._endpoints = endpoints
+        self._method = "GET" if request.method == "HEAD" else request.method
+
+    def _refuse_others(self, verbs: tuple[str, ...]) -> Response | None:
+        if self._method == "OPTIONS":
+            return allow(verbs)
+        if self._method not in verbs:
+            raise refusals.say(405, "Method not allowed")
+        return None
+
+    # Users and roles.
+
+    async def list_rows(self, kind: Kind) -> Response:
+        """`/rbac/users` and `/rbac/roles`."""
+        if (told := self._refuse_others(_LIST)) is not None:
+            return told
+        entities = self._entities
+        if self._method == "POST":
+            given = await self._read(kind, None)
+            async with entities.writing() as write:
+                row = await entities.add(write, kind, given)
+                if isinstance(row, RbacUser):
+                    await _give_role_of_name(entities, write, row)
+            return JSONResponse(await self._entities.show(kind, row), status_code=201)
+        rows = await read_all(self._entities.store, kind.name)
+        return await self._list(kind, [r for r in rows if not _is_own_role(r)])
+
+    async def _list(self, kind: Kind, rows: Sequence[Row]) -> Response:
+        query = dict(self._request.query_params)
+        return await Collections(entities=self._entities).list_some(
+            kind, rows, read_asked(query), path=shown_path(self._request), query=query
+        )
+
+    async def one_row(self, kind: Kind, key: str) -> Response:
+        """`/rbac/users/{user}` and `/rbac/roles/{role}`."""
+        if (told := self._refuse_others(_ROW)) is not None:
+            return told
+        entities = self._entities
+        before = await entities.find(entities.store, kind, key)
+        match self._method:
+            case "DELETE":
+                await self._delete(before)
+                return Response(status_code=204)
+            case "PUT":
+                row = await entities.put(kind, key, await self._read(kind, before))
+                if isinstance(row, RbacUser) and before is None:
+                    async with entities.writing() as write:
+                        await _give_role_of_name(entities, write, row)
+            case "PATCH":
+                row = await entities.update(kind, key, await self._read(kind, before))
+            case _ if before is None:
+                raise refusals.not_found()
+            case _:
+                row = before
+        return JSONResponse(await entities.show(kind, row))
+
+    async def _read(self, kind: Kind, before: Row | None) -> Given:
+        """What is given, with the hash of a token in its place."""
+        given = await read_given(self._request)
+        if kind is not _USERS:
+            return given
+        data = {k: v for k, v in given.data.items() if k != "user_token_ident"}
+        token = data.get("user_token")
+        if isinstance(token, str) and token:
+            owner = await self._endpoints.users.find(token)
+            if owner is not None and (before is None or owner.id != before.id):
+                taken = UniqueViolation(kind.name, {"user_token": "***"})
+                raise refusals.unique_violation(taken)
+            salt = self._endpoints.entropy.bytes(_SALT_BYTES)
+            data["user_token"] = await asyncio.to_thread(hash_token, token, salt)
+            data["user_token_ident"] = build_hint(token)
+        return Given(data=data, is_form=given.is_form)
+
+    async def _delete(self, row: Row | None) -> None:
+        if row is None:
+            return
+        async with self._entities.writing() as write:
+            if isinstance(row, RbacUser):
+                for identity in await read_roles(write, row):
+                    role = await write.get("rbac_roles", identity)
+                    if role is not None and _is_own_role(role):
+                        await self._entities.remove(write, role)
+            await self._entities.remove(write, row)
+
+    async def find_user(self, key: str) -> RbacUser:
+        """
+        The user of a name or id.
+
+        Raises:
+            Refused: Nobody.
+        """
+        row = await self._entities.find(self._entities.store, _USERS, key)
+        if not isinstance(row, RbacUser):
+            raise refusals.not_found()
+        return row
+
+    async def find_role(self, key: str) -> RbacRole:
+        """
+        The role of a name or id.
+
+        Raises:
+            Refused: None.
+        """
+        row = await self._entities.find(self._entities.store, _ROLES, key)
+        if not isinstance(row, RbacRole):
+            raise refusals.not_found()
+        return row
+
+    # Whose roles.
+
+    async def roles_of(self, key: str) -> Response:
+        """`/rbac/users/{user}/roles`."""
+        if (told := self._refuse_others(("GET", "POST", "DELETE"))) is not None:
+            return told
+        user = await self.find_user(key)
+        entities = self._entities
+        if self._method == "GET":
+            return JSONResponse(await self._show_roles(user))
+        roles = await self._named_roles()
+        async with entities.writing() as write:
+            held = {
+                row.role: row
+                for row in await read_all(write, _MEMBERS.name, user=user.id or "")
+                if hasattr(row, "role")
+            }
+            for role in roles:
+                row = held.get(role.id or "")
+                if self._method == "POST" and row is None:
+                    await _join(entities, write, user, role)
+                if self._method == "DELETE" and row is not None:
+                    await entities.remove(write, row)
+        if self._method == "DELETE":
+            return Response(status_code=204)
+        return JSONResponse(await self._show_roles(user), status_code=201)
+
+    async def _named_roles(self) -> list[RbacRole]:
+        said = (await read_given(self._request)).data.get("roles")
+        names = said.split(",") if isinstance(said, str) else said
+        if not isinstance(names, list) or not names:
+            raise refusals.schema_violation([(("roles",), "required field missing")])
+        found = []
+        for name in names:
+            row = (
+                await self._entities.find(self._entities.store, _ROLES, name.strip())
+                if isinstance(name, str)
+                else None
+            )
+            if not isinstance(row, RbacRole):
+                raise refusals.say(400, f"role not found with name '{name}'")
+            found.append(row)
+        return found
+
+    async def _show_roles(self, user: RbacUser) -> Json:
+        store = self._entities.store
+        rows = [
+            await store.get("rbac_roles", role)
+            for role in await read_roles(store, user)
+        ]
+        shown = [
+            await self._entities.show(_ROLES, row)
+            for row in rows
+            if row is not None and not _is_own_role(row)
+        ]
+        return {"roles": shown, "user": await self._entities.show(_USERS, user)}
+
+    # What roles say.
+
+    async def list_rules(self, kind: Kind, role: RbacRole) -> Response:
+        """`/rbac/roles/{role}/endpoints` and `/rbac/roles/{role}/entities`."""
+        if (told := self._refuse_others(_LIST)) is not None:
+            return told
+        if self._method == "GET":
+            store = self._entities.store
+            return await self._list(kind, await read_all(store, kind.name, role=role.id or ""))  # fmt: skip
+        given = await read_given(self._request)
+        data = {**given.data, "role": {"id": role.id}}
+        if kind is _ENDPOINTS:
+            data["workspace"] = await self._read_workspace(data.get("workspace"))
+        else:
+            data["entity_type"] = await self._find_type(data.get("entity_id"))
+        made = Given(data=data, is_form=given.is_form)
+        row = await self._entities.create(kind, made)
+        return JSONResponse(await self._entities.show(kind, row), status_code=201)
+
+    async def _read_workspace(self, said: object) -> str:
+        """
+        The name of the workspace that a rule is about, by default the role's own.
+
+        Raises:
+            Refused: There is none, or the role has no say in it.
+        """
+        entities = self._entities
+        own = await entities.find(
+            entities.store, KINDS["workspaces"], entities.workspace
+        )
+        assert isinstance(own, Workspace)
+        if said is None:
+            return own.name
+        if said == EVERYTHING:
+            return EVERYTHING
+        named = (
+            await entities.find(entities.store, KINDS["workspaces"], said)
+            if isinstance(said, str)
+            else None
+        )
+        if not isinstance(named, Workspace):
+            raise refusals.schema_violation([(("workspace",), "no such workspace")])
+        if entities.workspace not in {DEFAULT_WORKSPACE, named.id}:
+            text = "must be the workspace of the role"
+            raise refusals.schema_violation([(("workspace",), text)])
+        return named.name
+
+    async def _find_type(self, identity: object) -> str:
+        """
+        The kind of the row that a rule is about.
+
+        Raises:
+            Refused: There is none.
+        """
+        if identity == EVERYTHING:
+            return EVERYTHING
+        for kind in KINDS if isinstance(identity, str) else ():
+            if await self._entities.store.get(kind, str(identity)) is not None:
+                return kind
+        raise refusals.schema_violation([(("entity_id",), "no such entity")])
+
+    async def find_endpoint(
+        self, role: RbacRole, workspace: str, path: Sequence[str]
+    ) -> Row:
+        """
+        What a role says of a path in a workspace.
+
+        Raises:
+            Refused: Nothing.
+        """
+        endpoint = "/" + "/".join(path)
+        for rule in await read_endpoints(self._entities.store, [role.id or ""]):
+            if rule.workspace == workspace and rule.endpoint in {
+                endpoint,
+                endpoint[1:],
+            }:
+                return rule
+        raise refusals.not_found()
+
+    async def find_entity(self, role: RbacRole, identity: str) -> Row:
+        """
+        What a role says of a row.
+
+        Raises:
+            Refused: Nothing.
+        """
+        for rule in await read_entities(self._entities.store, [role.id or ""]):
+            if rule.entity_id == identity:
+                return rule
+        raise refusals.not_found()
+
+    async def one_rule(self, kind: Kind, rule: Row) -> Response:
+        """A rule: shown, changed, deleted."""
+        if (told := self._refuse_others(_PERMISSION)) is not None:
+            return told
+        entities = self._entities
+        if self._method == "DELETE":
+            await entities.delete(kind, rule.id or "")
+            return Response(status_code=204)
+        if self._method == "PATCH":
+            given = await read_given(self._request)
+            fixed = {"role", "workspace", "endpoint", "entity_id", "entity_type"}
+            data = {k: v for k, v in given.data.items() if k not in fixed}
+            rule = await entities.update(
+                kind, rule.id or "", Given(data=data, is_form=given.is_form)
+            )
+        return JSONResponse(await entities.show(kind, rule))
+
+    async def permissions(self, roles: Sequence[str]) -> Response:
+        """What some roles say, by workspace and path, and by row."""
+        if (told := self._refuse_others(("GET",))) is not None:
+            return told
+        store = self._entities.store
+        return JSONResponse(
+            {
+                "endpoints": _by_place(await read_endpoints(store, roles)),
+                "entities": {
+                    rule.entity_id: _show_rule(rule)
+                    for rule in await read_entities(store, roles)
+                },
+            }
+        )
+
+
+def _is_own_role(row: Row) -> bool:
+    return isinstance(row, RbacRole) and row.is_default
+
+
+def _show_rule(rule: RbacRoleEndpoint | RbacRoleEntity) -> Json:
+    return {"actions": [*rule.actions], "negative": rule.negative}
+
+
+def _by_place(rules: Iterable[RbacRoleEndpoint]) -> dict[str, dict[str, Json]]:
+    found: dict[str, dict[str, Json]] = {}
+    for rule in rules:
+        place = rule.endpoint
+        if place != EVERYTHING:
+            place = f"/{rule.workspace}{rule.endpoint}"
+        found.setdefault(rule.workspace, {})[place] = _show_rule(rule)
+    return found
+
+
+async def _join(
+    entities: Entities, write: ConfigWrites, user: RbacUser, role: Row
+) -> None:
+    """Let a user have a role."""
+    data = {"user": {"id": user.id}, "role": {"id": role.id}}
+    await write.add(await entities.build(write, _MEMBERS, Given(data=data)))
+
+
+async def _give_role_of_name(
+    entities: Entities, write: ConfigWrites, user: RbacUser
+) -> None:
+    """A user has the role of their name: one that is there, or one of their own."""
+    role = await write.find("rbac_roles", {"name": user.name})
+    if role is None or _is_own_role(role):
+        # One that is somebody's already is left alone.
+        name = user.name if role is None else f"{user.name}:{user.id}"
+        comment = f"Default user role generated for {user.name}"
+        data = {"name": name, "is_default": True, "comment": comment}
+        role = await entities.build(write, _ROLES, Given(data=data))
+        await write.add(role)
+    await _join(entities, write, user, role)
