@@ -11,10 +11,11 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import quote, urlencode
 
 from ostiary.model.row import Row
+from ostiary.ports.audit import AuditLog, Found, ObjectRecord, RequestRecord, Search
 from ostiary.ports.config_store import (
     ConfigStore,
     ConfigWrites,
@@ -33,15 +34,25 @@ _SYSTEM_LISTS: Final = (
 )
 
 
+class AuditedStore(ConfigStore, Protocol):
+    """A configuration with an audit log beside it."""
+
+    @property
+    def audit(self) -> AuditLog:
+        """The records of what was asked and changed."""
+        ...
+
+
 class LateStore:
     """The configuration store port; whoever asks first opens it. All raise StoreUnavailable."""
 
-    def __init__(self, opener: Callable[[], Awaitable[ConfigStore]]) -> None:
+    def __init__(self, opener: Callable[[], Awaitable[AuditedStore]]) -> None:
         self._opener = opener
-        self._store: ConfigStore | None = None
+        self._store: AuditedStore | None = None
         self._lock = asyncio.Lock()
+        self.audit = LateAudit(self._open)
 
-    async def _open(self) -> ConfigStore:
+    async def _open(self) -> AuditedStore:
         async with self._lock:
             if self._store is None:
                 self._store = await self._opener()
@@ -81,6 +92,22 @@ class LateStore:
     async def close(self) -> None:
         if self._store is not None:
             await self._store.close()
+
+
+class LateAudit:
+    """The audit log port, of a store that is opened at first use."""
+
+    def __init__(self, opener: Callable[[], Awaitable[AuditedStore]]) -> None:
+        self._open = opener
+
+    async def keep(self, record: RequestRecord) -> None:
+        await (await self._open()).audit.keep(record)
+
+    async def requests(self, search: Search, *, now: int) -> Found[RequestRecord]:
+        return await (await self._open()).audit.requests(search, now=now)
+
+    async def objects(self, search: Search, *, now: int) -> Found[ObjectRecord]:
+        return await (await self._open()).audit.objects(search, now=now)
 
 
 def build_url(settings: Settings, prefix: Path) -> str:
@@ -125,7 +152,7 @@ def _find_system_list() -> str | None:
     return next((p for p in (known, *_SYSTEM_LISTS) if p and Path(p).is_file()), None)
 
 
-async def open_database(settings: Settings, prefix: Path, key: bytes) -> ConfigStore:
+async def open_database(settings: Settings, prefix: Path, key: bytes) -> AuditedStore:
     """
     The database of the settings, its tables up to date.
 

@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ostiary.adapters.sql.audit_store import SqlAuditLog
 from ostiary.adapters.sql.config_rows import EVERYWHERE, Sealer
 from ostiary.adapters.sql.config_tables import (
     CHANGES,
@@ -141,6 +142,7 @@ class SqlConfigStore:
     def __init__(self, database: Database, sealer: Sealer) -> None:
         self._database = database
         self._sealer = sealer
+        self.audit = SqlAuditLog(database)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Reads]:

@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import Table, delete, insert, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ostiary.adapters.sql.audit_store import keep_objects
 from ostiary.adapters.sql.config_rows import EVERYWHERE, Sealer, Values, references
 from ostiary.adapters.sql.config_tables import NAMES, REFERENCES, ROWS, TAGS
 from ostiary.model.identity import DEFAULT_WORKSPACE
 from ostiary.model.kinds import KINDS, OF_MODEL
 from ostiary.model.row import Row
+from ostiary.ports.audit import ObjectRecord
 from ostiary.ports.config_store import (
+    Deed,
     ForeignKeyMissing,
     Page,
     PrimaryKeyViolation,
@@ -56,6 +59,7 @@ class Write:
         self._kept: set[Key] = set()
         self._named: set[tuple[str, ...]] = set()
         self.changed: dict[Key, None] = {}
+        self.deeds: list[Deed] = []
         self.replaced = False
 
     async def get(self, kind: str, identity: str) -> Row | None:
@@ -77,6 +81,7 @@ class Write:
         if await self.get(kind, identity) is not None:
             raise PrimaryKeyViolation(kind, identity)
         await self._keep([row])
+        self.deeds.append(Deed(operation="create", row=row))
         await self.flush()
 
     async def put(self, row: Row) -> None:
@@ -92,9 +97,15 @@ class Write:
         """
         for some in _chunks(rows):
             keys = [_key(row) for row in some]
+            there: set[Key] = set()
             if not self.replaced:
-                await self._forget(await self._there(keys))
+                there = await self._there(keys)
+                await self._forget(there)
             await self._keep(some)
+            for key, row in zip(keys, some, strict=True):
+                self.deeds.append(
+                    Deed(operation="update" if key in there else "create", row=row)
+                )
 
     async def clear(self) -> None:
         """Let everything go."""
@@ -120,12 +131,14 @@ class Write:
                     raise ForeignKeyMissing(field, *key)
 
     async def delete(self, kind: str, identity: str) -> bool:
-        if await self.get(kind, identity) is None:
+        row = await self.get(kind, identity)
+        if row is None:
             return False
-        await self._delete((kind, identity))
+        await self._delete(row)
         return True
 
-    async def _delete(self, key: Key) -> None:
+    async def _delete(self, row: Row) -> None:
+        key = _key(row)
         found = await self._db.execute(
             select(REFERENCES.c.kind, REFERENCES.c.field, REFERENCES.c.id).where(
                 REFERENCES.c.to_kind == key[0], REFERENCES.c.to_id == key[1]
@@ -137,10 +150,15 @@ class Write:
             if reference is not None and reference.on_delete == "restrict":
                 raise StillReferenced(key[0], kind)
         for kind, _, identity in below:
-            if (kind, identity) != key:
-                await self._delete((kind, identity))
+            if (kind, identity) != key and (gone := await self.get(kind, identity)):
+                await self._delete(gone)
         await self._forget({key})
         self.changed[key] = None
+        self.deeds.append(Deed(operation="delete", row=row))
+
+    async def note(self, records: Sequence[ObjectRecord]) -> None:
+        """Keep records of the audit log, if the write is kept."""
+        await keep_objects(self._db, records)
 
     async def _there(self, keys: Sequence[Key]) -> set[Key]:
         query = select(ROWS.c.kind, ROWS.c.id).where(
