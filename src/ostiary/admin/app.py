@@ -21,6 +21,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match, Route
 
 from ostiary.admin import refusals
+from ostiary.admin.audit import Audited, Auditor, AuditRules
+from ostiary.admin.audit_records import PATHS as AUDIT_PATHS
+from ostiary.admin.audit_records import AuditEndpoints
 from ostiary.admin.autofill import Autofill
 from ostiary.admin.certificates import CertificateNames
 from ostiary.admin.collections import Collections, allow, raw_path, split_path
@@ -32,6 +35,7 @@ from ostiary.admin.health import Health, HealthEndpoints
 from ostiary.admin.info import InfoEndpoints, KnownPlugins
 from ostiary.admin.issuers import IssuerEndpoints, Providers
 from ostiary.admin.lines import Form, Write, build_line
+from ostiary.admin.redaction import build_redactor
 from ostiary.admin.refusals import Refused
 from ostiary.admin.state import NodeView, describe_redirect_uris
 from ostiary.admin.status import StatusEndpoints
@@ -84,6 +88,7 @@ class AdminConfig:
     gui_url: str | None = None
     access_log: Write | None = None
     access_form: Form = "kong"
+    audit: AuditRules | None = None
 
 
 class _Keys:
@@ -271,13 +276,33 @@ def _with_slashes(routes: Iterable[Route]) -> Iterator[Route]:
         yield route
 
 
+def _build_auditor(config: AdminConfig) -> Auditor | None:
+    if config.audit is None:
+        return None
+    found = {name: config.plugins.schema(name) for name in config.view.plugins}
+    plugins = {name: model for name, model in found.items() if model is not None}
+    redactor = build_redactor(excluded=config.audit.excluded, plugins=plugins)
+    return Auditor(config.audit, redactor, entropy=config.autofill.entropy)
+
+
+def _audit_routes(config: AdminConfig) -> Iterator[Route]:
+    if config.audit is not None:
+        ends = AuditEndpoints(log=config.audit.log, now=config.autofill.now)
+        for path, endpoint in zip(
+            AUDIT_PATHS, (ends.requests, ends.objects), strict=True
+        ):
+            yield Route(path, endpoint, methods=["GET"])
+
+
 def create_app(config: AdminConfig) -> Starlette:
     """The Admin API over a node's view and rows."""
+    auditor = _build_auditor(config)
     entities = Entities(
         store=config.store,
         plugins=config.plugins,
         autofill=config.autofill,
         changed=config.changed,
+        record=None if auditor is None else auditor.note,
         writable=config.writable,
         extras={"certificates": CertificateNames(autofill=config.autofill)},
     )
@@ -289,6 +314,7 @@ def create_app(config: AdminConfig) -> Starlette:
         plugins=config.plugins,
         settings=config.settings,
         now=config.autofill.now,
+        more=() if auditor is None else AUDIT_PATHS,
     )
     whole = ConfigurationEndpoint(whole=config.whole, entities=entities)
     health = HealthEndpoints(
@@ -327,6 +353,7 @@ def create_app(config: AdminConfig) -> Starlette:
         route(below, issuers.forget_issuer, "DELETE"),
         route("/openid-connect/flows", keys.flows),
         route("/openid-connect/flows/{request_id}", keys.one_flow),
+        *_audit_routes(config),
     ]
     known = [*_with_slashes(others)]
     rows = _Rows(entities, health, known)
@@ -341,4 +368,8 @@ def create_app(config: AdminConfig) -> Starlette:
     )
     app.router.redirect_slashes = False
     app.add_middleware(_middleware(config))
+    app.add_middleware(
+        Audited, auditor=auditor, entropy=config.autofill.entropy,
+        now=config.autofill.now, failed=_failed,
+    )  # fmt: skip
     return app

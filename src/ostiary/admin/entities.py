@@ -10,7 +10,7 @@ Spec: gateway §§1.1, 1.10, 1.11.
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -91,13 +91,16 @@ class Entities:
     """
     Rows in a store. `changed` is called after every write; `extras` are by kind.
 
-    Without `writable` nothing is written one by one: a file says what there is.
+    `record` keeps records of a write with it. Without `writable` nothing is written one by one: a file says what there is.
     """
 
     store: ConfigStore
     plugins: PluginRules
     autofill: Autofill
     changed: Callable[[], Any] = field(repr=False)
+    record: Callable[[ConfigWrites], Awaitable[None]] | None = field(
+        default=None, repr=False
+    )
     writable: bool = True
     extras: Mapping[str, Extra] = field(default_factory=dict)
 
@@ -112,6 +115,8 @@ class Entities:
         try:
             async with self.store.writing() as write:
                 yield write
+                if self.record is not None:
+                    await self.record(write)
         except UniqueViolation as error:
             raise refusals.unique_violation(error) from error
         except PrimaryKeyViolation as error:

@@ -28,6 +28,7 @@ from ostiary.gateway.compile import Workshop
 from ostiary.http.exchange import IncomingReply, OutgoingRequest
 from ostiary.jose.keys import PrivateKey
 from ostiary.kit import Services
+from ostiary.node.audit import build_audit_rules
 from ostiary.node.certificate import default_certificate
 from ostiary.node.client_keys import KeyFile
 from ostiary.node.delivery import Publisher
@@ -231,6 +232,9 @@ class Control:
             client_keys=KeyFile(self.orders.prefix, self.orders.database_key),
             providers=self.providers,
             flows=self.stories,
+            audit=build_audit_rules(settings, source.store.audit)
+            if isinstance(source, DatabaseSource)
+            else None,
         )
 
     async def run(self) -> None:
