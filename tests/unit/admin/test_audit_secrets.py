@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -263,6 +263,29 @@ def test_what_is_nested_without_end_is_cut() -> None:
 )
 def test_texts_that_look_like_credentials_are_seen(text: str, secret: bool) -> None:
     assert is_secret_text(text) == secret
+
+
+@pytest.mark.parametrize("shape", [lambda v: v, lambda v: [v], lambda v: {"a": [v]}])
+@pytest.mark.parametrize(
+    "text",
+    [f"Bearer {PLANTED}", f"http://a:{PLANTED}@h/", f"x-token:{PLANTED}", f"?apikey={PLANTED}"],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [
+        ("services", "url"),
+        ("services", "path"),
+        ("consumers", "custom_id"),
+        ("plugins", "config.http_proxy"),
+        ("plugins", "config.issuer"),
+        (None, "comment"),
+    ],
+)
+def test_a_credential_in_the_wrong_place_is_taken_out(
+    kind: str | None, path: str, text: str, shape: Callable[[str], Any]
+) -> None:
+    body = nest(path, shape(text))
+    assert PLANTED not in says(REDACTOR, body, KINDS[kind] if kind else None)
 
 
 # Paths.
