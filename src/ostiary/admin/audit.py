@@ -105,12 +105,14 @@ class Act:
     def user(self) -> tuple[str | None, str | None]:
         """Id and name of whoever is signed in, None for nobody."""
         user = getattr(self.request.state, "rbac_user", None)
-        return getattr(user, "id", None), getattr(user, "name", None)
+        if user is None:
+            return None, None
+        return str(user.id), str(user.name)
 
     def workspace(self) -> str:
         """The id of the workspace that the request is about."""
-        found = getattr(self.request.state, "workspace", None)
-        return found if isinstance(found, str) else DEFAULT_WORKSPACE
+        found: str | None = getattr(self.request.state, "workspace", None)
+        return found or DEFAULT_WORKSPACE
 
     def source(self) -> str | None:
         """`kong-manager` where the request says so."""
@@ -344,6 +346,8 @@ class Audited:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        # Made here, so that layers which copy the scope still tell us what they find out.
+        scope.setdefault("state", {})
         act = Act(
             id=self._entropy.bytes(16).hex(),
             at=int(self._now()),

@@ -130,11 +130,17 @@ class Redacted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Redactor:
-    """`excluded` are names that an operator wants out; `plugins` are the configs' fields."""
+    """
+    What redacts.
+
+    `excluded` are names that an operator wants out; `plugins` are the configs' fields. `words`
+    are all names of fields that there are: they may be told wherever they are.
+    """
 
     excluded: frozenset[str]
     plugins: Mapping[str, Fields]
-    kinds: Mapping[str, Fields] = field(default_factory=dict)
+    kinds: Mapping[str, Fields]
+    words: frozenset[str] = field(repr=False)
 
     def redact(self, data: Json, kind: Kind | None) -> Redacted:
         """What may be written down of a row of a kind, or of what is of no kind we know."""
@@ -182,7 +188,7 @@ class Redactor:
         for name, inner in value.items():
             known = None if fields is None else fields.get(name)
             if known is None and (fields is not None or not _NAME.fullmatch(name)):
-                told = name if name.lower() in self.excluded else UNKNOWN
+                told = name if name.lower() in self.words | self.excluded else UNKNOWN
                 self._cut((*path, told), removed)
                 continue
             here = (*path, name)
@@ -228,8 +234,17 @@ def build_redactor(
     for kind in KINDS.values():
         extras = {name: Known() for name in _EXTRAS.get(kind.name, ())}
         kinds[kind.name] = {**read_fields(kind.model, sealed=kind.sealed), **extras}
+    configs = {name: read_fields(model) for name, model in plugins.items()}
     return Redactor(
         excluded=frozenset(name.lower() for name in excluded),
-        plugins={name: read_fields(model) for name, model in plugins.items()},
+        plugins=configs,
         kinds=kinds,
+        words=frozenset(_find_names([*kinds.values(), *configs.values()])),
     )
+
+
+def _find_names(some: Iterable[Fields]) -> Iterator[str]:
+    for fields in some:
+        for name, known in fields.items():
+            yield name
+            yield from _find_names([known.below] if known.below else [])

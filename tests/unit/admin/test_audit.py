@@ -6,6 +6,7 @@ import base64
 import json
 import logging
 import re
+import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
+from starlette.requests import Request
+from starlette.responses import Response
 
 from ostiary.admin.audit import build_signed_text
 from ostiary.jose.signing import RsaSigner
@@ -155,6 +158,21 @@ async def test_who_asked_and_where_is_what_other_layers_found_out(
     assert thing["rbac_user_id"] == "u1"
 
 
+async def test_what_is_found_out_on_the_way_is_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def find_out(_: object, request: Request) -> Response:
+        request.state.rbac_user, request.state.workspace = User(), "w2"
+        return Response(status_code=204)
+
+    monkeypatch.setattr("ostiary.admin.info.InfoEndpoints.robots", find_out)
+    async with audited_node(tmp_path) as node:
+        await node.call("/robots.txt")
+        shown = await node.last()
+
+    assert (shown["rbac_user_name"], shown["workspace"]) == ("anna", "w2")
+
+
 async def test_the_manager_says_that_it_is(tmp_path: Path) -> None:
     async with audited_node(tmp_path) as node:
         for said in ("kong-manager", "Kong-Manager", "curl", ""):
@@ -264,6 +282,25 @@ async def test_an_answer_goes_out_without_its_record_and_the_log_says_so(
         f"no audit record of the request {got.headers[ID]} (POST, 201): {why}"
     ]
     assert "planted" not in caplog.text
+
+
+async def test_an_answer_does_not_wait_long_for_a_busy_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("ostiary.admin.audit.KEPT_WITHIN_S", 0.05)
+    async with audited_node(tmp_path) as node:
+        other = sqlite3.connect(tmp_path / "config.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        got = await node.call("/robots.txt")
+        other.execute("ROLLBACK")
+        other.close()
+        monkeypatch.undo()
+        later = await node.call("/services")
+        shown = await node.records()
+
+    assert got.status == 200
+    assert f"the request {got.headers[ID]} (GET, 200): TimeoutError" in caplog.text
+    assert [r["request_id"] for r in shown] == [later.headers[ID]]
 
 
 # Rows.

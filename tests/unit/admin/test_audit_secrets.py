@@ -165,7 +165,7 @@ def test_of_a_row_nothing_is_kept_that_is_not_known(
     kind: Kind, prefix: str, more: Any
 ) -> None:
     """A misspelt field holds what the right one would."""
-    body = {f"{prefix}{PLANTED}": more, f"_{prefix}": PLANTED, "tags": ["a"]}
+    body = {f"{prefix}{PLANTED}": more, f"_{prefix}_": PLANTED, "tags": ["a"]}
     found = REDACTOR.redact(body, kind)
 
     assert found.value == {"tags": ["a"]}
@@ -212,6 +212,14 @@ def test_what_is_no_secret_is_kept() -> None:
         "introspect_jwt_tokens": False,
     }  # fmt: skip
     assert found.named == "config.client_secret,config.redis.password"
+
+
+def test_names_are_told_where_they_are_names_of_fields() -> None:
+    body = {"client_secret": PLANTED, PLANTED: 1, "host": "h", "nickname": "n"}
+    found = REDACTOR.redact(body, KINDS["services"])
+
+    assert found.value == {"host": "h"}
+    assert found.removed == ("client_secret", "(unknown)", "nickname")
 
 
 def test_what_an_operator_excludes_is_out_even_as_a_switch() -> None:
