@@ -21,9 +21,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match, Route
 
 from ostiary.admin import refusals
-from ostiary.admin.audit import Audited, Auditor, AuditRules
-from ostiary.admin.audit_records import PATHS as AUDIT_PATHS
-from ostiary.admin.audit_records import AuditEndpoints
+from ostiary.admin.audit import Audited, AuditRules, build_auditor
+from ostiary.admin.audit_records import AUDIT_PATHS, build_audit_routes
 from ostiary.admin.autofill import Autofill
 from ostiary.admin.certificates import CertificateNames
 from ostiary.admin.collections import Collections, allow, raw_path, split_path
@@ -35,7 +34,6 @@ from ostiary.admin.health import Health, HealthEndpoints
 from ostiary.admin.info import InfoEndpoints, KnownPlugins
 from ostiary.admin.issuers import IssuerEndpoints, Providers
 from ostiary.admin.lines import Form, Write, build_line
-from ostiary.admin.redaction import build_redactor
 from ostiary.admin.refusals import Refused
 from ostiary.admin.state import NodeView, describe_redirect_uris
 from ostiary.admin.status import StatusEndpoints
@@ -276,27 +274,10 @@ def _with_slashes(routes: Iterable[Route]) -> Iterator[Route]:
         yield route
 
 
-def _build_auditor(config: AdminConfig) -> Auditor | None:
-    if config.audit is None:
-        return None
-    found = {name: config.plugins.schema(name) for name in config.view.plugins}
-    plugins = {name: model for name, model in found.items() if model is not None}
-    redactor = build_redactor(excluded=config.audit.excluded, plugins=plugins)
-    return Auditor(config.audit, redactor, entropy=config.autofill.entropy)
-
-
-def _audit_routes(config: AdminConfig) -> Iterator[Route]:
-    if config.audit is not None:
-        ends = AuditEndpoints(log=config.audit.log, now=config.autofill.now)
-        for path, endpoint in zip(
-            AUDIT_PATHS, (ends.requests, ends.objects), strict=True
-        ):
-            yield Route(path, endpoint, methods=["GET"])
-
-
 def create_app(config: AdminConfig) -> Starlette:
     """The Admin API over a node's view and rows."""
-    auditor = _build_auditor(config)
+    schemas = {name: config.plugins.schema(name) for name in config.view.plugins}
+    auditor = build_auditor(config.audit, schemas, config.autofill.entropy)
     entities = Entities(
         store=config.store,
         plugins=config.plugins,
@@ -353,7 +334,7 @@ def create_app(config: AdminConfig) -> Starlette:
         route(below, issuers.forget_issuer, "DELETE"),
         route("/openid-connect/flows", keys.flows),
         route("/openid-connect/flows/{request_id}", keys.one_flow),
-        *_audit_routes(config),
+        *build_audit_routes(config.audit, config.autofill.now),
     ]
     known = [*_with_slashes(others)]
     rows = _Rows(entities, health, known)

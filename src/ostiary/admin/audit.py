@@ -36,9 +36,10 @@ from ostiary.admin.audit_path import (
 from ostiary.admin.autofill import Bytes
 from ostiary.admin.bodies import MAX_ARGUMENTS, nest
 from ostiary.admin.collections import raw_path
-from ostiary.admin.redaction import Redactor
+from ostiary.admin.redaction import Redactor, build_redactor
 from ostiary.admin.shapes import show_row
 from ostiary.http.forms import MalformedForm
+from ostiary.model.entity import Entity
 from ostiary.model.fields import compile_pattern
 from ostiary.model.identity import DEFAULT_WORKSPACE
 from ostiary.model.kinds import OF_MODEL
@@ -296,6 +297,19 @@ class Auditor:
             rbac_user_id=user_id,
         )
         return self._sign(made, show_object(made, act.at))
+
+
+def build_auditor(
+    rules: AuditRules | None,
+    schemas: Mapping[str, type[Entity] | None],
+    entropy: Bytes,
+) -> Auditor | None:
+    """The auditor of some rules; `schemas` are what the configs of plugins must be."""
+    if rules is None:
+        return None
+    plugins = {name: model for name, model in schemas.items() if model is not None}
+    redactor = build_redactor(excluded=rules.excluded, plugins=plugins)
+    return Auditor(rules, redactor, entropy=entropy)
 
 
 def _whole(why: str) -> str:

@@ -18,13 +18,14 @@ from urllib.parse import quote, urlencode
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from ostiary.admin import refusals
-from ostiary.admin.audit import show_object, show_request
+from ostiary.admin.audit import AuditRules, show_object, show_request
 from ostiary.admin.paging import build_offset, read_asked
 from ostiary.ports.audit import AuditLog, Search
 
-PATHS: Final = ("/audit/requests", "/audit/objects")
+AUDIT_PATHS: Final = ("/audit/requests", "/audit/objects")
 OF_REQUESTS: Final = (
     "method", "path", "status", "rbac_user_name", "request_id", "workspace",
 )  # fmt: skip
@@ -67,6 +68,17 @@ class AuditEndpoints:
         found = await self.log.objects(search, now=now)
         rows = [show_object(record, now) for record in found.records]
         return _page(request, rows, total=found.total, behind=found.behind)
+
+
+def build_audit_routes(
+    rules: AuditRules | None, now: Callable[[], float]
+) -> list[Route]:
+    """Both paths; none where nothing is recorded."""
+    if rules is None:
+        return []
+    ends = AuditEndpoints(log=rules.log, now=now)
+    both = zip(AUDIT_PATHS, (ends.requests, ends.objects), strict=True)
+    return [Route(path, endpoint, methods=["GET"]) for path, endpoint in both]
 
 
 def read_search(query: QueryParams, fields: Sequence[str]) -> Search:
