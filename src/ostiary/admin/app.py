@@ -21,6 +21,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match, Route, Router
 
 from ostiary.admin import refusals
+from ostiary.admin.audit import Audited, Auditor, AuditRules, build_auditor
+from ostiary.admin.audit_records import AUDIT_PATHS, build_audit_routes
 from ostiary.admin.autofill import Autofill
 from ostiary.admin.certificates import CertificateNames
 from ostiary.admin.collections import Collections, allow
@@ -94,6 +96,7 @@ class AdminConfig:
     access: Access = field(default_factory=OpenAccess)
     rbac: RbacEndpoints | None = None
     keeps_routes_apart: bool = True
+    audit: AuditRules | None = None
 
 
 class _Keys:
@@ -289,20 +292,12 @@ def _with_slashes(routes: Iterable[Route]) -> Iterator[Route]:
         yield route
 
 
-def create_app(config: AdminConfig) -> Starlette:
-    """The Admin API over a node's view and rows."""
-    entities = Entities(
-        store=config.store,
-        plugins=config.plugins,
-        autofill=config.autofill,
-        changed=config.changed,
-        writable=config.writable,
-        extras={
-            "certificates": CertificateNames(autofill=config.autofill),
-            "workspaces": WorkspaceRoles(),
-        },
-        keeps_routes_apart=config.keeps_routes_apart,
-    )
+def _route(path: str, endpoint: Any, *methods: str) -> Route:
+    return Route(path, endpoint, methods=[*methods] or ["GET"])
+
+
+def _list_routes(config: AdminConfig) -> list[Route]:
+    """Every path that is not about rows."""
     keys = _Keys(config)
     issuers = IssuerEndpoints(config.providers)
     info = InfoEndpoints(
@@ -310,46 +305,68 @@ def create_app(config: AdminConfig) -> Starlette:
         plugins=config.plugins,
         settings=config.settings,
         now=config.autofill.now,
+        more=() if config.audit is None else AUDIT_PATHS,
     )
     whole = ConfigurationEndpoint(whole=config.whole)
     below = "/openid-connect/issuers/{key:path}"  # an issuer has slashes
 
-    def route(path: str, endpoint: Any, *methods: str) -> Route:
-        return Route(path, endpoint, methods=[*methods] or ["GET"])
-
-    others = [
-        route("/", info.root),
-        route("/kong", info.root),
-        route("/robots.txt", info.robots),
-        route("/status", config.status.status),
-        route("/metrics", config.status.metrics),
-        route("/endpoints", info.endpoints),
-        route("/config", whole.answer, "GET", "POST"),
-        route("/tags", info.tags),
-        route("/tags/{tag}", info.tags),
-        route("/license/report", info.license_report),
-        route("/clustering/data-planes", info.data_planes),
-        route("/plugins/enabled", info.enabled_plugins),
-        route("/plugins/schema/{name}", info.plugin_config_schema),
-        route("/schemas/plugins/validate", info.validate_plugin, "POST"),
-        route("/schemas/plugins/{name}", info.plugin_schema),
-        route("/schemas/vaults/{name}", info.vault_schema),
-        route("/schemas/{name}", info.schema),
-        route("/schemas/{name}/validate", info.validate, "POST"),
-        route("/openid-connect/redirect-uris", keys.redirect_uris),
-        route("/openid-connect/jwks", keys.jwks),
-        route("/openid-connect/jwks", keys.turn_jwks, "DELETE"),
-        route("/openid-connect/issuers", issuers.list_issuers),
-        route("/openid-connect/issuers", issuers.forget_issuers, "DELETE"),
-        route(below, issuers.one_issuer),
-        route(below, issuers.forget_issuer, "DELETE"),
-        route("/openid-connect/flows", keys.flows),
-        route("/openid-connect/flows/{request_id}", keys.one_flow),
+    return [
+        _route("/", info.root),
+        _route("/kong", info.root),
+        _route("/robots.txt", info.robots),
+        _route("/status", config.status.status),
+        _route("/metrics", config.status.metrics),
+        _route("/endpoints", info.endpoints),
+        _route("/config", whole.answer, "GET", "POST"),
+        _route("/tags", info.tags),
+        _route("/tags/{tag}", info.tags),
+        _route("/license/report", info.license_report),
+        _route("/clustering/data-planes", info.data_planes),
+        _route("/plugins/enabled", info.enabled_plugins),
+        _route("/plugins/schema/{name}", info.plugin_config_schema),
+        _route("/schemas/plugins/validate", info.validate_plugin, "POST"),
+        _route("/schemas/plugins/{name}", info.plugin_schema),
+        _route("/schemas/vaults/{name}", info.vault_schema),
+        _route("/schemas/{name}", info.schema),
+        _route("/schemas/{name}/validate", info.validate, "POST"),
+        _route("/openid-connect/redirect-uris", keys.redirect_uris),
+        _route("/openid-connect/jwks", keys.jwks),
+        _route("/openid-connect/jwks", keys.turn_jwks, "DELETE"),
+        _route("/openid-connect/issuers", issuers.list_issuers),
+        _route("/openid-connect/issuers", issuers.forget_issuers, "DELETE"),
+        _route(below, issuers.one_issuer),
+        _route(below, issuers.forget_issuer, "DELETE"),
+        _route("/openid-connect/flows", keys.flows),
+        _route("/openid-connect/flows/{request_id}", keys.one_flow),
+        *build_audit_routes(config.audit, config.autofill.now),
     ]
-    known = [*_with_slashes(others)]
+
+
+def _build_entities(config: AdminConfig, auditor: Auditor | None) -> Entities:
+    return Entities(
+        store=config.store,
+        plugins=config.plugins,
+        autofill=config.autofill,
+        changed=config.changed,
+        record=None if auditor is None else auditor.note,
+        writable=config.writable,
+        extras={
+            "certificates": CertificateNames(autofill=config.autofill),
+            "workspaces": WorkspaceRoles(),
+        },
+        keeps_routes_apart=config.keeps_routes_apart,
+    )
+
+
+def create_app(config: AdminConfig) -> Starlette:
+    """The Admin API over a node's view and rows."""
+    schemas = {name: config.plugins.schema(name) for name in config.view.plugins}
+    auditor = build_auditor(config.audit, schemas, config.autofill.entropy)
+    entities = _build_entities(config, auditor)
+    known = [*_with_slashes(_list_routes(config))]
     rows = _Rows(config, known)
     inner = Router(
-        routes=[*known, route("/{rows:path}", rows.answer, *_EVERY_METHOD)],
+        routes=[*known, _route("/{rows:path}", rows.answer, *_EVERY_METHOD)],
         redirect_slashes=False,
     )
     app = Starlette(
@@ -364,4 +381,8 @@ def create_app(config: AdminConfig) -> Starlette:
     app.router.redirect_slashes = False
     app.state.routes = inner.routes
     app.add_middleware(_middleware(config))
+    app.add_middleware(
+        Audited, auditor=auditor, entropy=config.autofill.entropy,
+        now=config.autofill.now, failed=_failed,
+    )  # fmt: skip
     return app

@@ -10,7 +10,7 @@ Spec: gateway §§1.1, 1.10, 1.11.
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -116,14 +116,18 @@ class Entities:
     """
     The rows of one workspace in a store.
 
-    `changed` is called after every write; `extras` are by kind. Without `writable` nothing is
-    written one by one: a file says what there is. `rights` say what of it may be done.
+    `changed` is called after every write; `extras` are by kind, and `record` keeps records of a
+    write with it. Without `writable` nothing is written one by one: a file says what there is.
+    `rights` say what of it may be done.
     """
 
     store: ConfigStore
     plugins: PluginRules
     autofill: Autofill
     changed: Callable[[], Any] = field(repr=False)
+    record: Callable[[ConfigWrites], Awaitable[None]] | None = field(
+        default=None, repr=False
+    )
     writable: bool = True
     extras: Mapping[str, Extra] = field(default_factory=dict)
     workspace: str = DEFAULT_WORKSPACE
@@ -157,6 +161,8 @@ class Entities:
             async with self.store.writing() as write:
                 await self._check_workspace(write)
                 yield write
+                if self.record is not None:
+                    await self.record(write)
         except UniqueViolation as error:
             raise refusals.unique_violation(error) from error
         except PrimaryKeyViolation as error:

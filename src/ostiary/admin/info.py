@@ -61,12 +61,17 @@ class KnownPlugins(PluginRules, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InfoEndpoints:
-    """Everything that only tells. `settings` are shown at the root, without secrets."""
+    """
+    Everything that only tells.
+
+    `settings` are shown at the root, without secrets; `more` are paths that not every node has.
+    """
 
     view: NodeView
     plugins: KnownPlugins
     settings: Mapping[str, Any]
     now: Callable[[], float]
+    more: tuple[str, ...] = ()
 
     async def root(self, _: Request) -> Response:
         """`GET /`."""
@@ -95,7 +100,7 @@ class InfoEndpoints:
 
     async def endpoints(self, _: Request) -> Response:
         """`GET /endpoints`."""
-        found = {*_OTHERS, *RBAC_PATHS, *list_places()}
+        found = {*_OTHERS, *RBAC_PATHS, *self.more, *list_places()}
         ordered = sorted(found, key=lambda path: path.split("/"))
         return JSONResponse({"data": ordered})
 

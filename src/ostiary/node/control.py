@@ -31,6 +31,7 @@ from ostiary.gateway.compile import Workshop
 from ostiary.http.exchange import IncomingReply, OutgoingRequest
 from ostiary.jose.keys import PrivateKey
 from ostiary.kit import Services
+from ostiary.node.audit import build_audit_rules
 from ostiary.node.certificate import default_certificate
 from ostiary.node.client_keys import KeyFile
 from ostiary.node.delivery import Publisher
@@ -253,6 +254,9 @@ class Control:
             access=_build_access(settings, source.store, users),
             rbac=RbacEndpoints(users=users, entropy=SystemEntropy()),
             keeps_routes_apart=settings.route_validation_strategy == "smart",
+            audit=build_audit_rules(settings, source.store.audit)
+            if isinstance(source, DatabaseSource)
+            else None,
         )
 
     async def run(self) -> None:

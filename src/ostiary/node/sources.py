@@ -43,7 +43,7 @@ from ostiary.node.lastgood import open_last_good
 from ostiary.node.live import LiveConfiguration
 from ostiary.node.role import Orders
 from ostiary.node.said import describe_safely
-from ostiary.node.stores import LateStore
+from ostiary.node.stores import AuditedStore, LateStore
 from ostiary.ports.config_store import ConfigStore
 from ostiary.ports.pool_store import StoreUnavailable
 from ostiary.ports.shared import Shared, SharedUnavailable
@@ -277,7 +277,7 @@ class DatabaseSource:
         *,
         view: NodeView,
         shared: Shared,
-        open_store: Callable[[], Awaitable[ConfigStore]],
+        open_store: Callable[[], Awaitable[AuditedStore]],
     ) -> None:
         self._orders = orders
         self._live = live

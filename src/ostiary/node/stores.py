@@ -14,11 +14,12 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import quote, urlencode
 
 from ostiary.admin.roles import prepare_access
 from ostiary.model.row import Row
+from ostiary.ports.audit import AuditLog, Found, ObjectRecord, RequestRecord, Search
 from ostiary.ports.config_store import (
     ConfigStore,
     ConfigWrites,
@@ -42,22 +43,36 @@ _SYSTEM_LISTS: Final = (
 )
 
 
+class AuditedStore(ConfigStore, Protocol):
+    """A configuration with an audit log beside it."""
+
+    @property
+    def audit(self) -> AuditLog:
+        """The records of what was asked and changed."""
+        ...
+
+    def within(self, workspace: str) -> AuditedStore:
+        """The same rows, seen from the workspace of an id."""
+        ...
+
+
 class LateStore:
     """The configuration store port; whoever asks first opens it. All raise StoreUnavailable."""
 
-    def __init__(self, opener: Callable[[], Awaitable[ConfigStore]]) -> None:
+    def __init__(self, opener: Callable[[], Awaitable[AuditedStore]]) -> None:
         self._opener = opener
-        self._store: ConfigStore | None = None
+        self._store: AuditedStore | None = None
         self._lock = asyncio.Lock()
+        self.audit = LateAudit(self._open)
 
-    async def _open(self) -> ConfigStore:
+    async def _open(self) -> AuditedStore:
         async with self._lock:
             if self._store is None:
                 self._store = await self._opener()
             return self._store
 
     def within(self, workspace: str) -> LateStore:
-        async def enter() -> ConfigStore:
+        async def enter() -> AuditedStore:
             return (await self._open()).within(workspace)
 
         return LateStore(enter)
@@ -99,6 +114,22 @@ class LateStore:
     async def close(self) -> None:
         if self._store is not None:
             await self._store.close()
+
+
+class LateAudit:
+    """The audit log port, of a store that is opened at first use."""
+
+    def __init__(self, opener: Callable[[], Awaitable[AuditedStore]]) -> None:
+        self._open = opener
+
+    async def keep(self, record: RequestRecord) -> None:
+        await (await self._open()).audit.keep(record)
+
+    async def requests(self, search: Search, *, now: int) -> Found[RequestRecord]:
+        return await (await self._open()).audit.requests(search, now=now)
+
+    async def objects(self, search: Search, *, now: int) -> Found[ObjectRecord]:
+        return await (await self._open()).audit.objects(search, now=now)
 
 
 def build_url(settings: Settings, prefix: Path) -> str:
@@ -143,7 +174,7 @@ def _find_system_list() -> str | None:
     return next((p for p in (known, *_SYSTEM_LISTS) if p and Path(p).is_file()), None)
 
 
-async def open_database(settings: Settings, prefix: Path, key: bytes) -> ConfigStore:
+async def open_database(settings: Settings, prefix: Path, key: bytes) -> AuditedStore:
     """
     The database of the settings, its tables up to date, with the first roles.
 

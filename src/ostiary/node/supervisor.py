@@ -32,6 +32,7 @@ from ostiary.node.certificate import default_certificate
 from ostiary.node.lock import AlreadyRunning, hold_folder
 from ostiary.node.role import DRAIN_S, READY_CHANNEL, read_ready
 from ostiary.node.secrets import Secrets, dump_ring, open_secrets
+from ostiary.node.signing_key import check_signing_key
 from ostiary.node.tls import check_files
 from ostiary.settings import ListenAddress, Settings
 
@@ -160,7 +161,7 @@ class Supervisor:
             self._make_certificate()
             wrong = check_files(
                 self.settings, *default_certificate(self.settings, self.prefix)
-            )
+            ) or check_signing_key(self.settings)
             if wrong is not None:
                 raise CannotStart(wrong)
         except AlreadyRunning as error:

@@ -13,9 +13,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from ostiary.model.row import Row
+from ostiary.ports.audit import ObjectRecord
 
 
 class UniqueViolation(Exception):
@@ -103,6 +104,14 @@ class Written:
     gone: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deed:
+    """What a write did to a row; one that went is told as it was."""
+
+    operation: Literal["create", "update", "delete"]
+    row: Row = field(repr=False)
+
+
 class ConfigReads(Protocol):
     """
     What can be asked about one workspace: rows of others are not there.
@@ -146,6 +155,15 @@ class ConfigWrites(ConfigReads, Protocol):
 
     def within(self, workspace: str) -> ConfigWrites:
         """The same write, seen from the workspace of an id."""
+        ...
+
+    @property
+    def deeds(self) -> Sequence[Deed]:
+        """What was done so far, row by row and in order; `clear` tells nothing."""
+        ...
+
+    async def note(self, records: Sequence[ObjectRecord]) -> None:
+        """Keep records of the audit log, if the write is kept."""
         ...
 
     async def add(self, row: Row) -> None:

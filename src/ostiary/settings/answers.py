@@ -63,7 +63,6 @@ ANSWERS: Final = (
     _say("cassandra_.*", "no effect: there is no Cassandra; the database is PostgreSQL, SQLite or off"),
     _say("license_(data|path)", "no licence is needed: every feature is there without"),
     _say("portal | portal_.*", "no effect: the Dev Portal is not served yet, nothing listens on its ports", "off"),
-    _say("audit_log | audit_log_.*", "no effect: an audit log is not kept yet; admin_access_log names every request", "off"),
     _say(
         "admin_gui_.* | admin_api_uri | admin_invitation_expiry | admin_(emails|approved)_.* | login_banner_.*",
         "no effect: the Manager is not served yet; the Admin API is at admin_listen", "off|none|kong-admin-token|kong-admin-user",

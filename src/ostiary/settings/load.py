@@ -91,9 +91,8 @@ def read_settings(
             problems.append(f"{required.label}: needs pg_ssl = on, which requires TLS")
     if settings is None or problems:
         raise SettingsInvalid("; ".join(problems))
-    return LoadedSettings(
-        settings=settings, warnings=(*warnings, *answers, *_warn_of_listens(values))
-    )
+    others = (*_warn_of_listens(values), *_warn_of_audit(settings))
+    return LoadedSettings(settings=settings, warnings=(*warnings, *answers, *others))
 
 
 def _complete(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -192,6 +191,11 @@ def _check_certificates(settings: Settings) -> Iterator[tuple[str | None, str]]:
         and "TLSv1.3" not in settings.ssl_protocols
     ):
         yield None, "ssl_cipher_suite = modern needs TLSv1.3 in ssl_protocols"
+
+
+def _warn_of_audit(settings: Settings) -> Iterator[str]:
+    if settings.audit_log and settings.database == "off":
+        yield "audit_log: no effect: the audit log needs a database, postgres or sqlite"
 
 
 def _warn_of_listens(values: Mapping[str, Any]) -> Iterator[str]:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from ostiary.settings.audit import AuditSettings
 from ostiary.settings.gateway import GatewaySettings
 from ostiary.settings.userpool import UserpoolSettings
 
 
-class Settings(UserpoolSettings, GatewaySettings):
+class Settings(UserpoolSettings, AuditSettings, GatewaySettings):
     """Every setting, with its default and what it means."""
 
 

@@ -127,7 +127,7 @@ def test_required_tls_is_what_tls_means_with_postgresql() -> None:
 
 # Of §§5.2-5.8, those that have no field here, with a value that asks for something.
 ANSWERED = {
-    "cassandra_port": "9042", "license_path": "/x", "portal_auth": "basic-auth", "audit_log_record_ttl": "1",
+    "cassandra_port": "9042", "license_path": "/x", "portal_auth": "basic-auth",
     "admin_gui_listen": "0.0.0.0:8002", "admin_gui_api_url": "http://a", "admin_gui_session_conf": "{}",
     "admin_invitation_expiry": "1", "keyring_enabled": "on", "event_hooks_enabled": "on", "vitals": "on",
     "smtp_mock": "on", "smtp_domain": "a", "admin_emails_from": "a", "cluster_mtls": "shared",
@@ -139,7 +139,7 @@ ANSWERED = {
     "tracing_instrumentations": "all", "tracing_sampling_rate": "1", "request_debug": "on", "anonymous_reports": "on",
     "error_default_type": "text/html", "error_template_html": "/x", "stream_listen": "0.0.0.0:9000", "proxy_stream_access_log": "x",
     "client_body_buffer_size": "8k", "lua_max_req_headers": "9", "lua_socket_pool_size": "9", "untrusted_lua": "on", "nginx_user": "kong",
-    "nginx_daemon": "on", "nginx_http_gzip": "on", "nginx_admin_client_max_body_size": "10m", "nginx_main_env": "A", "portal": "on", "audit_log": "on",
+    "nginx_daemon": "on", "nginx_http_gzip": "on", "nginx_admin_client_max_body_size": "10m", "nginx_main_env": "A", "portal": "on",
     "proxy_server_ssl_verify": "on",
 }  # fmt: skip
 
@@ -158,7 +158,7 @@ def test_what_has_no_effect_is_said_in_one_line(name: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["nginx_daemon = off", "portal = off", "audit_log = off", "anonymous_reports = off", "vaults = bundled", "stream_listen = off", "worker_consistency = eventual", "role = traditional", "keyring_enabled = off", "tracing_instrumentations = off"],
+    ["nginx_daemon = off", "portal = off", "anonymous_reports = off", "vaults = bundled", "stream_listen = off", "worker_consistency = eventual", "role = traditional", "keyring_enabled = off", "tracing_instrumentations = off"],
 )  # fmt: skip
 def test_what_asks_for_what_happens_anyway_needs_no_word(text: str) -> None:
     assert load(text).warnings == ()

@@ -198,11 +198,11 @@ def test_the_variables_of_the_pages_command_are_obeyed_or_named() -> None:
     assert found.proxy_error_log == "/dev/stderr"
     assert found.admin_error_log == "/dev/stderr"
     assert found.admin_gui_url == "http://kong-ee:8002"
+    assert found.audit_log
     assert found.admin_listen == (
         at("0.0.0.0", 8001), at("0.0.0.0", 8444, tls=True)
     )  # fmt: skip
     assert [text.partition(": ")[0] for text in loaded.warnings] == [
-        "KONG_AUDIT_LOG",
         "KONG_CASSANDRA_CONTACT_POINTS",
         "KONG_LICENSE_DATA",
         "KONG_PORTAL, KONG_PORTAL_GUI_HOST, KONG_PORTAL_GUI_PROTOCOL",

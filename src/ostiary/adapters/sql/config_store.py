@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ostiary.adapters.sql.audit_store import SqlAuditLog
 from ostiary.adapters.sql.config_rows import EVERYWHERE, Sealer
 from ostiary.adapters.sql.config_tables import (
     CHANGES,
@@ -170,6 +171,7 @@ class SqlConfigStore:
         self._database = database
         self._sealer = sealer
         self._workspace = workspace
+        self.audit = SqlAuditLog(database)
 
     def within(self, workspace: str) -> SqlConfigStore:
         return SqlConfigStore(self._database, self._sealer, workspace)

@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import Table, delete, insert, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ostiary.adapters.sql.audit_store import keep_objects
 from ostiary.adapters.sql.config_rows import EVERYWHERE, Sealer, Values, references
 from ostiary.adapters.sql.config_tables import NAMES, REFERENCES, ROWS, TAGS
 from ostiary.model.kinds import EVERY_KIND, KINDS, OF_MODEL
 from ostiary.model.row import Row
 from ostiary.model.workspaces import DEFAULT_WORKSPACE, workspace_of
+from ostiary.ports.audit import ObjectRecord
 from ostiary.ports.config_store import (
+    Deed,
     ForeignKeyMissing,
     Page,
     PrimaryKeyViolation,
@@ -60,6 +63,7 @@ class Ledger:
     owed: dict[tuple[str, str, str], str] = field(default_factory=dict)
     kept: set[tuple[str, str, str]] = field(default_factory=set)
     named: set[tuple[str, ...]] = field(default_factory=set)
+    deeds: list[Deed] = field(default_factory=list)
 
 
 class Write:
@@ -76,6 +80,11 @@ class Write:
         self._sealer = sealer
         self._reads = reads
         self.ledger = Ledger() if ledger is None else ledger
+
+    @property
+    def deeds(self) -> list[Deed]:
+        """What was done to rows, in order."""
+        return self.ledger.deeds
 
     def within(self, workspace: str) -> Write:
         reads = self._reads.within(workspace)
@@ -103,6 +112,7 @@ class Write:
         if await self._there([key]):
             raise PrimaryKeyViolation(*key)
         await self._keep([row])
+        self.deeds.append(Deed(operation="create", row=row))
         await self.flush()
 
     async def put(self, row: Row) -> None:
@@ -118,14 +128,19 @@ class Write:
             UniqueViolation: Two rows want the same for themselves.
         """
         for some in _chunks(rows):
+            keys = [_key(row) for row in some]
+            there: Mapping[Key, str] = {}
             if not self.ledger.replaced:
-                there = await self._there([_key(row) for row in some])
-                for row in some:
-                    key = _key(row)
+                there = await self._there(keys)
+                for key, row in zip(keys, some, strict=True):
                     if there.get(key) not in {None, workspace_of(row)}:
                         raise PrimaryKeyViolation(*key)
                 await self._forget(there)
             await self._keep(some)
+            for key, row in zip(keys, some, strict=True):
+                self.deeds.append(
+                    Deed(operation="update" if key in there else "create", row=row)
+                )
 
     async def clear(self) -> None:
         """Let everything that requests are served by go, in every workspace."""
@@ -137,11 +152,16 @@ class Write:
     async def leave(self) -> None:
         """Let every row of the workspace go."""
         mine = ROWS.c.workspace == self._reads.workspace
-        query = select(ROWS.c.kind, ROWS.c.id).where(mine)
-        found = await self._db.execute(query)
-        keys = [(k, i) for k, i in found if EVERY_KIND[k].in_workspace]
+        found = (await self._db.execute(select(ROWS).where(mine))).mappings().all()
+        rows = [
+            self._sealer.read_row(row)
+            for row in found
+            if EVERY_KIND[row["kind"]].in_workspace
+        ]
+        keys = [_key(row) for row in rows]
         await self._forget(keys)
         self._change(keys)
+        self.deeds.extend(Deed(operation="delete", row=row) for row in rows)
 
     async def flush(self) -> None:
         """
@@ -165,12 +185,14 @@ class Write:
                     raise ForeignKeyMissing(owed[kind, row, workspace], kind, row)
 
     async def delete(self, kind: str, identity: str) -> bool:
-        if await self.get(kind, identity) is None:
+        row = await self.get(kind, identity)
+        if row is None:
             return False
-        await self._delete((kind, identity))
+        await self._delete(row)
         return True
 
-    async def _delete(self, key: Key) -> None:
+    async def _delete(self, row: Row) -> None:
+        key = _key(row)
         found = await self._db.execute(
             select(REFERENCES.c.kind, REFERENCES.c.field, REFERENCES.c.id).where(
                 REFERENCES.c.to_kind == key[0], REFERENCES.c.to_id == key[1]
@@ -182,10 +204,15 @@ class Write:
             if reference is not None and reference.on_delete == "restrict":
                 raise StillReferenced(key[0], kind)
         for kind, _, identity in below:
-            if (kind, identity) != key:
-                await self._delete((kind, identity))
+            if (kind, identity) != key and (gone := await self.get(kind, identity)):
+                await self._delete(gone)
         await self._forget({key})
         self._change([key])
+        self.deeds.append(Deed(operation="delete", row=row))
+
+    async def note(self, records: Sequence[ObjectRecord]) -> None:
+        """Keep records of the audit log, if the write is kept."""
+        await keep_objects(self._db, records)
 
     def _change(self, keys: Iterable[Key]) -> None:
         """Remember what whoever serves requests must hear of."""

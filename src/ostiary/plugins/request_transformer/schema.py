@@ -13,7 +13,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator
 
 from ostiary.kit import Entity
-from ostiary.kit.fields import LIST, Field, NonEmpty
+from ostiary.kit.fields import LIST, SECRET, Field, NonEmpty
 from ostiary.plugins.request_transformer.template import parse_template
 
 _HEADER: Final = re.compile(r"[a-zA-Z0-9\-_]+")
@@ -110,9 +110,15 @@ class RenameRecord(Entity):
 class AddRecord(Entity):
     """`name:value`."""
 
-    body: Values = Field((), description="Values in the body.")
-    headers: HeaderValues = Field((), description="Fields.")
-    querystring: Values = Field((), description="Arguments.")
+    body: Values = Field(
+        (), description="Values in the body.", json_schema_extra=SECRET, repr=False
+    )
+    headers: HeaderValues = Field(
+        (), description="Fields.", json_schema_extra=SECRET, repr=False
+    )
+    querystring: Values = Field(
+        (), description="Arguments.", json_schema_extra=SECRET, repr=False
+    )
 
 
 class ReplaceRecord(AddRecord):

@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, Final
 from pydantic import AfterValidator
 
 from ostiary.kit import Check, Entity, Problem
-from ostiary.kit.fields import LIST, Field, NonEmpty, one_of
+from ostiary.kit.fields import LIST, SECRET, Field, NonEmpty, one_of
 
 _HEADER: Final = re.compile(r"[a-zA-Z0-9\-_]+")
 
@@ -92,11 +92,18 @@ with warnings.catch_warnings():
     class AddRecord(Entity):
         """`name:value`."""
 
-        json: Pairs = Field((), description="Members of a JSON object.")  # type: ignore[assignment]  # see above
+        json: Pairs = Field(  # type: ignore[assignment]  # see above
+            (),
+            description="Members of a JSON object.",
+            json_schema_extra=SECRET,
+            repr=False,
+        )
         json_types: Types = Field(
             (), description="What each of `json` is: boolean, number or string."
         )
-        headers: HeaderPairs = Field((), description="Fields.")
+        headers: HeaderPairs = Field(
+            (), description="Fields.", json_schema_extra=SECRET, repr=False
+        )
 
         checks: ClassVar = (Check(fields=("json", "json_types"), judge=_judge_types),)
 

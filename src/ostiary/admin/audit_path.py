@@ -1,0 +1,97 @@
+"""
+Paths of the Admin API as they may be written down, and what their bodies are about. Pure.
+
+A few rows are called by a key that opens something: `/key-auths/{key}`. Whatever follows such a
+collection is hidden up to the next word that we know, so that a slash in a key or a collection
+that is mistyped hides no less. A UUID may stay: it is an id.
+
+Spec: gateway §§1.10, 1.17.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import unquote
+
+from ostiary.admin.entities import is_uuid
+from ostiary.admin.places import read_place
+from ostiary.admin.redaction import is_secret_name, is_secret_text
+from ostiary.admin.scope import split_path
+from ostiary.model.kinds import KINDS, Kind
+
+HIDDEN: Final = "***"
+MAX_CHARS: Final = 2048
+_CUT_SHORT: Final = "..."
+
+
+def _words(kind: Kind) -> set[str]:
+    return {kind.name, kind.below, *([kind.path] if kind.path else [])}
+
+
+def _is_named_by_secret(kind: Kind) -> bool:
+    key = kind.endpoint_key
+    return key is not None and (key in kind.sealed or is_secret_name(key))
+
+
+_BY_SECRET: Final = frozenset().union(
+    *(_words(kind) for kind in KINDS.values() if _is_named_by_secret(kind))
+)
+_PLAIN: Final = frozenset().union(
+    *(
+        _words(kind) | {reference.field for reference in kind.references}
+        for kind in KINDS.values()
+    )
+) - _BY_SECRET  # fmt: skip
+_LIKE_SECRET: Final = ("key", "jwt", "auth")
+
+
+def _opens_secrets(word: str) -> bool:
+    return (
+        word in _BY_SECRET
+        or is_secret_name(word)
+        or any(part in word for part in _LIKE_SECRET)
+    )
+
+
+def hide_path(raw: str) -> str:
+    """A path as it was sent, without keys, and no longer than anybody reads."""
+    shown: list[str] = []
+    is_hiding = False
+    for segment in raw.split("/"):
+        word = unquote(segment).lower()
+        if not word:
+            shown.append(segment)
+        elif word in _PLAIN:
+            is_hiding = False
+            shown.append(segment)
+        elif (
+            is_hiding and word not in _BY_SECRET and not is_uuid(segment)
+        ) or is_secret_text(unquote(segment)):
+            shown.append(HIDDEN)
+        else:
+            is_hiding = is_hiding or _opens_secrets(word)
+            shown.append(segment)
+    path = "/".join(shown)
+    return path if len(path) <= MAX_CHARS else path[:MAX_CHARS] + _CUT_SHORT
+
+
+def read_steps(raw: str) -> list[str]:
+    """The steps of a path, decoded."""
+    return [unquote(step) for step in split_path(raw)]
+
+
+def is_whole_configuration(steps: Sequence[str]) -> bool:
+    """Whether a body is a declarative file; a workspace may come first."""
+    return 1 <= len(steps) <= 2 and steps[-1].lower() == "config"
+
+
+def find_kind(steps: Sequence[str]) -> Kind | None:
+    """Of which kind the row is that a body describes; a workspace may come first."""
+    for some in (steps, steps[1:]):
+        match some:
+            case ["schemas", name, "validate"]:
+                return KINDS.get(name.replace("-", "_"))
+            case _ if (place := read_place(some)) is not None:
+                return place.kind
+    return None
