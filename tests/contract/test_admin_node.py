@@ -176,9 +176,13 @@ async def test_two_nodes_on_one_database_serve_what_either_writes(
         two = await stack.enter_async_context(lean_node(tmp_path / "two", **settings))
 
         await make_route(one, "a")
-        assert await live_within(two, "/a", 200) < 2 * LIVE_WITHIN_S
+        took = [await live_within(two, "/a", 200)]
         await write(two, "DELETE", "/routes/a")
-        assert await live_within(one, "/a", 404) < 2 * LIVE_WITHIN_S
+        took.append(await live_within(one, "/a", 404))
+        await make_route(two, "b")
+        took.append(await live_within(one, "/b", 200))
+        # One of three may fall into a moment when this machine does something else.
+        assert sorted(took)[1] < LIVE_WITHIN_S
 
 
 @pytest.mark.spec("gateway#5.5")

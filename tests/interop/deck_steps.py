@@ -96,15 +96,18 @@ def fill(fields: Sequence[Json], given: Mapping[str, Any]) -> Json:
 
 @dataclass(slots=True, kw_only=True)
 class DeckSteps:
-    """One run of decK after another; `tags` is `--select-tag`."""
+    """One run of decK after another; `tags` is `--select-tag`, `workspace` is `--workspace`."""
 
     node: LeanNode
     tags: tuple[str, ...] = ()
+    workspace: str = ""
     schemas: dict[str, list[Json]] = field(default_factory=dict)
 
     async def ask(
         self, method: str, path: str, body: Json | None = None
     ) -> tuple[int, Any]:
+        if self.workspace and path != "/workspaces":
+            path = f"/{self.workspace}{path}"
         text = None if body is None else json.dumps(body)
         headers = {"content_type": "application/json"}
         got = await self.node.get(
@@ -112,8 +115,17 @@ class DeckSteps:
         )
         return got.status, json.loads(got.body) if got.body else None
 
+    async def enter(self) -> bool:
+        """Make the workspace if it is not there; tell whether it was made."""
+        status, _ = await self.ask("GET", f"/workspaces/{self.workspace}")
+        assert status in {200, 404}
+        if status == 404:
+            made, _ = await self.ask("POST", "/workspaces", {"name": self.workspace})
+            assert made == 201
+        return status == 404
+
     async def ping(self) -> str:
-        status, root = await self.ask("GET", "/")
+        status, root = await self.ask("GET", "/kong" if self.workspace else "/")
         assert status == 200
         assert re.match(r"\d+\.\d+", root["version"])
         return str(root["version"])

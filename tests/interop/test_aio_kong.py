@@ -33,6 +33,16 @@ async def kong(node: LeanNode) -> AsyncIterator[Kong]:
         await client.delete_all()
 
 
+@pytest_asyncio.fixture(loop_scope="module")
+async def team(node: LeanNode, kong: Kong) -> AsyncIterator[Kong]:
+    """A client whose workspace is part of its URL."""
+    await kong.execute(f"{kong.url}/workspaces", "POST", json={"name": "team"})
+    async with Kong(url=f"{kong.url}/team") as client:
+        yield client
+        await client.delete_all()
+        await kong.execute(f"{kong.url}/workspaces/team", "DELETE")
+
+
 async def crud(component: Any, body: dict[str, Any], change: dict[str, Any]) -> None:
     """Whatever aio-kong can do to one row."""
     made = await component.create(**body)
@@ -158,3 +168,20 @@ async def test_a_configuration_is_applied_twice_and_serves(
 
     await eventually(serves)
     assert (await node.proxy("/in")).status == 401
+
+
+@pytest.mark.spec("gateway#1.15")
+async def test_a_workspace_in_the_url_is_the_one_that_is_written(
+    kong: Kong, team: Kong
+) -> None:
+    for client, host in ((kong, "a.example"), (team, "b.example")):
+        service = await client.services.create(name="s", host=host)
+        await service.routes.create(name="r", paths=[f"/{host}"])
+        ada = await client.consumers.create(username="ada")
+        await ada.keyauths.create(key="k")
+
+    assert (await kong.services.get("s"))["host"] == "a.example"
+    assert (await team.services.get("s"))["host"] == "b.example"
+    assert len(await team.consumers.get_full_list(size=1)) == 1
+    await team.delete_all()
+    assert len(await kong.services.get_full_list()) == 1

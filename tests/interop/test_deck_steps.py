@@ -132,3 +132,23 @@ async def test_a_tag_selects_rows_and_leaves_others_alone(deck: DeckSteps) -> No
     await mine.sync(NOTHING)
 
     assert [row["name"] for row in (await deck.dump())["services"]] == ["other"]
+
+
+@pytest.mark.spec("gateway#1.15")
+async def test_a_workspace_is_synced_beside_the_others(deck: DeckSteps) -> None:
+    await deck.sync(EVERYTHING)
+    team = DeckSteps(node=deck.node, workspace="team")
+    assert await team.enter()
+    assert not await team.enter()
+    assert await team.ping() == "3.9.1"
+    # What is unique everywhere or asks for the same requests stays out.
+    apart = {"snis", "vaults", "routes", "plugins"}
+    wanted = {name: rows for name, rows in EVERYTHING.items() if name not in apart}
+    for _ in range(2):
+        await team.sync(wanted)
+        assert await team.diff(wanted) == ([], [], [])
+
+    assert await deck.diff(EVERYTHING) == ([], [], [])
+    # Authorities are in no workspace: they would go for everybody.
+    await team.sync({"ca_certificates": EVERYTHING["ca_certificates"]})
+    assert await deck.diff(EVERYTHING) == ([], [], [])

@@ -49,7 +49,7 @@ from ostiary.ports.pool_store import StoreUnavailable
 from ostiary.ports.shared import Shared, SharedUnavailable
 
 WATCH_S = 0.2
-LOOK_S = 0.5
+LOOK_S = 0.25
 _LOG = logging.getLogger("ostiary.control")
 
 
