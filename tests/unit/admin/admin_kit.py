@@ -59,6 +59,7 @@ class Node:
         self.view = NodeView(
             node_id="n", version="1", hostname="h", plugins={"openid-connect": 1050}
         )
+        self.entropy = Numbers()
         self.lines: list[str] = []
         self.error: Exception | None = None
         self.turns = 0
@@ -72,7 +73,7 @@ class Node:
             "whole": self,
             "writable": store is not None,
             "plugins": CatalogRules(CATALOG),
-            "autofill": Autofill(now=lambda: NOW, entropy=Numbers()),
+            "autofill": Autofill(now=lambda: NOW, entropy=self.entropy),
             "changed": self.changed,
             "status": StatusEndpoints(self.view, self.look, self.expose),
             "access_log": self.lines.append,
@@ -170,13 +171,15 @@ class Node:
 
 
 @asynccontextmanager
-async def database_node(folder: Path, **more: Any) -> AsyncIterator[Node]:
-    """A node whose rows are in a database; its tables are those that were made first."""
+async def database_node(
+    folder: Path, *, data: bytes | None = None, **more: Any
+) -> AsyncIterator[Node]:
+    """A node whose rows are in a database: with the tables that were made first, or `data`."""
     path = folder / "config.db"
     if not _EMPTY:
         await (await open_config_store(f"sqlite:///{path}", KEY)).close()
         _EMPTY.append(path.read_bytes())
-    path.write_bytes(_EMPTY[0])
+    path.write_bytes(_EMPTY[0] if data is None else data)
     store = SqlConfigStore(Database(f"sqlite:///{path}", steps=STEPS), Sealer(KEY))
     try:
         yield Node(store=store, **more)

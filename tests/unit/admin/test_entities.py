@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from ostiary.model.kinds import KINDS
 from tests.unit.admin.admin_kit import NOW, Node, database_node
@@ -19,15 +20,33 @@ MISSING = "11111111-2222-4333-8444-555555555555"
 of_every_kind = pytest.mark.parametrize("sample", SAMPLES, ids=lambda s: s.kind)
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def furnished(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[bytes, dict[str, str]]:
+    """A database with what rows refer to, and the ids of that: made once, copied often."""
+    folder = tmp_path_factory.mktemp("furnished")
+    async with database_node(folder) as made:
+        found = await furnish(made)
+    return (folder / "config.db").read_bytes(), found
+
+
 @pytest.fixture
-async def node(tmp_path: Path) -> AsyncIterator[Node]:
-    async with database_node(tmp_path) as made:
+async def node(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    furnished: tuple[bytes, dict[str, str]],
+) -> AsyncIterator[Node]:
+    data = furnished[0] if "ids" in request.fixturenames else None
+    async with database_node(tmp_path, data=data) as made:
+        if data is not None:
+            made.entropy.count = 1000  # beyond the ids that are there
         yield made
 
 
 @pytest.fixture
-async def ids(node: Node) -> dict[str, str]:
-    return await furnish(node)
+def ids(furnished: tuple[bytes, dict[str, str]]) -> dict[str, str]:
+    return furnished[1]
 
 
 def bare(row: dict[str, Any]) -> dict[str, Any]:
