@@ -17,7 +17,7 @@ from tests.support.node import Node, running_node
 from tests.support.short_load import ask_once, short_connections, small_upstream
 
 PER_SECOND = 2000
-REPETITIONS = 20
+REPETITIONS = 10
 DEADLINE_S = 30
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
