@@ -7,6 +7,7 @@ Spec: Kong's Admin API (gateway §1.10-1.14, §2.3); interop hook 5; decision D2
 from __future__ import annotations
 
 import logging
+import re
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from typing import Any, Protocol
 from urllib.parse import unquote
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -32,6 +34,7 @@ from ostiary.admin.health import Health, HealthEndpoints
 from ostiary.admin.info import InfoEndpoints, KnownPlugins
 from ostiary.admin.issuers import IssuerEndpoints, Providers
 from ostiary.admin.lines import Form, Write, build_line
+from ostiary.admin.openapi.endpoint import OpenapiEndpoint
 from ostiary.admin.refusals import Refused
 from ostiary.admin.state import NodeView, describe_redirect_uris
 from ostiary.admin.status import StatusEndpoints
@@ -42,7 +45,9 @@ from ostiary.ports.pool_store import StoreUnavailable
 
 MAX_FLOWS = 100
 _LOG = logging.getLogger("ostiary.admin")
-_EVERY_METHOD = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+# Starlette's own stops where a name has a line feed.
+_ANYTHING = re.compile(r"^/(?P<rows>.*)\Z", re.DOTALL)
+_EVERY_METHOD = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 
 
 class Flows(Protocol):
@@ -156,7 +161,7 @@ class _Rows:
         if known and request.method == "OPTIONS":
             return allow(tuple(set().union(*known)))
         if known:
-            raise refusals.say(405, "Method not allowed")
+            raise refusals.not_allowed(set().union(*known))
         steps = [unquote(step) for step in split_path(raw_path(request))]
         match steps:
             case ["upstreams", key, "health"] | ["upstreams", key, "targets", "all"]:
@@ -234,8 +239,8 @@ def _middleware(config: AdminConfig) -> type[BaseHTTPMiddleware]:
 async def _refused(_: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)
     if error.body is None:
-        return Response(status_code=error.status)
-    return JSONResponse(error.body, status_code=error.status)
+        return Response(status_code=error.status, headers=error.headers)
+    return JSONResponse(error.body, status_code=error.status, headers=error.headers)
 
 
 async def _away(_: Request, error: Exception) -> Response:
@@ -259,8 +264,10 @@ async def _not_found(_request: Request, _error: Exception) -> Response:
     return JSONResponse({"message": "Not found"}, status_code=404)
 
 
-async def _not_allowed(_request: Request, _error: Exception) -> Response:
-    return JSONResponse({"message": "Method not allowed"}, status_code=405)
+async def _not_allowed(_request: Request, error: Exception) -> Response:
+    headers = error.headers if isinstance(error, HTTPException) else None
+    body = {"message": "Method not allowed"}
+    return JSONResponse(body, status_code=405, headers=headers)
 
 
 def _with_slashes(routes: Iterable[Route]) -> Iterator[Route]:
@@ -294,6 +301,7 @@ def create_app(config: AdminConfig) -> Starlette:
     health = HealthEndpoints(
         entities=entities, health=config.health, node_id=config.view.node_id
     )
+    openapi = OpenapiEndpoint(view=config.view, plugins=config.plugins)
     below = "/openid-connect/issuers/{key:path}"  # an issuer has slashes
 
     def route(path: str, endpoint: Any, *methods: str) -> Route:
@@ -306,6 +314,7 @@ def create_app(config: AdminConfig) -> Starlette:
         route("/status", config.status.status),
         route("/metrics", config.status.metrics),
         route("/endpoints", info.endpoints),
+        route("/openapi.json", openapi.answer),
         route("/config", whole.answer, "GET", "POST"),
         route("/tags", info.tags),
         route("/tags/{tag}", info.tags),
@@ -330,8 +339,10 @@ def create_app(config: AdminConfig) -> Starlette:
     ]
     known = [*_with_slashes(others)]
     rows = _Rows(entities, health, known)
+    everything = route("/{rows:path}", rows.answer, *_EVERY_METHOD)
+    everything.path_regex = _ANYTHING
     app = Starlette(
-        routes=[*known, route("/{rows:path}", rows.answer, *_EVERY_METHOD)],
+        routes=[*known, everything],
         exception_handlers={
             404: _not_found,
             405: _not_allowed,

@@ -35,7 +35,7 @@ _OTHERS: Final = (
     "/kong", "/license/report", "/metrics", "/openid-connect/flows",
     "/openid-connect/flows/{request_id}", "/openid-connect/issuers",
     "/openid-connect/issuers/{key}", "/openid-connect/jwks",
-    "/openid-connect/redirect-uris", "/plugins/enabled", "/plugins/schema/{name}", "/robots.txt",
+    "/openid-connect/redirect-uris", "/openapi.json", "/plugins/enabled", "/plugins/schema/{name}", "/robots.txt",
     "/schemas/plugins/validate", "/schemas/plugins/{name}", "/schemas/vaults/{name}",
     "/schemas/{name}", "/schemas/{name}/validate", "/status", "/tags", "/tags/{tag}",
     "/upstreams/{upstreams}/health", "/upstreams/{upstreams}/targets/all",
