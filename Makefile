@@ -11,7 +11,7 @@ help:
 	@echo "make check         the quick half: format, lint, types, layers, unit and spec tests"
 	@echo "make interop       with a certified provider and a certified client"
 	@echo "make bench         CPU per request beside nginx, Apache and Envoy  (ROUTES=1, STARTUP=1, MEMORY=1, USERPOOL=1, SCALE=1)"
-	@echo "make fuzz          parsers and exchanges, 20 000 examples each, about 5 minutes  (FUZZ_EXAMPLES=n)"
+	@echo "make fuzz          parsers, exchanges, the Admin API as it is documented; about 9 minutes  (FUZZ_EXAMPLES=n)"
 	@echo "make fresh         both README commands in a bare Debian chroot (needs root)"
 	@echo "make docs          regenerate docs/reference"
 

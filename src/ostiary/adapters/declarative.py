@@ -18,6 +18,7 @@ from ostiary.model.declarative import read_declarative
 
 MAX_FILE_BYTES = 32 * 1024 * 1024
 _MAX_DEPTH = 200
+_HALVES = re.compile("[\ud800-\udfff]")
 
 
 class FileUnusable(Exception):
@@ -93,6 +94,14 @@ def _construct_int(loader: _AnyLoader, node: yaml.ScalarNode) -> int:
     return int(text, base)
 
 
+def _construct_text(loader: _Loader, node: yaml.ScalarNode) -> str:
+    # JSON escapes a sign beyond U+FFFF as two halves; one of them alone is no text.
+    text = str(loader.construct_scalar(node))
+    if _HALVES.search(text):
+        return text.encode("utf-16", "surrogatepass").decode("utf-16")
+    return text
+
+
 def _construct_mapping(
     loader: _AnyLoader, node: yaml.MappingNode
 ) -> dict[object, object]:
@@ -113,6 +122,10 @@ for _loader in (_Loader, _FastLoader):
     _loader.add_constructor(
         yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_mapping
     )
+
+
+# libyaml refuses halves by itself.
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_SCALAR_TAG, _construct_text)
 
 
 def parse_yaml(text: str, *, is_large: bool = False) -> object:

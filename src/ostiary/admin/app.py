@@ -7,6 +7,7 @@ Spec: Kong's Admin API (gateway §1.10-1.14, §2.3); interop hook 5; decision D2
 from __future__ import annotations
 
 import logging
+import re
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from typing import Any, Protocol
 from urllib.parse import unquote
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -35,6 +37,8 @@ from ostiary.admin.health import Health, HealthEndpoints
 from ostiary.admin.info import InfoEndpoints, KnownPlugins
 from ostiary.admin.issuers import IssuerEndpoints, Providers
 from ostiary.admin.lines import Form, Write, build_line
+from ostiary.admin.openapi.endpoint import OpenapiEndpoint
+from ostiary.admin.rbac import PATHS as RBAC_PATHS
 from ostiary.admin.rbac import RbacEndpoints
 from ostiary.admin.refusals import Refused
 from ostiary.admin.roles import WorkspaceRoles
@@ -49,7 +53,9 @@ from ostiary.ports.pool_store import StoreUnavailable
 
 MAX_FLOWS = 100
 _LOG = logging.getLogger("ostiary.admin")
-_EVERY_METHOD = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+# Starlette's own stops where a name has a line feed.
+_ANYTHING = re.compile(r"^/(?P<rows>.*)\Z", re.DOTALL)
+_EVERY_METHOD = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 
 
 class Flows(Protocol):
@@ -165,7 +171,7 @@ class _Rows:
         if known and request.method == "OPTIONS":
             return allow(tuple(set().union(*known)))
         if known:
-            raise refusals.say(405, "Method not allowed")
+            raise refusals.not_allowed(set().union(*known))
         steps = [unquote(step) for step in split_path(raw_path(request))]
         entities = scoped(request)
         groups = GroupEndpoints(entities=entities)
@@ -255,8 +261,8 @@ def _middleware(config: AdminConfig) -> type[BaseHTTPMiddleware]:
 async def _refused(_: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)
     if error.body is None:
-        return Response(status_code=error.status)
-    return JSONResponse(error.body, status_code=error.status)
+        return Response(status_code=error.status, headers=error.headers)
+    return JSONResponse(error.body, status_code=error.status, headers=error.headers)
 
 
 async def _away(_: Request, error: Exception) -> Response:
@@ -280,8 +286,10 @@ async def _not_found(_request: Request, _error: Exception) -> Response:
     return JSONResponse({"message": "Not found"}, status_code=404)
 
 
-async def _not_allowed(_request: Request, _error: Exception) -> Response:
-    return JSONResponse({"message": "Method not allowed"}, status_code=405)
+async def _not_allowed(_request: Request, error: Exception) -> Response:
+    headers = error.headers if isinstance(error, HTTPException) else None
+    body = {"message": "Method not allowed"}
+    return JSONResponse(body, status_code=405, headers=headers)
 
 
 def _with_slashes(routes: Iterable[Route]) -> Iterator[Route]:
@@ -298,6 +306,11 @@ def _route(path: str, endpoint: Any, *methods: str) -> Route:
 
 def _list_routes(config: AdminConfig) -> list[Route]:
     """Every path that is not about rows."""
+    has_rbac = config.rbac is not None and config.writable
+    more = (
+        *(() if config.audit is None else AUDIT_PATHS),
+        *(RBAC_PATHS if has_rbac else ()),
+    )
     keys = _Keys(config)
     issuers = IssuerEndpoints(config.providers)
     info = InfoEndpoints(
@@ -305,9 +318,10 @@ def _list_routes(config: AdminConfig) -> list[Route]:
         plugins=config.plugins,
         settings=config.settings,
         now=config.autofill.now,
-        more=() if config.audit is None else AUDIT_PATHS,
+        more=more,
     )
     whole = ConfigurationEndpoint(whole=config.whole)
+    openapi = OpenapiEndpoint(view=config.view, plugins=config.plugins, more=more)
     below = "/openid-connect/issuers/{key:path}"  # an issuer has slashes
 
     return [
@@ -317,6 +331,7 @@ def _list_routes(config: AdminConfig) -> list[Route]:
         _route("/status", config.status.status),
         _route("/metrics", config.status.metrics),
         _route("/endpoints", info.endpoints),
+        _route("/openapi.json", openapi.answer),
         _route("/config", whole.answer, "GET", "POST"),
         _route("/tags", info.tags),
         _route("/tags/{tag}", info.tags),
@@ -365,12 +380,12 @@ def create_app(config: AdminConfig) -> Starlette:
     entities = _build_entities(config, auditor)
     known = [*_with_slashes(_list_routes(config))]
     rows = _Rows(config, known)
-    inner = Router(
-        routes=[*known, _route("/{rows:path}", rows.answer, *_EVERY_METHOD)],
-        redirect_slashes=False,
-    )
+    everything = _route("/{rows:path}", rows.answer, *_EVERY_METHOD)
+    inner = Router(routes=[*known, everything], redirect_slashes=False)
+    whole = Route("/{rows:path}", Gate(entities, config.access, inner))
+    whole.path_regex = everything.path_regex = _ANYTHING
     app = Starlette(
-        routes=[Route("/{path:path}", Gate(entities, config.access, inner))],
+        routes=[whole],
         exception_handlers={
             404: _not_found,
             405: _not_allowed,

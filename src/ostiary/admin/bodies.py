@@ -28,6 +28,8 @@ from ostiary.web.body import FORM_TYPE, BodyTooLarge, read_body
 MAX_BODY_BYTES = 10 * 1024 * 1024
 MAX_ARGUMENTS = 1000
 MAX_STEPS = 64
+# Up to here every whole number is a float of its own.
+_MAX_WHOLE = 2**53
 _MULTIPART = "multipart/form-data"
 _INDEX = re.compile(r"\[[1-9][0-9]*\]")
 _STEP = re.compile(r"\.?([^.\[\]]+)|\[([^\[\]]*)\]")
@@ -96,11 +98,13 @@ def _refuse_constant(name: str) -> object:
     raise ValueError(f"{name} is no JSON")
 
 
-def _read_finite(text: str) -> float:
+def _read_finite(text: str) -> float | int:
+    """JSON knows one kind of number: `5.0` is 5, as it is to Kong."""
     number = float(text)
     if not isfinite(number):
         raise ValueError(f"{text} is too great a number")
-    return number
+    is_whole = number.is_integer() and abs(number) <= _MAX_WHOLE
+    return int(number) if is_whole else number
 
 
 def _read_pairs(body: bytes) -> list[tuple[str, Any]]:

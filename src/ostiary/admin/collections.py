@@ -35,8 +35,7 @@ _OF_PARENTS = ("GET", "PUT", "PATCH")
 
 def allow(methods: tuple[str, ...]) -> Response:
     """The answer to OPTIONS."""
-    names = sorted({*methods, "OPTIONS", *(("HEAD",) if "GET" in methods else ())})
-    listed = ", ".join(names)
+    listed = refusals.list_verbs(methods)
     return Response(
         status_code=204,
         headers={
@@ -45,6 +44,13 @@ def allow(methods: tuple[str, ...]) -> Response:
             "Access-Control-Allow-Headers": "Content-Type",
         },
     )
+
+
+def list_verbs(place: Place) -> tuple[str, ...]:
+    """What can be done at a place; HEAD goes with GET, and OPTIONS with everything."""
+    if place.is_upward:
+        return _OF_PARENTS
+    return _OF_LISTS if place.key is None else _OF_ROWS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,12 +69,12 @@ class Collections:
         place = read_place(steps)
         if place is None:
             raise refusals.not_found()
-        verbs = self._verbs(place)
+        verbs = list_verbs(place)
         method = "GET" if request.method == "HEAD" else request.method
         if method == "OPTIONS":
             return allow(verbs)
         if method not in verbs:
-            raise refusals.say(405, "Method not allowed")
+            raise refusals.not_allowed(verbs)
         if method in _OPERATIONS and not self.entities.writable:
             named = place.key is not None and not is_uuid(place.key)
             by = place.kind.endpoint_key if named else None
@@ -79,12 +85,6 @@ class Collections:
         if place.key is None:
             return await self._answer_list(request, place.kind, parent, method)
         return await self._answer_row(request, place.kind, place.key, parent, method)
-
-    @staticmethod
-    def _verbs(place: Place) -> tuple[str, ...]:
-        if place.is_upward:
-            return _OF_PARENTS
-        return _OF_LISTS if place.key is None else _OF_ROWS
 
     async def _parent(self, place: Place) -> Parent | None:
         if place.parent is None or place.field is None:

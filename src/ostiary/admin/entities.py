@@ -62,8 +62,8 @@ class PluginRules(Protocol):
         """What rows get that do not say; nothing for a plugin that is not there."""
         ...
 
-    def judge(self, row: Plugin) -> Plugin | tuple[Problem, ...]:
-        """The row with its config complete, or what is wrong with it."""
+    def judge(self, row: Plugin, *, lax: bool = True) -> Plugin | tuple[Problem, ...]:
+        """The row with its config complete, or what is wrong; `lax` as a form means it."""
         ...
 
 
@@ -411,7 +411,7 @@ class Entities:
             problems += [p for p in checked if not told.intersection(p[0][:1])]
         elif isinstance(checked, Plugin):
             problems += await _judge_protocols(reads, checked)
-            judged = self.plugins.judge(checked)
+            judged = self.plugins.judge(checked, lax=given.is_form)
             if isinstance(judged, tuple):
                 problems += judged
             else:

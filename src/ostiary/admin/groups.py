@@ -70,7 +70,7 @@ class GroupEndpoints:
         if method == "OPTIONS":
             return allow(verbs)
         if method not in verbs:
-            raise refusals.say(405, "Method not allowed")
+            raise refusals.not_allowed(verbs)
         if method != "GET" and not self.entities.writable:
             word = "create" if method == "POST" else "remove"
             raise refusals.unsupported(word, _MEMBERS.name)

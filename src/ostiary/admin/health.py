@@ -67,7 +67,7 @@ class HealthEndpoints:
                 case ["health"] | ["targets", "all"] if request.method == "OPTIONS":
                     return allow(("GET",))
                 case ["health"] | ["targets", "all"] if request.method not in _READS:
-                    raise refusals.say(405, "Method not allowed")
+                    raise refusals.not_allowed(["GET"])
                 case ["health"]:
                     return await self._show(request, await self._upstream(key))
                 case ["targets", "all"]:
@@ -120,7 +120,7 @@ class HealthEndpoints:
         if request.method == "OPTIONS":
             return allow(("PUT", "POST"))
         if request.method not in {"PUT", "POST"}:
-            raise refusals.say(405, "Method not allowed")
+            raise refusals.not_allowed(["PUT", "POST"])
         upstream = await self._upstream(key)
         target = await self.entities.find(
             self.entities.store, _TARGETS, name, Parent(row=upstream, field="upstream")

@@ -19,7 +19,6 @@ from ostiary.admin.bodies import read_given
 from ostiary.admin.entities import Entities, PluginRules
 from ostiary.admin.paging import build_list, read_asked
 from ostiary.admin.places import list_places
-from ostiary.admin.rbac import PATHS as RBAC_PATHS
 from ostiary.admin.schemas import describe_kind, describe_plugin
 from ostiary.admin.scope import scoped, shown_path
 from ostiary.admin.state import NodeView
@@ -39,7 +38,7 @@ _OTHERS: Final = (
     "/kong", "/license/report", "/metrics", "/openid-connect/flows",
     "/openid-connect/flows/{request_id}", "/openid-connect/issuers",
     "/openid-connect/issuers/{key}", "/openid-connect/jwks",
-    "/openid-connect/redirect-uris", "/plugins/enabled", "/plugins/schema/{name}", "/robots.txt",
+    "/openid-connect/redirect-uris", "/openapi.json", "/plugins/enabled", "/plugins/schema/{name}", "/robots.txt",
     "/schemas/plugins/validate", "/schemas/plugins/{name}", "/schemas/vaults/{name}",
     "/schemas/{name}", "/schemas/{name}/validate", "/status", "/tags", "/tags/{tag}",
     "/upstreams/{upstreams}/health", "/upstreams/{upstreams}/targets/all",
@@ -100,7 +99,7 @@ class InfoEndpoints:
 
     async def endpoints(self, _: Request) -> Response:
         """`GET /endpoints`."""
-        found = {*_OTHERS, *RBAC_PATHS, *self.more, *list_places()}
+        found = {*_OTHERS, *self.more, *list_places()}
         ordered = sorted(found, key=lambda path: path.split("/"))
         return JSONResponse({"data": ordered})
 

@@ -126,7 +126,7 @@ class _Call:
         if self._method == "OPTIONS":
             return allow(verbs)
         if self._method not in verbs:
-            raise refusals.say(405, "Method not allowed")
+            raise refusals.not_allowed(verbs)
         return None
 
     # Users and roles.

@@ -6,7 +6,7 @@ Spec: gateway §1.11.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ostiary.model.words import Problem, nest_problems
@@ -25,10 +25,13 @@ class Refused(Exception):
 
     code = "refused"
 
-    def __init__(self, status: int, body: Json | None) -> None:
+    def __init__(
+        self, status: int, body: Json | None, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__("the request was refused")
         self.status = status
         self.body = body
+        self.headers = headers
 
 
 def say(status: int, message: str) -> Refused:
@@ -39,6 +42,18 @@ def say(status: int, message: str) -> Refused:
 def not_found() -> Refused:
     """Nothing is there."""
     return say(404, "Not found")
+
+
+def list_verbs(methods: Iterable[str]) -> str:
+    """The verbs of a path as `Allow` says them: HEAD goes with GET, OPTIONS with everything."""
+    known = {*methods, "OPTIONS"}
+    return ", ".join(sorted(known | ({"HEAD"} if "GET" in known else set())))
+
+
+def not_allowed(methods: Iterable[str]) -> Refused:
+    """Another verb than those of a path."""
+    body = {"message": "Method not allowed"}
+    return Refused(405, body, {"Allow": list_verbs(methods)})
 
 
 def _coded(status: int, code: int, name: str, message: str, **more: object) -> Refused:
@@ -149,7 +164,8 @@ def unsupported(operation: str, kind: str, *, by: str | None = None) -> Refused:
     """Nothing is written one by one on a node without a database."""
     place = "" if by is None else f" by '{by}'"
     message = f"cannot {operation} '{kind}' entities{place} when not using a database"
-    return _coded(405, 12, "operation unsupported", message)
+    refused = _coded(405, 12, "operation unsupported", message)
+    return Refused(refused.status, refused.body, {"Allow": list_verbs(["GET"])})
 
 
 def invalid_offset(text: str, why: str) -> Refused:

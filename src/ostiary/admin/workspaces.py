@@ -43,7 +43,7 @@ class WorkspaceEndpoints:
                 if request.method == "OPTIONS":
                     return allow(("GET",))
                 if request.method not in _READS:
-                    raise refusals.say(405, "Method not allowed")
+                    raise refusals.not_allowed(("GET",))
                 return await self._count(entities, key)
             case ["workspaces", key] if request.method == "DELETE":
                 return await self._delete(request, entities, key)

@@ -18,14 +18,20 @@ from ostiary.kit.fields import ROW
 from ostiary.model.config import Config
 from ostiary.model.declarative import DeclarativeInvalid, dump_rows, iterate_rows
 from ostiary.model.entity import Entity
+from ostiary.model.fields import ARRAYS_ALONE
 from ostiary.model.gateway import Plugin
 from ostiary.model.row import Row
 from ostiary.model.words import Problem, read_problems
 
 
-def check_plugin(row: Plugin, catalog: Catalog, vaults: Vaults | None = None) -> Entity:
+def check_plugin(
+    row: Plugin, catalog: Catalog, vaults: Vaults | None = None, *, lax: bool = True
+) -> Entity:
     """
     A plugin's checked config; with `vaults` what it refers to is in the place of references.
+
+    `lax` reads texts as numbers and truth values where a field is one, as files and forms mean
+    them.
 
     Raises:
         DeclarativeInvalid: It is unknown, or its config is wrong; places are within the row.
@@ -40,7 +46,9 @@ def check_plugin(row: Plugin, catalog: Catalog, vaults: Vaults | None = None) ->
             raise DeclarativeInvalid(tuple(((n,), "value must be null") for n in bound))
     try:
         config = row.config if vaults is None else vaults.resolve(row.config)
-        return kind.schema.model_validate(config, strict=False)
+        if lax:
+            return kind.schema.model_validate(config, strict=False)
+        return kind.schema.model_validate(config, context=ARRAYS_ALONE)
     except ValidationError as error:
         found = tuple(
             # About the row as a whole, not about its config.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from ostiary.model.entity import Entity
 from ostiary.model.fields import Tags, Uuid
@@ -19,13 +19,14 @@ def _refuse_value(value: object) -> object:
 NotYet = Annotated[None, BeforeValidator(_refuse_value)]
 
 
-def _refuse_true(value: object) -> object:
-    if value is True:
+def _refuse_true(value: bool) -> bool:  # noqa: FBT001 - called by pydantic
+    if value:
         raise ValueError("not supported yet")
     return value
 
 
-NotYetTrue = Annotated[bool, BeforeValidator(_refuse_true)]
+# Afterwards: in forms and files the text `true` is true as well.
+NotYetTrue = Annotated[bool, AfterValidator(_refuse_true)]
 
 
 class Row(Entity):

@@ -37,10 +37,10 @@ class CatalogRules:
         kind = self.catalog.get(name)
         return kind is not None and kind.no_consumer
 
-    def judge(self, row: Plugin) -> Plugin | tuple[Problem, ...]:
+    def judge(self, row: Plugin, *, lax: bool = True) -> Plugin | tuple[Problem, ...]:
         """The row with its config complete, or what is wrong with it."""
         try:
-            config = check_plugin(row, self.catalog)
+            config = check_plugin(row, self.catalog, lax=lax)
         except DeclarativeInvalid as error:
             return error.problems
         return row.model_copy(update={"config": config.model_dump(mode="json")})

@@ -14,8 +14,10 @@ from ostiary.adapters.shared import MemoryShared
 from ostiary.adapters.sql.config_rows import Sealer
 from ostiary.adapters.sql.config_store import STEPS, SqlConfigStore, open_config_store
 from ostiary.adapters.sql.engine import Database
+from ostiary.admin.access import Users
 from ostiary.admin.app import AdminConfig, create_app
 from ostiary.admin.autofill import Autofill
+from ostiary.admin.rbac import RbacEndpoints
 from ostiary.admin.state import NodeView
 from ostiary.admin.status import NodeNow, StatusEndpoints
 from ostiary.gateway.check import build_revision
@@ -181,7 +183,9 @@ async def database_node(
         _EMPTY.append(path.read_bytes())
     path.write_bytes(_EMPTY[0] if data is None else data)
     store = SqlConfigStore(Database(f"sqlite:///{path}", steps=STEPS), Sealer(KEY))
+    users = Users(store, secret=KEY)
+    rbac = RbacEndpoints(users=users, entropy=Numbers())
     try:
-        yield Node(store=store, **more)
+        yield Node(store=store, **{"rbac": rbac, **more})
     finally:
         await store.close()

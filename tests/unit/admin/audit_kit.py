@@ -12,8 +12,10 @@ from typing import Any
 from ostiary.adapters.sql.config_rows import Sealer
 from ostiary.adapters.sql.config_store import STEPS, SqlConfigStore
 from ostiary.adapters.sql.engine import Database
+from ostiary.admin.access import Users
 from ostiary.admin.audit import AuditRules
 from ostiary.admin.autofill import Autofill
+from ostiary.admin.rbac import RbacEndpoints
 from tests.unit.admin.admin_kit import KEY, NOW, Node, Numbers, database_node
 
 TTL_S = 1000
@@ -89,6 +91,7 @@ async def audited_node(
         node = AuditedNode(
             store=store,
             audit=AuditRules(**given),
+            rbac=RbacEndpoints(users=Users(store, secret=KEY), entropy=Numbers()),
             autofill=Autofill(now=clock, entropy=Numbers()),
             **more,
         )

@@ -22,7 +22,9 @@ from ostiary.signin.schema.names import SetHeader, TokenHeaderName
 class IdentityFields(Entity):
     """Consumers, credentials, and the headers made of claims."""
 
-    consumer_claims: Annotated[tuple[tuple[NonEmpty, ...], ...] | None, LIST] = Field(
+    consumer_claims: Annotated[
+        tuple[Annotated[tuple[NonEmpty, ...], LIST], ...] | None, LIST
+    ] = Field(
         None,
         description="List of claim paths, tried in order; the first one present is used.",
     )

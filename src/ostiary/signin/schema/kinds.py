@@ -124,8 +124,8 @@ class RedisRecord(Entity):
     sentinel_password: str | None = Field(None, json_schema_extra=SECRET, repr=False)
     sentinel_master: str | None = None
     sentinel_role: str | None = None
-    sentinel_nodes: tuple[dict[str, Any], ...] | None = None
-    cluster_nodes: tuple[dict[str, Any], ...] | None = None
+    sentinel_nodes: Annotated[tuple[dict[str, Any], ...] | None, LIST] = None
+    cluster_nodes: Annotated[tuple[dict[str, Any], ...] | None, LIST] = None
     cluster_max_redirections: int = 5
     database: Annotated[int, NotNegative] = 0
     keepalive_pool_size: Annotated[int, between(1, 2147483646)] = 256
