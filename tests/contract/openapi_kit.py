@@ -61,6 +61,7 @@ from ostiary.admin.rbac import RbacEndpoints
 from ostiary.gateway.health_view import build_balancer_page, build_health_page
 from ostiary.model.balancing import Upstream
 from ostiary.plugins import CATALOG
+from tests.contract.openapi_rows import FILE, NAMES, hire
 from tests.unit.admin.admin_kit import KEY, Node, Numbers, database_node
 from tests.unit.admin.rows_kit import SAMPLES, furnish, place_ids
 from tests.unit.demo.asgi import Reply
@@ -318,7 +319,7 @@ def database_site(folder: Path) -> Site:
                     body = place_ids(sample.body, ids)
                     reply = await node.send("POST", sample.path, body)
                     assert reply.status == 201, reply.text
-                await _hire(node)
+                await hire(node)
             made.append((folder / "first" / "config.db").read_bytes())
         path = folder / "config.db"
         path.write_bytes(made[0])
@@ -338,21 +339,6 @@ def database_site(folder: Path) -> Site:
     return _documented(Site(furnished))
 
 
-async def _hire(node: Node) -> None:
-    """A user, a role, and what that says."""
-    role = "/rbac/roles/dev"
-    entity = {"entity_id": "*", "actions": "read"}
-    for path, body in (
-        ("/rbac/users", {"name": "dev-user", "user_token": "t"}),
-        ("/rbac/roles", {"name": "dev"}),
-        ("/rbac/users/dev-user/roles", {"roles": "dev"}),
-        (f"{role}/endpoints", {"endpoint": "/x", "workspace": "*", "actions": "read"}),
-        (f"{role}/entities", entity),
-    ):
-        reply = await node.send("POST", path, body)
-        assert reply.status == 201, reply.text
-
-
 def file_site() -> Site:
     """Over a file, which is replaced as a whole."""
 
@@ -369,46 +355,6 @@ def _documented(site: Site) -> Site:
     with site.fresh():
         site.document = site.session.get(f"{BASE}/openapi.json").json()
     return site
-
-
-# The names of rows that are there, so that most paths lead somewhere.
-NAMES: Mapping[str, tuple[str, ...]] = {
-    "services": ("parent", "s1"), "routes": ("r1", "way"), "consumers": ("ada", "grace"),
-    "consumer_groups": ("gold", "silver"), "plugins": ("limit",),
-    "upstreams": ("pool.internal", "up.internal"), "targets": ("a.example:8000",),
-    "certificates": ("one.example",), "snis": ("*.wild.example",), "vaults": ("my-env",),
-    "key_sets": ("ring", "keys"), "keys": ("k",), "keyauth_credentials": ("abc",),
-    "basicauth_credentials": ("ada1",), "jwt_secrets": ("issuer",), "acls": ("admins",),
-    "workspaces": ("team", "default"), "rbac_users": ("dev-user",),
-    "rbac_roles": ("dev",), "workspace": ("*",), "endpoint": ("x",), "entity_id": ("*",),
-    "tag": ("t", "t1"), "address": ("10.0.0.1:8000", "no address"),
-}  # fmt: skip
-FILE: Json = {
-    "_format_version": "3.0",
-    "services": [
-        {"name": "parent", "host": "p.example", "tags": ["t"]},
-        {"name": "s1", "host": "a.example", "port": 8080},
-    ],
-    "routes": [
-        {"name": "r1", "paths": ["/a", "~/b$"], "service": "parent"},
-        {"name": "way", "paths": ["/way"]},
-    ],
-    "consumers": [{"username": "ada"}, {"username": "grace", "custom_id": "g1"}],
-    "consumer_groups": [{"name": "gold"}, {"name": "silver"}],
-    "plugins": [
-        {
-            "name": "request-size-limiting", "instance_name": "limit",
-            "service": "parent", "config": {"allowed_payload_size": 4},
-        },
-        {"name": "key-auth"},
-    ],
-    "upstreams": [{"name": "pool.internal"}, {"name": "up.internal", "hash_on": "ip"}],
-    "targets": [{"target": "a.example:8000", "upstream": "pool.internal"}],
-    "vaults": [{"prefix": "my-env", "name": "env"}],
-    "key_sets": [{"name": "ring"}],
-    "keyauth_credentials": [{"key": "abc", "consumer": "ada"}],
-    "acls": [{"group": "admins", "consumer": "ada"}],
-}  # fmt: skip
 
 
 def _choices(path: str, name: str) -> tuple[str, ...]:

@@ -31,6 +31,7 @@ from ostiary.model.access import (
     may_touch,
     read_action,
 )
+from ostiary.model.identity import build_id
 from ostiary.model.kinds import KINDS, OF_MODEL
 from ostiary.model.row import Row
 from ostiary.model.workspaces import DEFAULT, DEFAULT_WORKSPACE, Workspace, workspace_of
@@ -38,6 +39,7 @@ from ostiary.ports.config_store import ConfigReads, ConfigStore, ConfigWrites, W
 
 _MANY: Final = 1000
 _KNOWN_TOKENS: Final = 1024
+_CHECKS_AT_ONCE: Final = 2
 # What belongs to a workspace; everything else is the node's, whatever path leads there.
 _OF_WORKSPACES: Final = frozenset(
     {
@@ -104,10 +106,16 @@ class Rights:
 
     def may(self, action: Action, row: Row) -> bool:
         """Whether this row may be read, updated or deleted."""
-        if OF_MODEL[type(row)].name not in KINDS:
+        kind = OF_MODEL[type(row)]
+        if kind.name not in KINDS:
             return True  # rows about access are judged by their paths
+        is_here = kind.in_workspace or action == "read"
         return may_touch(
-            self.rules, workspace=self.workspace, entity_id=row.id or "", action=action
+            self.rules,
+            workspace=self.workspace if is_here else DEFAULT,
+            kind=kind.name,
+            entity_id=row.id or "",
+            action=action,
         )
 
     def refuse(self, action: Action) -> refusals.Refused:
@@ -117,18 +125,23 @@ class Rights:
     async def own(self, write: ConfigWrites, row: Row) -> None:
         """Whoever makes a row may do everything with it: their own role says so."""
         home = write.within(workspace_of(self.user))
+        kind, entity = OF_MODEL[type(row)].name, row.id or ""
         for identity in await read_roles(home, self.user):
             role = await home.get("rbac_roles", identity)
-            if getattr(role, "is_default", False):
-                await home.put(
+            about = {"role": identity, "entity_type": kind, "entity_id": entity}
+            is_own = getattr(role, "is_default", False)
+            # What somebody has said of the row already is left as it is.
+            if is_own and await home.find("rbac_role_entities", about) is None:
+                key = f"{identity}:{kind}:{entity}"
+                await home.add(
                     RbacRoleEntity(
-                        id=row.id,
+                        id=build_id("rbac_role_entities", key, self.user.ws_id),
                         created_at=row.created_at,
                         updated_at=row.created_at,
                         ws_id=self.user.ws_id,
                         role=identity,
-                        entity_id=row.id or "",
-                        entity_type=OF_MODEL[type(row)].name,
+                        entity_type=kind,
+                        entity_id=entity,
                     )
                 )
 
@@ -146,6 +159,7 @@ class Users:
         # For a key of what is remembered; no token is kept in memory.
         self._secret = secret
         self._known: OrderedDict[bytes, tuple[str, str, str]] = OrderedDict()
+        self._checking = asyncio.Semaphore(_CHECKS_AT_ONCE)
 
     async def find(self, token: str) -> RbacUser | None:
         """The user of a token, enabled or not."""
@@ -158,18 +172,21 @@ class Users:
                 row.user_token.encode(), kept.encode()
             ):
                 return row
-            del self._known[mark]
+            self._known.pop(mark, None)
         hint = build_hint(token)
         for user in await self._read_users():
-            if user.user_token_ident == hint and await asyncio.to_thread(
-                check_token, token, user.user_token
-            ):
+            if user.user_token_ident == hint and await self._check(token, user):
                 place = (workspace_of(user), user.id or "", user.user_token)
                 self._known[mark] = place
                 while len(self._known) > _KNOWN_TOKENS:
                     self._known.popitem(last=False)
                 return user
         return None
+
+    async def _check(self, token: str, user: RbacUser) -> bool:
+        """A few at a time: each takes memory, and nobody is known yet."""
+        async with self._checking:
+            return await asyncio.to_thread(check_token, token, user.user_token)
 
     async def _read_users(self) -> list[RbacUser]:
         places = {DEFAULT_WORKSPACE}
@@ -212,7 +229,10 @@ class RbacAccess:
         home = self.store.within(workspace_of(user))
         roles = await read_roles(home, user)
         action = read_action(request.method)
-        if self.level in {"on", "both"} and not may_call(
+        # What is no row is judged by its path, whatever the level.
+        if (
+            self.level != "entity" or not _is_about_rows(steps, action)
+        ) and not may_call(
             await read_endpoints(home, roles),
             workspace=_judged_in(workspace, steps, action),
             steps=steps,
@@ -223,11 +243,6 @@ class RbacAccess:
             return entities
         rules = tuple(await read_entities(home, roles))
         rights = Rights(user=user, workspace=workspace, rules=rules)
-        if self.level == "entity" and not _is_about_rows(steps, action):
-            # Nothing here is a row: who may touch every row may do it.
-            every = (rule for rule in rules if rule.entity_id == "*")
-            if not may_touch(every, workspace=DEFAULT, entity_id="*", action=action):
-                raise _forbidden(user, action)
         return replace(entities, rights=rights)
 
     async def identify(self, request: Request) -> None:
@@ -248,12 +263,16 @@ def _judged_in(workspace: Workspace, steps: Sequence[str], action: Action) -> Wo
     """What is the node's is nobody's of a workspace, whatever workspace the path names."""
     first = steps[0] if steps else ""
     is_shared = action == "read" and first in _READ_BY_ALL
+    if first == "workspaces":
+        is_shared = is_shared and [*steps[1:]] in ([workspace.id], [workspace.name])
     return workspace if first in _OF_WORKSPACES or is_shared else DEFAULT
 
 
 def _is_about_rows(steps: Sequence[str], action: Action) -> bool:
     """Whether the rules of rows have the last word, or nothing needs one."""
     first = steps[0] if steps else ""
+    if first in _NODE_ROWS:
+        return action in {"read", "delete"}  # what is put may be new
     if first in _READ_BY_ALL:
-        return action == "read" or (first in _NODE_ROWS and action != "create")
+        return action == "read"
     return first in _OF_WORKSPACES and first != "rbac"

@@ -29,6 +29,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ostiary.admin.audit_path import (
     find_kind,
+    has_names,
     hide_path,
     is_whole_configuration,
     read_steps,
@@ -194,10 +195,13 @@ class Auditor:
     async def keep(self, act: Act, status: int) -> None:
         """Keep the record of a request, unless it is ignored; say so where it cannot be."""
         path = raw_path(act.request)
+        prefix: str = getattr(act.request.state, "prefix", "")
         method = act.request.method.upper()
         if method in self.rules.ignored_methods:
             return
-        if any(pattern.search(path) for pattern in self._ignored_paths):
+        # As it is without a workspace: those are called as anybody likes.
+        plain = path.removeprefix(prefix)
+        if any(pattern.search(plain) for pattern in self._ignored_paths):
             return
         try:
             record = self._build_record(act, status, path)
@@ -262,7 +266,10 @@ class Auditor:
             data = _read_body(bytes(body.data), types)
         except (ValueError, RecursionError, MalformedForm):
             return None, _whole("neither a JSON object nor a form")
-        redacted = self._redactor.redact(data, find_kind(steps))
+        kind = find_kind(steps)
+        if kind is None and not has_names(steps):
+            return None, _whole("of a path that says nothing of it")
+        redacted = self._redactor.redact(data, kind)
         return json.dumps(redacted.value, separators=(",", ":")), redacted.named
 
     async def note(self, write: ConfigWrites) -> None:

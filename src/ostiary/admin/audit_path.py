@@ -10,6 +10,7 @@ Spec: gateway §§1.10, 1.17.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 from urllib.parse import unquote
@@ -18,7 +19,7 @@ from ostiary.admin.entities import is_uuid
 from ostiary.admin.places import read_place
 from ostiary.admin.redaction import is_secret_name, is_secret_text
 from ostiary.admin.scope import split_path
-from ostiary.model.kinds import KINDS, Kind
+from ostiary.model.kinds import EVERY_KIND, KINDS, Kind
 
 HIDDEN: Final = "***"
 MAX_CHARS: Final = 2048
@@ -43,6 +44,8 @@ _PLAIN: Final = frozenset().union(
         for kind in KINDS.values()
     )
 ) - _BY_SECRET  # fmt: skip
+# What may part a collection from a key that is no segment of its own.
+_SEPARATOR: Final = re.compile(r"[/;:?#\\]")
 _LIKE_SECRET: Final = ("key", "jwt", "auth")
 
 
@@ -60,6 +63,11 @@ def hide_path(raw: str) -> str:
     is_hiding = False
     for segment in raw.split("/"):
         word = unquote(segment).lower()
+        if _SEPARATOR.search(word) and any(
+            _opens_secrets(part) for part in _SEPARATOR.split(word)
+        ):
+            shown.append(HIDDEN)
+            continue
         if not word:
             shown.append(segment)
         elif word in _PLAIN:
@@ -89,9 +97,28 @@ def is_whole_configuration(steps: Sequence[str]) -> bool:
 def find_kind(steps: Sequence[str]) -> Kind | None:
     """Of which kind the row is that a body describes; a workspace may come first."""
     for some in (steps, steps[1:]):
-        match some:
+        match [*some]:
             case ["schemas", name, "validate"]:
                 return KINDS.get(name.replace("-", "_"))
+            case ["rbac", "users" | "roles" as what, *rest] if len(rest) <= 1:
+                return EVERY_KIND[f"rbac_{what}"]
+            case ["rbac", "roles", _, "endpoints", *_]:
+                return EVERY_KIND["rbac_role_endpoints"]
+            case ["rbac", "roles", _, "entities", *_]:
+                return EVERY_KIND["rbac_role_entities"]
             case _ if (place := read_place(some)) is not None:
                 return place.kind
     return None
+
+
+def has_names(steps: Sequence[str]) -> bool:
+    """Whether a body names rows and says nothing else: who joins what; a workspace may come first."""
+    for some in (steps, steps[1:]):
+        match [*some]:
+            case (
+                ["consumer_groups", _, "consumers"]
+                | ["consumers", _, "consumer_groups"]
+                | ["rbac", "users", _, "roles"]
+            ):
+                return True
+    return False

@@ -93,8 +93,12 @@ def _shares_paths(new: Iterable[str] | None, old: Iterable[str] | None) -> bool:
 
 
 def _is_path(mine: str, theirs: str) -> bool:
-    if mine == theirs or mine.startswith("~"):
-        return theirs in {mine, "/"}
+    if theirs in {mine, "/"}:
+        return True
+    if mine.startswith("~"):
+        # Regexes come before plain paths: one that takes theirs takes their requests.
+        is_plain = not theirs.startswith("~")
+        return is_plain and compile_pattern(mine[1:]).match(theirs) is not None
     if theirs.startswith("~"):
         return compile_pattern(theirs[1:]).match(mine) is not None
     return mine.startswith(theirs)

@@ -139,7 +139,13 @@ class Entities:
         rights = self.rights
         return [r for r in rows if rights is None or rights.may("read", r)]
 
-    def _check(self, action: Action, row: Row) -> None:
+    def check(self, action: Action, row: Row) -> None:
+        """
+        Let go on who may do this to a row.
+
+        Raises:
+            Refused: They may not.
+        """
         if self.rights is not None and not self.rights.may(action, row):
             raise self.rights.refuse(action)
 
@@ -191,7 +197,7 @@ class Entities:
         """
         row = await self._look_up(reads, kind, key, parent)
         if row is not None:
-            self._check("read", row)
+            self.check("read", row)
         return row
 
     async def _look_up(
@@ -284,7 +290,7 @@ class Entities:
             given = Given(data={**given.data, **fixed}, is_form=given.is_form)
             row = await self.build(write, kind, given, parent=parent)
             if before is not None:
-                self._check("update", before)
+                self.check("update", before)
             await self._judge_place(write, row)
             await write.put(row)
             if before is None and self.rights is not None:
@@ -324,7 +330,7 @@ class Entities:
         Raises:
             Refused: It cannot be, or may not.
         """
-        self._check("update", before)
+        self.check("update", before)
         row = await self.build(write, kind, given, before=before, parent=parent)
         await self._judge_place(write, row)
         await write.put(row)
@@ -379,7 +385,7 @@ class Entities:
         Raises:
             Refused: It may not.
         """
-        self._check("delete", row)
+        self.check("delete", row)
         await write.delete(OF_MODEL[type(row)].name, row.id or "")
 
     async def build(
@@ -468,6 +474,10 @@ class Entities:
                 raise _Wrong(("id",), "expected a string")
             if not is_uuid(identity):
                 raise _Wrong(("id",), "expected a valid UUID")
+            if self.rights is not None and (
+                row := await reads.get(kind.name, identity)
+            ):
+                self.check("read", row)
             return identity
         for name, *more in kind.unique:
             named = value.get(name)
@@ -476,6 +486,7 @@ class Entities:
             row = await reads.find(kind.name, {name: named})
             if row is None or row.id is None:
                 raise refusals.unresolved(reference.field, kind.name, {name: named})
+            self.check("read", row)
             return row.id
         raise _Wrong((), "expected a record of an id or a name")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final, Protocol
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -59,6 +59,13 @@ class Access(Protocol):
         ...
 
 
+def _show_step(step: str) -> str:
+    """A decoded segment as one that is matched: no slash or line end comes in by decoding."""
+    return "".join(
+        c if c != "/" and c.isprintable() else quote(c, safe="") for c in step
+    )
+
+
 class OpenAccess:
     """Everybody may do everything."""
 
@@ -103,7 +110,10 @@ class Gate:
             request, self._entities.within(workspace.id or ""), workspace, decoded
         )
         rest = raw.removeprefix(prefix) or "/"
-        inside = {**scope, "path": unquote(rest), "raw_path": rest.encode("latin-1")}
+        path = "/" + "/".join(map(_show_step, decoded))
+        if rest.endswith("/") and path != "/":
+            path += "/"
+        inside = {**scope, "path": path, "raw_path": rest.encode("latin-1")}
         await self._inner(inside, receive, send)
 
     async def _find(self, key: str) -> Workspace:

@@ -100,7 +100,8 @@ class GroupEndpoints:
         wanted = Wanted(kind="plugins", where={"consumer_group": row.id or ""})
         page = await self.entities.store.page(wanted, size=_MANY)
         shown["plugins"] = [
-            await self.entities.show(KINDS["plugins"], plugin) for plugin in page.rows
+            await self.entities.show(KINDS["plugins"], plugin)
+            for plugin in self.entities.visible(page.rows)
         ]
         return shown
 
@@ -133,6 +134,8 @@ class GroupEndpoints:
         if not names or len(names) < len(given):
             raise refusals.schema_violation([((side.asked,), "required field missing")])
         others = [await self._find(side.others, name) for name in names]
+        for row in (mine, *others):
+            self.entities.check("update", row)
         async with self.entities.writing() as write:
             for other in others:
                 data = {
@@ -160,6 +163,7 @@ class GroupEndpoints:
         }
 
     async def _leave(self, side: Side, mine: Row, other_key: str | None) -> Response:
+        self.entities.check("update", mine)
         others = (
             None
             if other_key is None

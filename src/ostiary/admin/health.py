@@ -105,7 +105,8 @@ class HealthEndpoints:
         wanted = Wanted(kind="targets", where={"upstream": upstream.id or ""})
         after = asked.after[0] if asked.after else ""
         found = await self.entities.store.page(wanted, after=after, size=asked.size)
-        rows = [await self.entities.show(_TARGETS, row) for row in found.rows]
+        seen = self.entities.visible(found.rows)
+        rows = [await self.entities.show(_TARGETS, row) for row in seen]
         page = build_list(
             await self.health.targets(upstream, rows),
             after=None if found.after is None else (found.after,),
@@ -125,6 +126,8 @@ class HealthEndpoints:
         target = await self.entities.find(
             self.entities.store, _TARGETS, name, Parent(row=upstream, field="upstream")
         )
+        if target is not None:
+            self.entities.check("update", target)
         if not isinstance(target, Target) or not await self.health.decree(
             upstream, target, address, healthy=_WORDS[word]
         ):

@@ -10,6 +10,7 @@ Spec: oidc-plugin §12.7.
 from __future__ import annotations
 
 from typing import Any, Protocol
+from urllib.parse import unquote
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -38,6 +39,11 @@ def _away() -> Response:
     return JSONResponse({"message": message}, status_code=503)
 
 
+def _read_key(request: Request) -> str:
+    """An id or an issuer, whose slashes may have been escaped."""
+    return unquote(request.path_params["key"])
+
+
 class IssuerEndpoints:
     """`/openid-connect/issuers` and what is below it."""
 
@@ -55,7 +61,7 @@ class IssuerEndpoints:
     async def one_issuer(self, request: Request) -> Response:
         """The provider of an id or an issuer."""
         try:
-            rows = await self._providers.rows(request.path_params["key"])
+            rows = await self._providers.rows(_read_key(request))
         except SharedUnavailable:
             return _away()
         return JSONResponse(rows[0]) if rows else _not_found()
@@ -71,7 +77,7 @@ class IssuerEndpoints:
     async def forget_issuer(self, request: Request) -> Response:
         """The providers of an id or an issuer are fetched again."""
         try:
-            there = await self._providers.forget(request.path_params["key"])
+            there = await self._providers.forget(_read_key(request))
         except SharedUnavailable:
             return _away()
         return Response(status_code=204) if there else _not_found()

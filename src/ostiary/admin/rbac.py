@@ -53,6 +53,8 @@ _LIST: Final = ("GET", "POST")
 _ROW: Final = ("GET", "PUT", "PATCH", "DELETE")
 _PERMISSION: Final = ("GET", "PATCH", "DELETE")
 _SALT_BYTES: Final = 16
+# What nobody sets from outside.
+_OURS: Final = frozenset({"user_token_ident", "is_default"})
 PATHS: Final = (
     "/rbac/roles", "/rbac/roles/{rbac_roles}", "/rbac/roles/{rbac_roles}/endpoints",
     "/rbac/roles/{rbac_roles}/endpoints/{workspace}/{endpoint}",
@@ -178,10 +180,14 @@ class _Call:
     async def _read(self, kind: Kind, before: Row | None) -> Given:
         """What is given, with the hash of a token in its place."""
         given = await read_given(self._request)
+        data = {k: v for k, v in given.data.items() if k not in _OURS}
         if kind is not _USERS:
-            return given
-        data = {k: v for k, v in given.data.items() if k != "user_token_ident"}
+            own = {"is_default": True} if before and _is_own_role(before) else {}
+            return Given(data={**data, **own}, is_form=given.is_form)
         token = data.get("user_token")
+        if isinstance(token, str) and not (token.isascii() and token.isprintable()):
+            text = "must be printable ascii: it is sent in a header"
+            raise refusals.schema_violation([(("user_token",), text)])
         if isinstance(token, str) and token:
             owner = await self._endpoints.users.find(token)
             if owner is not None and (before is None or owner.id != before.id):

@@ -35,8 +35,8 @@ from ostiary.ports.config_store import (
 
 FIRST_USER: Final = "kong_admin"
 _ALL: Final[tuple[Action, ...]] = ("create", "delete", "read", "update")
-# As `*` is one segment, every depth that there is.
-_ACCESS: Final = tuple("/rbac" + "/*" * depth for depth in range(1, 6))
+# A negative rule about it holds for all below.
+_ACCESS: Final = ("/rbac",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +165,7 @@ async def prepare_access(
         if not await _has_any(write, "rbac_roles"):
             await write.put_all(roles)
         if not password or await _has_any(write, "rbac_users"):
-            return has_users
+            return await _has_any(write, "rbac_users")
         user = RbacUser(
             id=build_id("rbac_users", FIRST_USER),
             name=FIRST_USER,

@@ -111,6 +111,7 @@ def told() -> Iterator[None]:
     from ostiary.node.secrets import SecretsUnsafe
     from ostiary.ports.config_store import (
         ForeignKeyMissing,
+        PrimaryKeyViolation,
         StillReferenced,
         UniqueViolation,
     )
@@ -120,7 +121,12 @@ def told() -> Iterator[None]:
         yield
     except StoreUnavailable as error:
         fail(f"cannot use the database: {error}")
-    except (UniqueViolation, ForeignKeyMissing, StillReferenced) as error:
+    except (
+        PrimaryKeyViolation,
+        UniqueViolation,
+        ForeignKeyMissing,
+        StillReferenced,
+    ) as error:
         fail(f"nothing was changed: {error}")
     except (FileUnusable, DeclarativeInvalid, SecretsUnsafe) as error:
         fail(error)

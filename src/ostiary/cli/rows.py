@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ostiary.adapters.declarative import FileUnusable, parse_yaml
+from ostiary.admin.roles import build_roles
 from ostiary.cli.progress import show_progress
 from ostiary.gateway.check import check_plugin, read_plugin_configs
 from ostiary.kit import Catalog
@@ -32,7 +33,7 @@ from ostiary.model.kinds import KINDS, OF_MODEL
 from ostiary.model.matching import build_known
 from ostiary.model.plan import Plan, apply_plan, build_plan, row_key
 from ostiary.model.row import Row
-from ostiary.model.workspaces import DEFAULT_WORKSPACE, workspace_of
+from ostiary.model.workspaces import DEFAULT_WORKSPACE, Workspace, workspace_of
 from ostiary.node.enabled import choose_plugins
 from ostiary.node.secrets import open_secrets
 from ostiary.node.stores import build_url, open_database
@@ -41,6 +42,7 @@ from ostiary.ports.config_store import (
     ConfigReads,
     ConfigStore,
     ConfigWrites,
+    PrimaryKeyViolation,
     StillReferenced,
     UniqueViolation,
     Wanted,
@@ -177,6 +179,7 @@ def plan_changes(bringing: Bringing, there: Sequence[Row]) -> Plan:
 
     Raises:
         DeclarativeInvalid: The file is wrong.
+        PrimaryKeyViolation: A row of another workspace has the id of one.
     """
     known = build_known(there)
     config = read_declarative(bringing.data, known)
@@ -189,6 +192,7 @@ def plan_changes(bringing: Bringing, there: Sequence[Row]) -> Plan:
         else row
         for _, row in iterate_rows(config)
     ]
+    _refuse_moves(there, wanted)
     if scope is not None:
         there = _within(there, scope, wanted)
     return build_plan(
@@ -197,6 +201,19 @@ def plan_changes(bringing: Bringing, there: Sequence[Row]) -> Plan:
         now=int(time.time()),
         keeps_others=bringing.keeps_others,
     )
+
+
+def _refuse_moves(there: Iterable[Row], wanted: Iterable[Row]) -> None:
+    """
+    A row stays in its workspace: whoever writes its id in another does not get it.
+
+    Raises:
+        PrimaryKeyViolation: One would be moved.
+    """
+    places = {row_key(row): workspace_of(row) for row in there}
+    for row in wanted:
+        if places.get(row_key(row), workspace_of(row)) != workspace_of(row):
+            raise PrimaryKeyViolation(*row_key(row))
 
 
 def _within(there: Sequence[Row], workspace: str, wanted: Iterable[Row]) -> list[Row]:
@@ -247,14 +264,22 @@ async def _bring(bringing: Bringing, store: ConfigStore, *, may_replace: bool) -
     async with store.writing() as write:
         there = await _read_all(write)
         plan = plan_changes(bringing, there)
+        roles = [
+            role
+            for row in plan.creates
+            if isinstance(row, Workspace) and row.id != DEFAULT_WORKSPACE
+            for role in build_roles(row, row.created_at or 0)
+        ]
         count = len(plan.puts) + len(plan.deletes)
         if may_replace or not there or (count > _MANY and 4 * count > len(there)):
             await write.clear()
             await _put(write, apply_plan(there, plan))
+            await write.put_all(roles)
             return plan
         for row in plan.deletes:
             await write.within(workspace_of(row)).delete(*row_key(row))
         await _put(write, plan.puts)
+        await write.put_all(roles)
     return plan
 
 

@@ -27,7 +27,7 @@ from ostiary.gateway.phases import Hooks, plan_hooks
 from ostiary.gateway.plan import NOTHING_REFERRED, Chain, Plan, Referred, build_plan
 from ostiary.gateway.router import Entry, RouterBuilder, build_entries
 from ostiary.gateway.snapshot import DEFAULT_ALONE, EMPTY, Snapshot
-from ostiary.gateway.vaults import Vaults, build_vaults, has_reference
+from ostiary.gateway.vaults import Vaults, build_vaults, has_reference, see_environ
 from ostiary.kit import Catalog, OwnCookies, Services
 from ostiary.model.balancing import Target, Upstream, upstream_key
 from ostiary.model.certificates import CaCertificate, Certificate, Sni
@@ -229,7 +229,7 @@ def _build_handlers(
     changed = draft.of("plugins") | {row.id or "" for row in plugins}
     before = [found.pop(key) for key in changed if key in found]
     after: list[Instance] = []
-    vaults = _Vaults(draft, workshop.environ)
+    vaults = WorkspaceVaults(draft.rows, _keep_workspaces(draft), workshop.environ)
     for index, row in enumerate(plugins):
         text = (row.ws_id, row.name, repr(row.config))
         try:
@@ -261,19 +261,33 @@ def _build_handlers(
     return found, choices
 
 
-class _Vaults:
+class WorkspaceVaults:
     """The vaults of each workspace, which others must not read through."""
 
-    def __init__(self, draft: _Draft, environ: Mapping[str, str]) -> None:
-        self._draft = draft
+    def __init__(
+        self,
+        rows: Mapping[Key, Row],
+        names: Mapping[str, str],
+        environ: Mapping[str, str],
+    ) -> None:
+        self._rows = rows
+        self._names = names
         self._environ = environ
         self._found: dict[str | None, Vaults] = {}
 
     def of(self, workspace: str | None) -> Vaults:
+        """Those of a workspace; None is `default`."""
         found = self._found.get(workspace)
         if found is None:
-            rows = (v for v in self._draft.every(Vault) if v.ws_id == workspace)
-            found = self._found[workspace] = build_vaults(rows, self._environ)
+            rows = (
+                row
+                for row in self._rows.values()
+                if isinstance(row, Vault) and row.ws_id == workspace
+            )
+            # One that nobody knows reads nothing.
+            name = None if workspace is None else self._names.get(workspace, workspace)
+            seen = see_environ(self._environ, name)
+            found = self._found[workspace] = build_vaults(rows, seen)
         return found
 
 

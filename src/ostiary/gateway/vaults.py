@@ -21,6 +21,8 @@ _REFERENCE: Final = re.compile(
     r"\{vault://(?P<vault>[a-z][a-z\d-]*)/(?P<name>[A-Za-z0-9_.-]+)(?:/(?P<key>[^{}/?#]+))?/?\}"
 )
 _BUILT_IN: Final = "env"
+_SETTINGS: Final = ("KONG_", "OSTIARY_")
+_NO_LETTER: Final = re.compile(r"[^A-Za-z0-9]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +78,22 @@ class Vaults:
             return None
         member = found.get(match["key"]) if isinstance(found, dict) else None
         return member if isinstance(member, str) else None
+
+
+def see_environ(environ: Mapping[str, str], workspace: str | None) -> dict[str, str]:
+    """
+    The variables that a workspace may read: never our own settings, which hold passwords.
+
+    Args:
+        workspace: Its name; those of others than `default` (None) read only what begins with it:
+            `my-team` reads MY_TEAM_SECRET.
+    """
+    own = "" if workspace is None else _NO_LETTER.sub("_", workspace).upper() + "_"
+    return {
+        name: value
+        for name, value in environ.items()
+        if name.startswith(own) and not name.startswith(_SETTINGS)
+    }
 
 
 def build_vaults(rows: Iterable[Vault], environ: Mapping[str, str]) -> Vaults:

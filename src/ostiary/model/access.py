@@ -19,6 +19,7 @@ Action = Literal["read", "create", "update", "delete"]
 ACTIONS: Final[tuple[Action, ...]] = ("create", "delete", "read", "update")
 EVERYTHING: Final = "*"
 SUPER_ADMIN: Final = "super-admin"
+_ACCESS: Final = "rbac"
 
 
 def _split_actions(value: object) -> object:
@@ -32,6 +33,12 @@ def _split_actions(value: object) -> object:
 
 def _sort_actions(value: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(set(value)))
+
+
+def _check_name(value: str) -> str:
+    if not value.isprintable() or "," in value:
+        raise ValueError("must have no commas or control characters")
+    return value
 
 
 def _check_endpoint(value: str) -> str:
@@ -51,10 +58,13 @@ Actions = Annotated[
 ]
 
 
+_Name = Annotated[NonEmpty, AfterValidator(_check_name)]
+
+
 class RbacUser(Row):
     """Somebody with a token; what is kept of it is a hash."""
 
-    name: NonEmpty
+    name: _Name
     user_token: NonEmpty = Field(repr=False)
     user_token_ident: NonEmpty | None = None
     enabled: bool = True
@@ -64,7 +74,7 @@ class RbacUser(Row):
 class RbacRole(Row):
     """What several users may do. `is_default` is a role of one user alone."""
 
-    name: NonEmpty
+    name: _Name
     comment: NonEmpty | None = None
     is_default: bool = False
 
@@ -110,8 +120,12 @@ def read_action(method: str) -> Action:
     return "update"
 
 
-def _fits(pattern: str, steps: Sequence[str]) -> bool:
-    wanted = pattern.removeprefix("/").split("/")
+def _fits(rule: RbacRoleEndpoint, steps: Sequence[str]) -> bool:
+    wanted = rule.endpoint.removeprefix("/").split("/")
+    if rule.negative and wanted[0] == _ACCESS and steps[:1] == [_ACCESS]:
+        # Whoever may not touch it must not get at it through what is below.
+        steps = steps[: len(wanted)]
+        wanted = wanted[: len(steps)]
     return len(wanted) == len(steps) and all(
         step in {EVERYTHING, found} for step, found in zip(wanted, steps, strict=True)
     )
@@ -134,7 +148,7 @@ def may_call(
 
     The nearest rules decide: those of the path and workspace, of the path in any workspace, of
     any path in the workspace, of any path anywhere. Of equally near ones a negative one wins;
-    where none is about it, it is forbidden.
+    where none is about it, it is forbidden. Negative rules about `/rbac` hold for all below it.
 
     Args:
         steps: The decoded segments of the path, without the workspace.
@@ -147,7 +161,7 @@ def may_call(
         if rule.workspace not in {EVERYTHING, *names}:
             continue
         any_path = rule.endpoint == EVERYTHING
-        if not any_path and not _fits(rule.endpoint, steps):
+        if not any_path and not _fits(rule, [*steps]):
             continue
         place = (any_path, rule.workspace == EVERYTHING)
         decided[place] = decided.get(place, True) and not rule.negative
@@ -158,6 +172,7 @@ def may_touch(
     rules: Iterable[RbacRoleEntity],
     *,
     workspace: Workspace,
+    kind: str,
     entity_id: str,
     action: Action,
 ) -> bool:
@@ -166,7 +181,9 @@ def may_touch(
     for rule in rules:
         if action not in rule.actions or not _reaches(rule, workspace):
             continue
-        if rule.entity_id not in {EVERYTHING, entity_id}:
+        # Ids are of one kind only: another row may have the same.
+        about = (rule.entity_type, rule.entity_id)
+        if rule.entity_id != EVERYTHING and about != (kind, entity_id):
             continue
         place = rule.entity_id == EVERYTHING
         decided[place] = decided.get(place, True) and not rule.negative

@@ -116,6 +116,7 @@ class _Reader:
     # The workspace of rows that say none, and those that rows may say.
     workspace: str | None = None
     workspaces: dict[str, str | None] = field(default_factory=dict)
+    is_whole: bool = False
 
     def problem(self, place: Place, message: str) -> None:
         self.problems.append((place, message))
@@ -199,15 +200,20 @@ class _Reader:
             pending.workspace = self.workspace
         elif isinstance(named, str) and named in self.workspaces:
             pending.workspace = self.workspaces[named]
+            if not self.is_whole and pending.workspace != self.workspace:
+                text = "must be the workspace of the file, which lists no workspaces"
+                self.problem((*pending.place, "ws_id"), text)
         else:
             self.problem((*pending.place, "ws_id"), "no such entry in 'workspaces'")
         if pending.workspace is not None:
             pending.data["ws_id"] = pending.workspace
 
-    def _know_workspace(self, row: Workspace, said: object) -> Row:
+    def _know_workspace(self, row: Workspace, said: object, place: Place) -> Row:
         """Let rows be in it. Every installation of Kong has another id for `default`."""
         if row.name == DEFAULT_NAME:
             row = row.model_copy(update={"id": DEFAULT_WORKSPACE})
+        elif row.id == DEFAULT_WORKSPACE:
+            self.problem((*place, "id"), f"is that of the workspace {DEFAULT_NAME}")
         identity = None if row.name == DEFAULT_NAME else row.id
         self.workspaces |= dict.fromkeys(
             (text for text in (said, row.id) if isinstance(text, str)), identity
@@ -251,7 +257,7 @@ class _Reader:
             if pending.id != row.id:
                 row = row.model_copy(update={"id": pending.id})
         if isinstance(row, Workspace):
-            row = self._know_workspace(row, data.get("id"))
+            row = self._know_workspace(row, data.get("id"), place)
             pending.id = row.id
         self._know(pending)
         self._claim(kind, row, place)
@@ -386,6 +392,7 @@ def read_declarative(data: object, known: Known = NOTHING) -> Config:
         transform=data.get("_transform") is not False,
         shared=shared if isinstance(shared, Mapping) else {},
         known=known,
+        is_whole="workspaces" in data,
     )
     _check_top(data, reader)
     for kind in KINDS.values():

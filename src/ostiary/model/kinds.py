@@ -199,7 +199,7 @@ _OF_ACCESS = (
         unique=(("role", "workspace", "endpoint"),), references=(_OF_ROLE,),
     ),
     _kind(
-        "rbac_role_entities", RbacRoleEntity, path=None, unique=(("role", "entity_id"),),
+        "rbac_role_entities", RbacRoleEntity, path=None, unique=(("role", "entity_type", "entity_id"),),
         references=(_OF_ROLE,),
     ),
 )  # fmt: skip

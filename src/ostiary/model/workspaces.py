@@ -6,6 +6,7 @@ Spec: gateway §1.15; security T-O7 (the workspace is part of every look-up key)
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Final
 
 from pydantic import AfterValidator
@@ -36,11 +37,16 @@ RESERVED: Final = frozenset(
 )  # fmt: skip
 
 
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
 def _check_name(name: str) -> str:
     if name in RESERVED:
         raise ValueError(f"must not be one of: {', '.join(sorted(RESERVED))}")
     if any(char in "/?#%" or not char.isprintable() for char in name):
         raise ValueError("must have no slashes, percent signs or control characters")
+    if name == "*" or _UUID.fullmatch(name):
+        raise ValueError("must not be * or an id")
     return name
 
 

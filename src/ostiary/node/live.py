@@ -18,15 +18,15 @@ from ostiary.gateway.compile import (
     Compiled,
     Steps,
     Workshop,
+    WorkspaceVaults,
     compile_changes,
     compile_lines,
     finish,
 )
-from ostiary.gateway.vaults import build_vaults, has_reference
+from ostiary.gateway.vaults import has_reference
 from ostiary.kit import Catalog
 from ostiary.model.entity import Entity
 from ostiary.model.gateway import Plugin
-from ostiary.model.keys import Vault
 from ostiary.model.row import Row
 from ostiary.node.delivery import Publisher
 
@@ -172,12 +172,11 @@ class LiveConfiguration:
         catalog: Catalog = self._workshop.catalog
         config = check_plugin(row, catalog)
         place = describe_place(row, rows)
-        vaults = build_vaults(
-            (vault for vault in rows.values() if isinstance(vault, Vault))
-            if has_reference(row.config)
-            else (),
-            self._workshop.environ,
-        )
+        missing: list[str] = []
+        if has_reference(row.config):
+            names = self.compiled.snapshot.workspaces
+            vaults = WorkspaceVaults(rows, names, self._workshop.environ)
+            missing = vaults.of(row.ws_id).unresolved(row.config)
         return Judged(
             row=row,
             config=config,
@@ -185,7 +184,7 @@ class LiveConfiguration:
                 f"{row.name} on {place}: {text}"
                 for text in (
                     *catalog[row.name].warnings(config),
-                    *(f"{r} leads nowhere" for r in vaults.unresolved(row.config)),
+                    *(f"{r} leads nowhere" for r in missing),
                 )
             ),
         )

@@ -36,7 +36,7 @@ class PrimaryKeyViolation(Exception):
     code = "primary_key_violation"
 
     def __init__(self, kind: str, identity: str) -> None:
-        super().__init__(f"there is a row of {kind} with this id")
+        super().__init__(f"there is a row of {kind} with this id: {identity}")
         self.kind = kind
         self.identity = identity
 

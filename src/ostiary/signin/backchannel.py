@@ -31,7 +31,8 @@ _QUARTER_S = 90 * 86400.0
 
 def build_mark(party: Party, kind: str, value: str) -> str:
     """The name under which an order for a `sid` or a `sub` of a provider is known."""
-    text = f"{party.issuer}\x00{kind}\x00{value}"
+    # Whoever takes another's keys for the issuer's is not heard by those who do not.
+    text = f"{party.provider_key}\x00{kind}\x00{value}"
     return f"{kind}:{hashlib.sha256(text.encode()).hexdigest()[:40]}"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, cast, get_args
+from typing import Final, Literal, cast, get_args
 
 from ostiary.http.cookies import CookieAttributes, SameSite
 from ostiary.jose.keys import PrivateKey
@@ -181,6 +181,10 @@ def _clients(config: OpenidConnectConfig) -> tuple[Client, ...]:
         )
         for index, client_id in enumerate(config.client_id or ())
     )
+
+
+# Of the name of an instance in those of cookies; what is bound to it is bound to all of it.
+SHOWN_CHARS: Final = 8
 
 
 def _names(config: OpenidConnectConfig, instance: str, scheme: str) -> CookieNames:
@@ -395,7 +399,7 @@ def _user_info_paths(
 
 def compile_party(config: OpenidConnectConfig, instance_id: str) -> Party:
     """The relying party of a configuration. `instance_id` is the plugin row's id."""
-    instance = hashlib.sha256(instance_id.encode()).hexdigest()[:8]
+    instance = hashlib.sha256(instance_id.encode()).hexdigest()
     upstream_tokens = _token_headers(config, "upstream")
     upstream_claims = _claim_headers(config, "upstream")
     own_ring = None
@@ -431,8 +435,8 @@ def compile_party(config: OpenidConnectConfig, instance_id: str) -> Party:
         )
         if config.session_remember
         else None,
-        secure=_names(config, instance, "https"),
-        plain=_names(config, instance, "http"),
+        secure=_names(config, instance[:SHOWN_CHARS], "https"),
+        plain=_names(config, instance[:SHOWN_CHARS], "http"),
         own_ring=own_ring,
         upstream_tokens=upstream_tokens,
         downstream_tokens=downstream_tokens,

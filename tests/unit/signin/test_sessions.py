@@ -12,6 +12,7 @@ from ostiary.http.head import find_all
 from ostiary.jose.jwt import sign_jwt
 from ostiary.ports.shared import SharedUnavailable
 from ostiary.sessions.keys import KeyRing, RingKey
+from ostiary.signin.party import SHOWN_CHARS
 from ostiary.signin.values import Allowed, SendAway
 from tests.support.browser import (
     ORIGIN,
@@ -64,8 +65,8 @@ async def test_a_changed_cookie_is_no_session_and_is_removed() -> None:
 async def test_a_session_of_another_plugin_is_no_session() -> None:
     world, party, other = World(), build_party(), build_party("row-2")
     browser = await signed_in(world, party)
-    value = browser.cookies[f"__Host-session-{party.instance}"]
-    browser.cookies = {f"__Host-session-{other.instance}": value}
+    value = browser.cookies[f"__Host-session-{party.instance[:SHOWN_CHARS]}"]
+    browser.cookies = {f"__Host-session-{other.instance[:SHOWN_CHARS]}": value}
 
     assert isinstance(await browser.visit(other), SendAway)
 
@@ -85,7 +86,7 @@ async def test_an_explicit_secret_shares_a_session_as_kong_does() -> None:
 async def test_a_planted_second_cookie_does_not_shadow_the_session() -> None:
     world, party = World(), build_party()
     browser = await signed_in(world, party)
-    name = f"__Host-session-{party.instance}"
+    name = f"__Host-session-{party.instance[:SHOWN_CHARS]}"
     planted = ((b"Cookie", f"{name}=1AAAA".encode()),)
 
     allowed(await browser.visit(party, fields=planted))
@@ -125,7 +126,7 @@ async def test_a_missing_chunk_is_no_session() -> None:
         "groups": [f"{n * 7919 % 99991:x}" * 4 for n in range(300)]
     }
     browser = await signed_in(world, party)
-    del browser.cookies[f"__Host-session-{party.instance}2"]
+    del browser.cookies[f"__Host-session-{party.instance[:SHOWN_CHARS]}2"]
 
     assert isinstance(await browser.visit(party), SendAway)
 

@@ -19,6 +19,7 @@ from sqlalchemy import RowMapping
 from ostiary.adapters.sql.config_tables import MAX_VALUE_CHARS
 from ostiary.jose.errors import BrokenSeal
 from ostiary.jose.seal import NONCE_BYTES, seal, unseal
+from ostiary.model.access import EVERYTHING, RbacRoleEntity
 from ostiary.model.kinds import EVERY_KIND, OF_MODEL, Kind
 from ostiary.model.row import Row
 from ostiary.model.workspaces import workspace_of
@@ -28,6 +29,8 @@ Values = dict[str, Any]  # Any: columns
 # For what is unique everywhere, whatever its workspace.
 EVERYWHERE: Final = ""
 _NULL: Final = "\x00"
+# The field by which what is said of a row refers to it.
+RULE_ABOUT: Final = "entity_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,3 +133,6 @@ def references(row: Row) -> Iterator[tuple[str, str, str]]:
         for identity in value or () if reference.is_list else (value,):
             if identity is not None:
                 yield reference.field, reference.kind, identity
+    # What is said of a row goes with it.
+    if isinstance(row, RbacRoleEntity) and row.entity_id != EVERYTHING:
+        yield RULE_ABOUT, row.entity_type, row.entity_id

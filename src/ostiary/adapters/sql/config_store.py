@@ -124,7 +124,10 @@ class Reads:
         query = (
             select(TAGS)
             .join(ROWS, row)
-            .where(or_(ROWS.c.workspace == self.workspace, ROWS.c.kind.in_(everywhere)))
+            .where(
+                _SERVED,
+                or_(ROWS.c.workspace == self.workspace, ROWS.c.kind.in_(everywhere)),
+            )
         )
         if tag is not None:
             query = query.where(TAGS.c.tag == tag)

@@ -15,11 +15,17 @@ from sqlalchemy import Table, delete, insert, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ostiary.adapters.sql.audit_store import keep_objects
-from ostiary.adapters.sql.config_rows import EVERYWHERE, Sealer, Values, references
+from ostiary.adapters.sql.config_rows import (
+    EVERYWHERE,
+    RULE_ABOUT,
+    Sealer,
+    Values,
+    references,
+)
 from ostiary.adapters.sql.config_tables import NAMES, REFERENCES, ROWS, TAGS
 from ostiary.model.kinds import EVERY_KIND, KINDS, OF_MODEL
 from ostiary.model.row import Row
-from ostiary.model.workspaces import DEFAULT_WORKSPACE, workspace_of
+from ostiary.model.workspaces import DEFAULT_WORKSPACE, Workspace, workspace_of
 from ostiary.ports.audit import ObjectRecord
 from ostiary.ports.config_store import (
     Deed,
@@ -203,12 +209,31 @@ class Write:
             reference = EVERY_KIND[kind].reference(column)
             if reference is not None and reference.on_delete == "restrict":
                 raise StillReferenced(key[0], kind)
-        for kind, _, identity in below:
-            if (kind, identity) != key and (gone := await self.get(kind, identity)):
-                await self._delete(gone)
+        others = [(kind, i) for kind, _, i in below if (kind, i) != key]
+        for gone in await self._reads.by_ids(others):
+            await self._delete(gone)
+        if isinstance(row, Workspace):
+            await self.within(row.id or "").leave()
         await self._forget({key})
         self._change([key])
         self.deeds.append(Deed(operation="delete", row=row))
+
+    async def prune(self) -> None:
+        """After a clearing: let go what is said of rows and workspaces that are not there."""
+        about = (REFERENCES.c.to_kind, REFERENCES.c.to_id)
+        rules = REFERENCES.c.field == RULE_ABOUT
+        said = await self._db.execute(
+            select(REFERENCES.c.kind, REFERENCES.c.id, *about).where(rules)
+        )
+        kept = {(kind, identity) for kind, identity, _ in self.ledger.kept}
+        gone = [(kind, i) for kind, i, *key in said if tuple(key) not in kept]
+        access = ROWS.c.kind.not_in([*KINDS])
+        found = await self._db.execute(
+            select(ROWS.c.kind, ROWS.c.id, ROWS.c.workspace).where(access)
+        )
+        places = {i for kind, i in kept if kind == "workspaces"} | {DEFAULT_WORKSPACE}
+        gone += [(kind, i) for kind, i, place in found if place not in places]
+        await self._forget(dict.fromkeys(gone))
 
     async def note(self, records: Sequence[ObjectRecord]) -> None:
         """Keep records of the audit log, if the write is kept."""
@@ -261,6 +286,8 @@ class Write:
         """What rows refer to is to be there in the end, in their own workspace."""
         for row in rows:
             for column, kind, identity in references(row):
+                if column == RULE_ABOUT:
+                    continue  # whoever writes it knows that the row is there
                 here = (
                     workspace_of(row)
                     if EVERY_KIND[kind].in_workspace
