@@ -205,4 +205,4 @@ def test_a_row_that_does_not_go_is_found(
 
     monkeypatch.setattr(database, "answer", keep)
     with pytest.raises(FailureGroup, match="Deleted resource still available"):
-        kit.live(database, Told(), paths=r"^/key-sets(/\{[a-z_]+\})?$", lives=25)
+        kit.live(database, Told(), paths=r"^/key-sets(/\{[a-z_]+\})?$", lives=100)
