@@ -204,7 +204,7 @@ class Auditor:
         if any(pattern.search(plain) for pattern in self._ignored_paths):
             return
         try:
-            record = self._build_record(act, status, path)
+            record = self._build_record(act, status, path, prefix)
             async with asyncio.timeout(KEPT_WITHIN_S):
                 await self.rules.log.keep(record)
         except Exception as error:  # noqa: BLE001 - the answer is not the record's
@@ -219,7 +219,9 @@ class Auditor:
                 "no audit record of the request %s (%s, %d): %s", act.id, shown, status, why
             )  # fmt: skip
 
-    def _build_record(self, act: Act, status: int, path: str) -> RequestRecord:
+    def _build_record(
+        self, act: Act, status: int, path: str, prefix: str
+    ) -> RequestRecord:
         payload, removed = self._read_payload(act, read_steps(path))
         user_id, user_name = act.user()
         client = act.request.client
@@ -229,7 +231,7 @@ class Auditor:
             expires_at=act.at + self.rules.ttl_s,
             client_ip=client.host if client else None,
             method=act.request.method[:_MAX_METHOD_CHARS],
-            path=hide_path(path),
+            path=prefix + hide_path(path.removeprefix(prefix)),
             status=status,
             workspace=act.workspace(),
             payload=payload,

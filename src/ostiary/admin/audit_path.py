@@ -2,8 +2,8 @@
 Paths of the Admin API as they may be written down, and what their bodies are about. Pure.
 
 A few rows are called by a key that opens something: `/key-auths/{key}`. Whatever follows such a
-collection is hidden up to the next word that we know, so that a slash in a key or a collection
-that is mistyped hides no less. A UUID may stay: it is an id.
+collection is hidden but for a word that we know at the end, so that a slash in a key or a
+collection that is mistyped hides no less. A UUID may stay: it is an id.
 
 Spec: gateway §§1.10, 1.17.
 """
@@ -61,24 +61,26 @@ def hide_path(raw: str) -> str:
     """A path as it was sent, without keys, and no longer than anybody reads."""
     shown: list[str] = []
     is_hiding = False
-    for segment in raw.split("/"):
+    segments = raw.split("/")
+    last = len(segments) - 1 - (len(segments) > 1 and not segments[-1])
+    for number, segment in enumerate(segments):
         word = unquote(segment).lower()
         if _SEPARATOR.search(word) and any(
             _opens_secrets(part) for part in _SEPARATOR.split(word)
         ):
             shown.append(HIDDEN)
             continue
-        if not word:
-            shown.append(segment)
-        elif word in _PLAIN:
-            is_hiding = False
+        if not word or (word in _PLAIN and (not is_hiding or number == last)):
             shown.append(segment)
         elif (
             is_hiding and word not in _BY_SECRET and not is_uuid(segment)
         ) or is_secret_text(unquote(segment)):
             shown.append(HIDDEN)
         else:
-            is_hiding = is_hiding or _opens_secrets(word)
+            # What follows a collection is the name of a row: `/services/auth-service`.
+            is_name = number > 0 and unquote(segments[number - 1]).lower() in _PLAIN
+            opens = word in _BY_SECRET or (_opens_secrets(word) and not is_name)
+            is_hiding = is_hiding or opens
             shown.append(segment)
     path = "/".join(shown)
     return path if len(path) <= MAX_CHARS else path[:MAX_CHARS] + _CUT_SHORT

@@ -86,9 +86,9 @@ def see_environ(environ: Mapping[str, str], workspace: str | None) -> dict[str, 
 
     Args:
         workspace: Its name; those of others than `default` (None) read only what begins with it:
-            `my-team` reads MY_TEAM_SECRET.
+            `my-team` reads MY_TEAM__SECRET.
     """
-    own = "" if workspace is None else _NO_LETTER.sub("_", workspace).upper() + "_"
+    own = "" if workspace is None else _NO_LETTER.sub("_", workspace).upper() + "__"
     return {
         name: value
         for name, value in environ.items()

@@ -15,7 +15,7 @@ from ostiary.gateway.compile import (
     compile_lines,
     finish,
 )
-from ostiary.gateway.vaults import Vaults, build_vaults, has_reference
+from ostiary.gateway.vaults import Vaults, build_vaults, has_reference, see_environ
 from ostiary.kit import Services
 from ostiary.model.declarative import dump_rows, read_declarative
 from ostiary.model.keys import EnvConfig, Vault
@@ -110,3 +110,25 @@ def test_plugins_get_the_value_and_follow_their_vault() -> None:
     assert mark(none) == "{vault://app/password}"
     assert (mark(one), mark(two)) == ("planted-1", "planted-2")
     assert "planted-1" not in repr(one.rows)
+
+
+ENVIRON = {
+    "KONG_PASSWORD": "1", "OSTIARY_X": "2", "MY_TEAM__SECRET": "3", "MY__SECRET": "4", "PATH": "5"
+}  # fmt: skip
+
+
+@pytest.mark.spec("T-O7")
+@pytest.mark.parametrize(
+    ("workspace", "seen"),
+    [
+        (None, {"MY_TEAM__SECRET", "MY__SECRET", "PATH"}),
+        ("my-team", {"MY_TEAM__SECRET"}),
+        ("my", {"MY__SECRET"}),
+        ("kong", set()),
+        ("other", set()),
+    ],
+)
+def test_a_workspace_reads_variables_of_its_own_and_nobody_our_settings(
+    workspace: str | None, seen: set[str]
+) -> None:
+    assert set(see_environ(ENVIRON, workspace)) == seen
