@@ -147,7 +147,7 @@ class Control:
                 services=_build_checker(orders),
                 environ=os.environ,
             ),
-            keep=lambda data: save_last_good(orders.prefix, orders.database_key, data),
+            keep=partial(save_last_good, orders.prefix, orders.database_key),
             shown=self._show,
         )
         self.source = self._build_source()

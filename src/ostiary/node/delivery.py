@@ -13,14 +13,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ostiary.gateway.changes import (
-    NOTHING_YET,
-    Changes,
-    Key,
-    dump_changes,
-    load_changes,
-    read_key,
-)
+from ostiary.gateway.changes import Changes, Lines, dump_changes, load_changes
 from ostiary.node.role import CONFIG_CHANNEL, CONFIG_KEY, FOREVER_S
 from ostiary.ports.shared import Shared
 
@@ -34,7 +27,7 @@ _BETWEEN = b"\n\n"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Base:
-    """A whole configuration as the node knows it."""
+    """A whole configuration; `revision` is empty where nobody has told it."""
 
     revision: str
     data: bytes = field(repr=False)
@@ -46,36 +39,18 @@ class Base:
 
 
 class Publisher:
-    """Control's side. Holds every line, so that it can make a base of them."""
+    """Control's side."""
 
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
-        self._lines: dict[Key, bytes] = {}
-        self._size = 0
         self._log: list[bytes] = []
         self._log_size = 0
         self._pieces: tuple[str, ...] = ()
-        self.revision = NOTHING_YET
 
-    def take(self, changes: Changes) -> None:
-        """Know of a change; nobody is told yet."""
-        self.revision = changes.revision
-        for key in changes.gone:
-            self._size -= len(self._lines.pop(key, b""))
-        for line in changes.puts:
-            key = read_key(line)
-            self._size += len(line) - len(self._lines.get(key, b""))
-            self._lines[key] = line
-
-    def build(self) -> bytes:
-        """The whole configuration."""
-        return b"\n".join(self._lines.values())
-
-    @property
-    def is_due(self) -> bool:
-        """Whether a new base is worth its cost now."""
-        whole = self._size + len(self._lines)
-        return whole <= SMALL_BYTES or self._log_size > max(SMALL_BYTES, whole // 4)
+    def is_due(self, lines: Lines) -> bool:
+        """Whether a new base of these lines is worth its cost now."""
+        size = lines.size
+        return size <= SMALL_BYTES or self._log_size > max(SMALL_BYTES, size // 4)
 
     @property
     def has_log(self) -> bool:
@@ -95,14 +70,14 @@ class Publisher:
         await self._shared.set(LOG_KEY, _BETWEEN.join(self._log), ttl_s=FOREVER_S)
         await self.announce(changes)
 
-    async def rebase(self) -> bytes:
+    async def rebase(self, base: Base) -> None:
         """
-        Make a new base of everything; workers that have followed hear nothing.
+        Let this be the base; workers that have followed hear nothing.
 
         Raises:
             SharedUnavailable: The node socket is away.
         """
-        data, revision = self.build(), self.revision
+        data, revision = base.data, base.revision
         pieces = tuple(
             f"{CONFIG_KEY}:{revision}:{start}"
             for start in range(0, len(data) or 1, PIECE_BYTES)
@@ -120,7 +95,6 @@ class Publisher:
         for key in set(self._pieces) - set(pieces):
             await self._shared.delete(key)
         self._pieces = pieces
-        return data
 
     def _log_after(self, revision: str) -> list[bytes]:
         for number, message in enumerate(self._log):
@@ -140,15 +114,20 @@ class Publisher:
         await self._shared.publish(CONFIG_CHANNEL, news)
 
 
-async def fetch_base(shared: Shared) -> Base | None:
+async def fetch_base(shared: Shared, *, known: str | None = None) -> Base | None:
     """
     The whole configuration that the node knows; None when it knows none.
+
+    Args:
+        known: the revision whose lines need not be fetched.
 
     Raises:
         SharedUnavailable: The node socket is away.
     """
     while (head := await shared.get(CONFIG_KEY)) is not None:
         told = json.loads(head)
+        if told["revision"] == known:
+            return Base(revision=told["revision"], data=b"")
         pieces = [await shared.get(key) for key in told["pieces"]]
         if all(piece is not None for piece in pieces):
             data = b"".join(piece for piece in pieces if piece is not None)

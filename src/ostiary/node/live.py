@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ostiary.gateway.changes import Changes, Key
@@ -28,7 +28,7 @@ from ostiary.model.entity import Entity
 from ostiary.model.gateway import Plugin
 from ostiary.model.keys import Vault
 from ostiary.model.row import Row
-from ostiary.node.delivery import Publisher
+from ostiary.node.delivery import Base, Publisher
 
 SLICE_STEPS = 200
 REBASE_S = 2.0
@@ -57,7 +57,7 @@ class LiveConfiguration:
         publisher: Publisher,
         workshop: Workshop,
         *,
-        keep: Callable[[bytes], None],
+        keep: Callable[[Base], None],
         shown: Callable[[], None],
     ) -> None:
         self.publisher = publisher
@@ -87,19 +87,25 @@ class LiveConfiguration:
             text for judged in self.plugins.values() for text in judged.warnings
         )
 
-    def take(self, lines: Sequence[bytes]) -> None:
+    def take(self, base: Base) -> None:
         """
-        Know a whole configuration that workers have already.
+        Know a whole configuration that was live before.
 
         Raises:
             DeclarativeInvalid, ValueError: It does not compile.
         """
-        changes = self._accept(
-            finish(compile_lines(self.compiled, lines, self._workshop))
-        )
-        self.publisher.take(changes)
+        self._accept(self._compile(base.lines, base.revision))
 
-    async def replace(self, lines: Sequence[bytes]) -> None:
+    def _compile(self, lines: Iterable[bytes], revision: str = "") -> Compiled:
+        return finish(
+            compile_lines(self.compiled, lines, self._workshop, revision=revision)
+        )
+
+    def base(self) -> Base:
+        """All of it."""
+        return Base(revision=self.revision, data=self.compiled.lines.dump())
+
+    async def replace(self, lines: Iterable[bytes]) -> None:
         """
         Make a whole configuration live: checked, kept, given to every worker.
 
@@ -108,11 +114,11 @@ class LiveConfiguration:
             OSError: It cannot be kept; nothing was changed.
             SharedUnavailable: The node socket is away.
         """
-        compiled = finish(compile_lines(self.compiled, lines, self._workshop))
-        self._keep(b"\n".join(lines))
+        compiled = self._compile(lines)
+        base = Base(revision=compiled.snapshot.revision, data=compiled.lines.dump())
+        self._keep(base)
         changes = self._accept(compiled)
-        self.publisher.take(changes)
-        await self.publisher.rebase()
+        await self.publisher.rebase(base)
         await self.publisher.announce(changes)
 
     async def advance(self, puts: Sequence[bytes], gone: Sequence[Key]) -> None:
@@ -123,17 +129,16 @@ class LiveConfiguration:
             DeclarativeInvalid, ValueError: It does not compile; nothing was changed.
             SharedUnavailable: The node socket is away.
         """
-        _, changes = self.compiled.marks.put(puts, gone)
+        _, changes = self.compiled.lines.put(puts, gone)
         if changes.previous != changes.revision:
             steps = compile_changes(self.compiled, changes, self._workshop)
             self._accept(await _in_slices(steps))
-            self.publisher.take(changes)
             self._is_owed = True
         if not self._is_owed:
             return
         await self.publisher.tell(changes)
         self._is_owed = False
-        if self.publisher.is_due:
+        if self.publisher.is_due(self.compiled.lines):
             await self._rebase()
         elif self._rebasing is None or self._rebasing.done():
             self._rebasing = asyncio.create_task(self._rebase_later(), name="rebase")
@@ -144,16 +149,17 @@ class LiveConfiguration:
             self._rebasing.cancel()
             await asyncio.gather(self._rebasing, return_exceptions=True)
         if self.publisher.has_log:
-            await asyncio.to_thread(self._keep, self.publisher.build())
+            await asyncio.to_thread(self._keep, self.base())
 
     async def _rebase_later(self) -> None:
         await asyncio.sleep(REBASE_S)
         await self._rebase()
 
     async def _rebase(self) -> None:
-        data = await self.publisher.rebase()
+        base = self.base()
+        await self.publisher.rebase(base)
         try:
-            await asyncio.to_thread(self._keep, data)
+            await asyncio.to_thread(self._keep, base)
         except OSError as error:
             _LOG.error("the configuration cannot be kept: %s", error.strerror)
 

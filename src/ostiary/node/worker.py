@@ -8,12 +8,13 @@ serving when control dies.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import socket
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import uvloop
 
@@ -37,7 +38,7 @@ from ostiary.jose.keys import PrivateKey
 from ostiary.kit import Background, Services
 from ostiary.node.certificate import default_certificate
 from ostiary.node.client_keys import KeyFile
-from ostiary.node.delivery import fetch_base, fetch_log, following
+from ostiary.node.delivery import Base, fetch_base, fetch_log, following
 from ostiary.node.enabled import choose_plugins
 from ostiary.node.front import build_dns_times, build_limits, build_options
 from ostiary.node.health import WorkerHealth
@@ -143,37 +144,38 @@ class Worker:
 
     async def load(self, services: Services) -> None:
         """Take the node's configuration, else the last good one; a bad one changes nothing."""
-        try:
-            base = await fetch_base(self.shared)
-            log = await fetch_log(self.shared)
-        except SharedUnavailable:
-            base, log = None, ()
-        if base is None:
-            lines = self._open_last_good()
-            if lines is not None:
-                await self._compile(compile_lines, lines, services)
-            return
+        base: Base | None = None
+        log: tuple[Changes, ...] = ()
+        steps: tuple[Changes, ...] | None = None
         current = self.gateway.snapshot.revision
-        steps = following(log, current)
-        if steps is None and base.revision != current:
-            await self._compile(compile_lines, base.lines, services)
-            steps = following(log, base.revision)
+        with contextlib.suppress(SharedUnavailable):
+            log = await fetch_log(self.shared)
+            steps = following(log, current)
+            if steps is None:
+                base = await fetch_base(self.shared, known=current)
+        if steps is None:
+            base = base or self._open_last_good()
+            if base is not None and base.revision != current:
+                compiler = partial(
+                    compile_lines, lines=base.lines, revision=base.revision
+                )
+                await self._compile(compiler, services)
+            steps = following(log, self.gateway.snapshot.revision)
         if steps:
-            await self._compile(compile_changes, merge(steps), services)
+            await self._follow(steps, services)
 
-    def _open_last_good(self) -> list[bytes] | None:
+    async def _follow(self, steps: Sequence[Changes], services: Services) -> None:
+        await self._compile(partial(compile_changes, changes=merge(steps)), services)
+
+    def _open_last_good(self) -> Base | None:
         try:
-            data = open_last_good(self.orders.prefix, self.orders.database_key)
+            return open_last_good(self.orders.prefix, self.orders.database_key)
         except (BrokenSeal, OSError) as error:
             _LOG.error("the last good configuration cannot be opened: %s", error)
             return None
-        return None if data is None else data.split(b"\n")
 
     async def _compile(
-        self,
-        compiler: Callable[[Compiled, Any, Workshop], Steps],
-        what: object,
-        services: Services,
+        self, compiler: Callable[..., Steps], services: Services
     ) -> None:
         """Serve what a compiler makes of something; a failure changes nothing."""
         workshop = Workshop(
@@ -184,7 +186,7 @@ class Worker:
             environ=os.environ,
         )
         try:
-            self.compiled = await self._take(compiler(self.compiled, what, workshop))
+            self.compiled = await self._take(compiler(self.compiled, workshop=workshop))
         except Exception as error:  # noqa: BLE001 - what serves goes on
             said = describe_safely(error)
             _LOG.error(
@@ -232,7 +234,7 @@ class Worker:
                 if len(steps) < len(news) or known is None:
                     await self.load(services)
                 elif known:
-                    await self._compile(compile_changes, merge(known), services)
+                    await self._follow(known, services)
             except Exception as error:  # noqa: BLE001 - the next news may be better
                 kind = type(error).__name__
                 _LOG.error("the configuration cannot be taken: %s", kind)
