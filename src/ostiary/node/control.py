@@ -33,6 +33,7 @@ from ostiary.jose.keys import PrivateKey
 from ostiary.kit import Services
 from ostiary.node.certificate import default_certificate
 from ostiary.node.client_keys import KeyFile
+from ostiary.node.collector import building_for_good
 from ostiary.node.delivery import Publisher
 from ostiary.node.enabled import choose_plugins
 from ostiary.node.exposition import build_exposition, read_node
@@ -263,7 +264,8 @@ class Control:
         self.shared.subscribe(STORIES, self.stories.hear)
         self.desk.start()
         await self.observer.start()
-        await self.start()
+        with building_for_good():
+            await self.start()
         ends = StatusEndpoints(self.view, self.look, self.expose)
         app = create_app(self._admin_config(ends))
         tls = build_tls(settings, *default_certificate(settings, self.orders.prefix))

@@ -18,7 +18,7 @@ from ostiary.node.role import CONFIG_CHANNEL, CONFIG_KEY, FOREVER_S
 from ostiary.ports.shared import Shared
 
 LOG_KEY = f"{CONFIG_KEY}:log"
-# Below the node socket's frame, also in base64.
+# Below the node socket's frame.
 PIECE_BYTES = 8 << 20
 # Up to this size a whole configuration is cheaper than thinking about it.
 SMALL_BYTES = 256 << 10
@@ -109,8 +109,8 @@ class Publisher:
         Raises:
             SharedUnavailable: The node socket is away.
         """
-        message = dump_changes(changes)
-        news = message if len(message) <= PIECE_BYTES else b""
+        size = sum(map(len, changes.lines))
+        news = dump_changes(changes) if size <= PIECE_BYTES else b""
         await self._shared.publish(CONFIG_CHANNEL, news)
 
 

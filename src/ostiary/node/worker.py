@@ -38,6 +38,7 @@ from ostiary.jose.keys import PrivateKey
 from ostiary.kit import Background, Services
 from ostiary.node.certificate import default_certificate
 from ostiary.node.client_keys import KeyFile
+from ostiary.node.collector import building_for_good
 from ostiary.node.delivery import Base, fetch_base, fetch_log, following
 from ostiary.node.enabled import choose_plugins
 from ostiary.node.front import build_dns_times, build_limits, build_options
@@ -159,7 +160,8 @@ class Worker:
                 compiler = partial(
                     compile_lines, lines=base.lines, revision=base.revision
                 )
-                await self._compile(compiler, services)
+                with building_for_good():
+                    await self._compile(compiler, services)
             steps = following(log, self.gateway.snapshot.revision)
         if steps:
             await self._follow(steps, services)
