@@ -52,13 +52,15 @@ class Workshop:
     What compiling needs besides rows. `verify` is about upstreams that do not say.
 
     `seed` is another for each worker, so that they do not begin with the same targets;
-    `environ` is what vaults read.
+    `environ` is what vaults read. Where nothing is served, a configuration is only checked:
+    routes get no plans, and nobody is found by name.
     """
 
     catalog: Catalog
     services: Services
     verify: bool = True
     seed: int = 0
+    serves: bool = True
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
@@ -172,20 +174,23 @@ def _compile(
 ) -> Steps:
     draft = yield from _read(previous, lines, changes)
     handlers, choices = yield from _build_handlers(draft, workshop)
-    touched = _find_touched(draft, handlers)
-    consumers = yield from _change_people(draft)
+    consumers = previous.snapshot.consumers
     balancers = _keep_balancers(draft, workshop)
     referred = _refer(draft, balancers)
     plans, entries = {**previous.snapshot.plans}, {**previous.entries}
     builder = RouterBuilder(previous.snapshot.router)
-    for key in touched:
-        plan = _plan(draft, key, choices, workshop, referred)
-        _reroute(builder, entries, plans.get(key), plan, key)
-        if plan is None:
-            plans.pop(key, None)
-        else:
-            plans[key] = plan
-        yield
+    if workshop.serves:
+        consumers = yield from _change_people(draft)
+        for key in _find_touched(draft, handlers):
+            plan = _plan(draft, key, choices, workshop, referred)
+            _reroute(builder, entries, plans.get(key), plan, key)
+            if plan is None:
+                plans.pop(key, None)
+            else:
+                plans[key] = plan
+            yield
+    else:
+        yield from _check_entries(draft)
     snapshot = Snapshot(
         router=builder.build(),
         plans=plans,
@@ -456,6 +461,14 @@ def _are_same(one: tuple[object, ...], other: tuple[object, ...]) -> bool:
     return len(one) == len(other) and all(
         a is b for a, b in zip(one, other, strict=True)
     )
+
+
+def _check_entries(draft: _Draft) -> Generator[None, None, None]:
+    """See that the router will take the routes that are put."""
+    for row in draft.puts.values():
+        if isinstance(row, Route):
+            build_entries(row, None)
+            yield
 
 
 def _reroute(

@@ -146,6 +146,7 @@ class Control:
             Workshop(
                 catalog=self.catalog,
                 services=_build_checker(orders),
+                serves=False,
                 environ=os.environ,
             ),
             keep=partial(save_last_good, orders.prefix, orders.database_key),

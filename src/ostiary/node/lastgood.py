@@ -27,6 +27,11 @@ def save_last_good(prefix: Path, database_key: bytes, base: Base) -> None:
     write_private(prefix / _NAME, sealed)
 
 
+def is_kept(prefix: Path) -> bool:
+    """Tell whether there is a configuration, which workers begin with."""
+    return (prefix / _NAME).exists()
+
+
 def open_last_good(prefix: Path, database_key: bytes) -> Base | None:
     """
     The configuration kept, or None.
@@ -35,10 +40,9 @@ def open_last_good(prefix: Path, database_key: bytes) -> Base | None:
         BrokenSeal: The file was changed, or the database key is another.
         OSError: It cannot be read.
     """
-    path = prefix / _NAME
-    if not path.exists():
+    if not is_kept(prefix):
         return None
-    data = unseal(database_key, path.read_bytes(), aad=_AAD)
+    data = unseal(database_key, (prefix / _NAME).read_bytes(), aad=_AAD)
     head, _, lines = data.partition(b"\n")
     if not _REVISION.fullmatch(head):
         return Base(revision="", data=data)  # of a version that told none

@@ -39,7 +39,7 @@ from ostiary.model.declarative import (
 from ostiary.model.kinds import OF_MODEL
 from ostiary.model.row import Row
 from ostiary.node.delivery import Base, fetch_base, fetch_log, following
-from ostiary.node.lastgood import open_last_good
+from ostiary.node.lastgood import is_kept, open_last_good
 from ostiary.node.live import LiveConfiguration
 from ostiary.node.role import Orders
 from ostiary.node.said import describe_safely
@@ -286,11 +286,16 @@ class DatabaseSource:
         self.store: LateStore = LateStore(open_store)
 
     async def start(self) -> bool:
-        """What the database says; while it is away, what the node or its disk remembers."""
+        """
+        What the database says; while it is away, what the node or its disk remembers.
+
+        Workers of a node that starts have begun with the latter by themselves.
+        """
         known = await take_live(self._shared, self._live)
-        if not known and take_last_good(self._orders, self._live):
-            await self._live.publisher.rebase(self._live.base())
         await self.reload()
+        is_unread = self._number is None and not known
+        if is_unread and take_last_good(self._orders, self._live):
+            await self._live.publisher.rebase(self._live.base())
         return known
 
     async def reload(self) -> None:
@@ -334,7 +339,8 @@ class DatabaseSource:
                         self._number = news.revision
                     return
             number, lines = await self.store.lines()
-            if number or self._live.revision != NOTHING_YET:
+            has_some = self._live.revision != NOTHING_YET
+            if number or has_some or is_kept(self._orders.prefix):
                 await self._live.replace(lines)
             self._number = number
 
