@@ -149,7 +149,9 @@ class Lines:
         kinds = {**self.kinds}
         for kind, rows in updates.items():
             known = kinds.get(kind, EMPTY_MAP)
-            old = [line for key in rows if (line := known.get(key)) is not None]
+            old: list[bytes] = []
+            if kind in self.kinds:
+                old = [line for key in rows if (line := known.get(key)) is not None]
             new = [line for line in rows.values() if line is not None]
             size += sum(map(len, new)) - sum(map(len, old)) + len(new) - len(old)
             if not revision:

@@ -7,8 +7,9 @@ they came as until somebody asks for them: there may be hundreds of thousands.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from pydantic_core import from_json
@@ -24,33 +25,26 @@ from ostiary.ports.consumers import Consumer, Credential, CredentialKind
 Names = tuple[str, str]
 Place = tuple[str, str]
 Values = dict[str, Any]  # Any: a row's fields as Kong names them
-_CREDENTIALS = {
-    "keyauth_credentials": "key",
-    "basicauth_credentials": "username",
-    "jwt_secrets": "key",
+# The fields whose values one row of a workspace alone has, and what is named so.
+_NAMED = {
+    "consumers": (("username", "username"), ("custom_id", "custom_id")),
+    "keyauth_credentials": (("key", "keyauth_credentials"),),
+    "basicauth_credentials": (("username", "basicauth_credentials"),),
+    "jwt_secrets": (("key", "jwt_secrets"),),
 }
 # Kinds that put consumers into groups: what the sets are called, and the field of the group.
 _GROUPS = {
     "acls": ("acls", "group"),
     "consumer_group_consumers": ("memberships", "consumer_group"),
 }
-KINDS = frozenset({"consumers", *_CREDENTIALS, *_GROUPS})
+KINDS = frozenset({*_NAMED, *_GROUPS})
+# One row takes a microsecond or two: that many are a step.
+_STEP_ROWS = 32
 
 
 def _read(line: bytes) -> Values:
     found: Values = from_json(line[line.index(b" ") + 1 :])
     return found
-
-
-def _names(kind: str, row: Values) -> Iterator[tuple[Names, str]]:
-    """The names that one row of a workspace alone has."""
-    workspace = row.get("ws_id") or ""
-    if kind == "consumers":
-        for what in ("username", "custom_id"):
-            if row[what] is not None:
-                yield (workspace, what), row[what]
-    elif kind in _CREDENTIALS:
-        yield (workspace, kind), row[_CREDENTIALS[kind]]
 
 
 def _fold(row: Values) -> Place | None:
@@ -121,8 +115,9 @@ class Directory:
                 for identity in rows:
                     draft.drop(kind, identity)
                     yield
-            for identity, line in rows.items():
-                draft.put(kind, identity, line)
+            places = iter(rows.items())
+            while some := [*islice(places, _STEP_ROWS)]:
+                draft.put(kind, some)
                 yield
         return draft.finish(lines)
 
@@ -196,10 +191,7 @@ class _Draft:
         self._sets: dict[Place, tuple[tuple[str, str], ...] | None] = {}
 
     def _names(self, names: Names) -> dict[str, str | None]:
-        found = self._named.get(names)
-        if found is None:
-            found = self._named[names] = {}
-        return found
+        return self._named.setdefault(names, {})
 
     def _owner(self, names: Names, name: str) -> str | None:
         changed = self._names(names)
@@ -218,8 +210,10 @@ class _Draft:
         row = self._before.row(kind, identity)
         if row is None:
             return
-        for names, name in _names(kind, row):
-            if self._owner(names, name) == identity:
+        workspace = row.get("ws_id") or ""
+        for field_name, what in _NAMED.get(kind, ()):
+            names, name = (workspace, what), row[field_name]
+            if name is not None and self._owner(names, name) == identity:
                 self._names(names)[name] = None
         if kind == "consumers" and (folded := _fold(row)) is not None:
             rest = tuple(i for i in self._alike(folded) if i != identity)
@@ -229,17 +223,31 @@ class _Draft:
             left = tuple(pair for pair in self._set(place) if pair[0] != identity)
             self._sets[place] = left or None
 
-    def put(self, kind: str, identity: str, line: bytes) -> None:
-        """Know a row under its names."""
-        row = _read(line)
-        for names, name in _names(kind, row):
-            self._names(names)[name] = identity
-        if kind == "consumers" and (folded := _fold(row)) is not None:
-            self._folded[folded] = (*self._alike(folded), identity)
-        if kind in _GROUPS:
-            what, group = _GROUPS[kind]
-            place = (what, row["consumer"])
-            self._sets[place] = (*self._set(place), (identity, row[group]))
+    def put(self, kind: str, rows: Iterable[tuple[str, bytes]]) -> None:
+        """Know rows under their names."""
+        known: dict[str | None, list[tuple[str, dict[str, str | None]]]] = {}
+        for identity, line in rows:
+            row = _read(line)
+            workspace = row.get("ws_id")
+            named = known.get(workspace)
+            if named is None:
+                named = known[workspace] = [
+                    (field_name, self._names((workspace or "", what)))
+                    for field_name, what in _NAMED.get(kind, ())
+                ]
+            for field_name, names in named:
+                name = row[field_name]
+                if name is not None:
+                    names[name] = identity
+            if kind == "consumers" and (folded := _fold(row)) is not None:
+                self._folded[folded] = (*self._alike(folded), identity)
+            if kind in _GROUPS:
+                self._join(kind, identity, row)
+
+    def _join(self, kind: str, identity: str, row: Values) -> None:
+        what, group = _GROUPS[kind]
+        place = (what, row["consumer"])
+        self._sets[place] = (*self._set(place), (identity, row[group]))
 
     def finish(self, lines: Lines) -> Directory:
         """What it has become."""
