@@ -40,9 +40,6 @@ class Changes:
             yield from found.values()
 
 
-NO_CHANGES = Changes(previous=NOTHING_YET, revision=NOTHING_YET)
-
-
 def sort_lines(lines: Iterable[bytes]) -> dict[str, dict[str, bytes]]:
     """
     Lines by kind and id, without reading all of them; of two rows with one id the later.

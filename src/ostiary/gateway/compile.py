@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from ostiary.gateway.balance import Balancer, build_balancers
 from ostiary.gateway.certificates import CertificateTable, build_certificates
-from ostiary.gateway.changes import NO_CHANGES, NO_LINES, Changes, Key, Lines, Puts
+from ostiary.gateway.changes import NO_LINES, Changes, Key, Lines, Puts
 from ostiary.gateway.check import check_plugin, describe_taken
 from ostiary.gateway.choice import Choices, Instance, ScopeTaken
 from ostiary.gateway.directory import KINDS as OF_DIRECTORY
@@ -66,14 +66,9 @@ class Workshop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compiled:
-    """
-    A snapshot and what it was made from; `handlers` and `entries` are by row id.
-
-    `changes` are those that led here from the one before.
-    """
+    """A snapshot and what it was made from; `handlers` and `entries` are by row id."""
 
     snapshot: Snapshot = field(default=EMPTY)
-    changes: Changes = field(default=NO_CHANGES, repr=False)
     lines: Lines = field(default=NO_LINES, repr=False)
     rows: Mapping[Key, Row] = field(default_factory=dict, repr=False)
     handlers: Mapping[str, Instance] = field(default_factory=dict, repr=False)
@@ -104,7 +99,7 @@ def compile_lines(
     """
     after, changes = previous.lines.replace(lines, revision)
     yield
-    return (yield from _compile(previous, after, changes, workshop))
+    return (yield from compile_step(previous, after, changes, workshop))
 
 
 def compile_changes(previous: Compiled, changes: Changes, workshop: Workshop) -> Steps:
@@ -118,7 +113,7 @@ def compile_changes(previous: Compiled, changes: Changes, workshop: Workshop) ->
     after, own = previous.lines.change(changes.puts, changes.gone)
     if (own.previous, own.revision) != (changes.previous, changes.revision):
         raise ValueError("the changes are of another configuration")
-    return (yield from _compile(previous, after, own, workshop))
+    return (yield from compile_step(previous, after, own, workshop))
 
 
 def finish(steps: Steps) -> Compiled:
@@ -169,9 +164,15 @@ class _Draft:
         return {key[1] for key in (*self.puts, *self.gone) if key[0] == kind}
 
 
-def _compile(
+def compile_step(
     previous: Compiled, lines: Lines, changes: Changes, workshop: Workshop
 ) -> Steps:
+    """
+    Compile lines that differ from the previous ones by changes, step by step.
+
+    Raises:
+        DeclarativeInvalid, ValueError: As `compile_lines`.
+    """
     draft = yield from _read(previous, lines, changes)
     handlers, choices = yield from _build_handlers(draft, workshop)
     consumers = previous.snapshot.consumers
@@ -204,7 +205,6 @@ def _compile(
     )
     return Compiled(
         snapshot=snapshot,
-        changes=changes,
         lines=lines,
         rows=draft.rows,
         handlers=handlers,

@@ -7,11 +7,12 @@ What does not compile changes nothing. A small change costs little, however larg
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ostiary.gateway.changes import Changes, Key
+from ostiary.gateway.changes import Key
 from ostiary.gateway.check import check_plugin, describe_place
 from ostiary.gateway.compile import (
     NOTHING,
@@ -20,6 +21,7 @@ from ostiary.gateway.compile import (
     Workshop,
     compile_changes,
     compile_lines,
+    compile_step,
     finish,
 )
 from ostiary.gateway.vaults import build_vaults, has_reference
@@ -29,6 +31,7 @@ from ostiary.model.gateway import Plugin
 from ostiary.model.keys import Vault
 from ostiary.model.row import Row
 from ostiary.node.delivery import Base, Publisher
+from ostiary.ports.shared import SharedUnavailable
 
 SLICE_STEPS = 200
 REBASE_S = 2.0
@@ -94,12 +97,10 @@ class LiveConfiguration:
         Raises:
             DeclarativeInvalid, ValueError: It does not compile.
         """
-        self._accept(self._compile(base.lines, base.revision))
-
-    def _compile(self, lines: Iterable[bytes], revision: str = "") -> Compiled:
-        return finish(
-            compile_lines(self.compiled, lines, self._workshop, revision=revision)
+        steps = compile_lines(
+            self.compiled, base.lines, self._workshop, revision=base.revision
         )
+        self._accept(finish(steps))
 
     def base(self) -> Base:
         """All of it."""
@@ -114,10 +115,18 @@ class LiveConfiguration:
             OSError: It cannot be kept; nothing was changed.
             SharedUnavailable: The node socket is away.
         """
-        compiled = self._compile(lines)
-        base = Base(revision=compiled.snapshot.revision, data=compiled.lines.dump())
-        self._keep(base)
-        changes = self._accept(compiled)
+        after, changes = self.compiled.lines.replace(lines)
+        base = Base(revision=after.revision, data=after.dump())
+        await self.publisher.offer(base)
+        try:
+            steps = compile_step(self.compiled, after, changes, self._workshop)
+            compiled = finish(steps)
+            self._keep(base)
+        except BaseException:
+            with contextlib.suppress(SharedUnavailable):
+                await self.publisher.withdraw()
+            raise
+        self._accept(compiled)
         await self.publisher.rebase(base)
         await self.publisher.announce(changes)
 
@@ -163,8 +172,8 @@ class LiveConfiguration:
         except OSError as error:
             _LOG.error("the configuration cannot be kept: %s", error.strerror)
 
-    def _accept(self, compiled: Compiled) -> Changes:
-        """Show what has been compiled; tell what is different."""
+    def _accept(self, compiled: Compiled) -> None:
+        """Show what has been compiled."""
         before, self.compiled = self.compiled, compiled
         for key in before.handlers.keys() - compiled.handlers.keys():
             self.plugins.pop(key, None)
@@ -172,7 +181,6 @@ class LiveConfiguration:
             if before.handlers.get(key) is not instance:
                 self.plugins[key] = self._judge(instance.row, compiled.rows)
         self._shown()
-        return compiled.changes
 
     def _judge(self, row: Plugin, rows: Mapping[Key, Row]) -> Judged:
         catalog: Catalog = self._workshop.catalog

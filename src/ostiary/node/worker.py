@@ -22,7 +22,7 @@ from ostiary.adapters.fetch import AiohttpFetch
 from ostiary.adapters.redis import RedisStores
 from ostiary.adapters.shared.socket import SocketShared
 from ostiary.adapters.system import RequestIds, SystemClock, SystemEntropy
-from ostiary.gateway.changes import Changes, load_changes, merge
+from ostiary.gateway.changes import NOTHING_YET, Changes, load_changes, merge
 from ostiary.gateway.compile import (
     NOTHING,
     Compiled,
@@ -39,7 +39,14 @@ from ostiary.kit import Background, Services
 from ostiary.node.certificate import default_certificate
 from ostiary.node.client_keys import KeyFile
 from ostiary.node.collector import building_for_good
-from ostiary.node.delivery import Base, fetch_base, fetch_log, following
+from ostiary.node.delivery import (
+    OFFER_CHANNEL,
+    OFFER_KEY,
+    Base,
+    fetch_base,
+    fetch_log,
+    following,
+)
 from ostiary.node.enabled import choose_plugins
 from ostiary.node.front import build_dns_times, build_limits, build_options
 from ostiary.node.health import WorkerHealth
@@ -104,9 +111,11 @@ class Worker:
             meter=self.metrics.observe,
         )
         self.compiled = NOTHING
+        self.prepared: Compiled | None = None
         self.health: WorkerHealth
         self.tls: ServerTls
         self._news: list[Changes | None] = []
+        self._is_offered = False
         self._reload = asyncio.Event()
 
     def services(self, fetch: AiohttpFetch) -> Services:
@@ -153,21 +162,42 @@ class Worker:
             log = await fetch_log(self.shared)
             steps = following(log, current)
             if steps is None:
-                base = await fetch_base(self.shared, known=current)
+                base = await fetch_base(self.shared, known=self._known())
         if steps is None:
-            base = base or self._open_last_good()
+            if base is None and current == NOTHING_YET:
+                base = self._open_last_good()
             if base is not None and base.revision != current:
-                compiler = partial(
-                    compile_lines, lines=base.lines, revision=base.revision
-                )
-                with building_for_good():
-                    await self._compile(compiler, services)
+                await self._adopt(await self._compile_base(base, services))
             steps = following(log, self.gateway.snapshot.revision)
         if steps:
             await self._follow(steps, services)
 
+    async def prepare(self, services: Services) -> None:
+        """Compile what control may make live soon; it is not served before it is."""
+        known = self._known()
+        base = None
+        with contextlib.suppress(SharedUnavailable):
+            base = await fetch_base(self.shared, known=known, place=OFFER_KEY)
+        if base is not None and base.revision not in known:
+            self.prepared = await self._compile_base(base, services)
+
+    def _known(self) -> set[str]:
+        """The revisions that are compiled."""
+        prepared = self.prepared
+        known = {self.gateway.snapshot.revision}
+        return known if prepared is None else {*known, prepared.snapshot.revision}
+
+    async def _compile_base(self, base: Base, services: Services) -> Compiled | None:
+        prepared = self.prepared
+        if prepared is not None and prepared.snapshot.revision == base.revision:
+            return prepared
+        compiler = partial(compile_lines, lines=base.lines, revision=base.revision)
+        with building_for_good():
+            return await self._compile(compiler, services)
+
     async def _follow(self, steps: Sequence[Changes], services: Services) -> None:
-        await self._compile(partial(compile_changes, changes=merge(steps)), services)
+        compiler = partial(compile_changes, changes=merge(steps))
+        await self._adopt(await self._compile(compiler, services))
 
     def _open_last_good(self) -> Base | None:
         try:
@@ -178,8 +208,8 @@ class Worker:
 
     async def _compile(
         self, compiler: Callable[..., Steps], services: Services
-    ) -> None:
-        """Serve what a compiler makes of something; a failure changes nothing."""
+    ) -> Compiled | None:
+        """What a compiler makes of something; None where it is refused, which is logged."""
         workshop = Workshop(
             catalog=choose_plugins(self.orders.settings.plugins, CATALOG),
             services=services,
@@ -188,18 +218,24 @@ class Worker:
             environ=os.environ,
         )
         try:
-            self.compiled = await self._take(compiler(self.compiled, workshop=workshop))
+            return await self._take(compiler(self.compiled, workshop=workshop))
         except Exception as error:  # noqa: BLE001 - what serves goes on
             said = describe_safely(error)
             _LOG.error(
                 "the configuration was refused, the previous one stays: %s", said
             )
+            return None
+
+    async def _adopt(self, compiled: Compiled | None) -> None:
+        """Serve what was compiled; what was refused changes nothing."""
+        if compiled is None:
             return
-        snapshot = self.compiled.snapshot
+        self.compiled, self.prepared = compiled, None
+        snapshot = compiled.snapshot
         await self.health.adopt(snapshot.balancers.values())
         self.tls.serve(snapshot.certificates)
         self.gateway.snapshot = snapshot
-        _LOG.info("serving configuration %s", self.compiled.snapshot.revision)
+        _LOG.info("serving configuration %s", snapshot.revision)
 
     @staticmethod
     async def _take(steps: Steps) -> Compiled:
@@ -219,6 +255,11 @@ class Worker:
         self._news.append(load_changes(message) if message else None)
         self._reload.set()
 
+    def hear_offer(self, _: bytes) -> None:
+        """Something may be live soon."""
+        self._is_offered = True
+        self._reload.set()
+
     def lose_track(self) -> None:
         """Read everything again: messages may have been missed."""
         self._news.append(None)
@@ -229,8 +270,13 @@ class Worker:
         while True:
             await self._reload.wait()
             self._reload.clear()
-            news, self._news = self._news, []
             try:
+                if self._is_offered:
+                    self._is_offered = False
+                    await self.prepare(services)
+                if not self._news:
+                    continue
+                news, self._news = self._news, []
                 steps = [step for step in news if step is not None]
                 known = following(steps, self.gateway.snapshot.revision)
                 if len(steps) < len(news) or known is None:
@@ -274,6 +320,7 @@ class Worker:
         """Serve until the end."""
         cert, key = default_certificate(self.orders.settings, self.orders.prefix)
         self.shared.subscribe(CONFIG_CHANNEL, self.hear)
+        self.shared.subscribe(OFFER_CHANNEL, self.hear_offer)
         self.shared.on_connect(self.lose_track)
         await self.shared.connect()
         fetch = AiohttpFetch(ca_file=self.ca_file)
