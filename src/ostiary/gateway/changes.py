@@ -126,7 +126,9 @@ class Lines:
         puts: dict[str, dict[str, bytes]] = {}
         for kind, rows in found.items():
             known = self.kinds.get(kind, EMPTY_MAP)
-            puts[kind] = {k: line for k, line in rows.items() if known.get(k) != line}
+            other = {k: line for k, line in rows.items() if known.get(k) != line}
+            if other:
+                puts[kind] = other
         gone = tuple(
             (kind, key)
             for kind, rows in self.kinds.items()

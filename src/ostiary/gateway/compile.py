@@ -497,7 +497,7 @@ def _change_people(draft: _Draft) -> Generator[None, None, Directory]:
     """The same directory while its rows are the same: remembered answers hang on it."""
     before = draft.previous.snapshot.consumers
     gone = [key for key in draft.gone if key[0] in OF_DIRECTORY]
-    if not gone and not any(draft.people.values()):
+    if not gone and not draft.people:
         return before
     return (yield from before.changed(draft.people, gone, draft.lines))
 
