@@ -19,7 +19,7 @@ Key = tuple[str, str]
 Puts = Mapping[str, Mapping[str, bytes]]
 _MODULUS = 1 << 128
 _KINDS = {name.encode(): name for name in KINDS}
-_START = b' {"id":"'
+_START = b'{"id":"'
 _ID_CHARS = 36
 NOTHING_YET = "0" * 32
 
@@ -47,20 +47,29 @@ def sort_lines(lines: Iterable[bytes]) -> dict[str, dict[str, bytes]]:
     Raises:
         ValueError: One is no line of a configuration.
     """
-    found: dict[bytes, dict[str, bytes]] = {}
+    found: dict[str, dict[str, bytes]] = {}
+    rows: dict[str, bytes] = {}
+    start, at, end = b"", 0, 0
     for line in lines:
-        at = line.find(b" ")
-        kind = line[:at]
-        rows = found.get(kind)
-        if rows is None:
-            if kind not in _KINDS:
-                raise ValueError("a line of the configuration has an unknown kind")
-            rows = found[kind] = {}
-        if not line.startswith(_START, at):
-            raise ValueError("a line of the configuration has no id")
-        at += len(_START)
-        rows[line[at : at + _ID_CHARS].decode("latin-1")] = line
-    return {_KINDS[kind]: rows for kind, rows in found.items()}
+        # Most lines are of the same kind as the one before.
+        if not (start and line.startswith(start)):
+            kind, start = _read_start(line)
+            rows = found.setdefault(kind, {})
+            at = len(start)
+            end = at + _ID_CHARS
+        rows[line[at:end].decode("latin-1")] = line
+    return found
+
+
+def _read_start(line: bytes) -> tuple[str, bytes]:
+    """The kind of a line, and what all lines of that kind begin with."""
+    name, _, text = line.partition(b" ")
+    kind = _KINDS.get(name)
+    if kind is None:
+        raise ValueError("a line of the configuration has an unknown kind")
+    if not text.startswith(_START):
+        raise ValueError("a line of the configuration has no id")
+    return kind, name + b" " + _START
 
 
 def _hash(line: bytes) -> int:

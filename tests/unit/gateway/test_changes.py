@@ -127,7 +127,9 @@ def test_a_revision_that_is_known_is_believed() -> None:
     assert found.put([line("services", 2, 2)])[0].revision != "5" * 32
 
 
-@pytest.mark.parametrize("wrong", [b"gadgets {}", b"services", b"services {}", b""])
+@pytest.mark.parametrize(
+    "wrong", [b"gadgets {}", b"services", b"services {}", b" services", b""]
+)
 def test_what_is_no_line_is_refused(wrong: bytes) -> None:
     with pytest.raises(ValueError, match="a line of the configuration has"):
         NO_LINES.put([wrong])
