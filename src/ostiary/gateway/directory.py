@@ -8,7 +8,7 @@ they came as until somebody asks for them: there may be hundreds of thousands.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
@@ -79,7 +79,10 @@ class Directory:
         """Whom a workspace knows, the same object each time; None is `default`."""
         found = self._views.get(workspace)
         if found is None:
-            found = self._views[workspace] = People(self, workspace or "")
+            # Of a copy without views: a circle would have to wait for the collector, which does
+            # not look at what was built for good.
+            alone = replace(self, _views={})
+            found = self._views[workspace] = People(alone, workspace or "")
         return found
 
     def row(self, kind: str, identity: str) -> Values | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from typing import Any
 
@@ -18,7 +19,7 @@ from ostiary.gateway.changes import (
     load_changes,
     merge,
 )
-from ostiary.gateway.directory import EMPTY_DIRECTORY, Directory
+from ostiary.gateway.directory import EMPTY_DIRECTORY, Directory, People
 from ostiary.gateway.layered import Layered
 
 KINDS = ("consumers", "keyauth_credentials", "acls", "services")
@@ -116,6 +117,26 @@ def test_following_changes_equals_beginning_anew(history: list[State]) -> None:
 
     assert at_once.revision == known.revision
     assert sorted(at_once) == sorted(known)
+
+
+def count_directories() -> int:
+    return sum(isinstance(found, Directory | People) for found in gc.get_objects())
+
+
+def test_a_directory_that_nobody_holds_is_gone_without_the_collector() -> None:
+    """What was built for good is not looked at: a circle would stay for ever."""
+    gc.collect()
+    before = count_directories()
+    gc.disable()
+    try:
+        after, changes = NO_LINES.replace([line("consumers", 1, 1)])
+        made = finish(EMPTY_DIRECTORY, changes, after)
+        assert made.of(None) is made.of(None)
+        assert made.of(None).find("Ada", by=["username"]) is not None
+        del made
+        assert count_directories() == before
+    finally:
+        gc.enable()
 
 
 def test_a_revision_that_is_known_is_believed() -> None:
