@@ -95,7 +95,7 @@ def distinct(state: State) -> bool:
     return len(set(named)) == len(named) and len(set(folded)) == len(folded)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=80, deadline=None, derandomize=True)
 @given(st.lists(STATES.filter(distinct), min_size=2, max_size=4))
 def test_following_changes_equals_beginning_anew(history: list[State]) -> None:
     known, people = NO_LINES, EMPTY_DIRECTORY
