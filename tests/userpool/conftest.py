@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ostiary.adapters.sql import open_store
+from ostiary.adapters.sql.pool_store import open_store
 from tests.support.postgres_server import PostgresServer, postgres_server
 from tests.userpool.console_kit import Console, open_console
 from tests.userpool.hosted_people import Lobby, open_lobby

@@ -18,7 +18,7 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 from starlette.types import Message as AsgiMessage
 
-from ostiary.adapters.sql import open_store
+from ostiary.adapters.sql.pool_store import open_store
 from ostiary.ports.mail import MailUnavailable, Message
 from ostiary.ports.triggers import TriggerHost
 from ostiary.userpool.app import create_app

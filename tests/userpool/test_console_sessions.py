@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from starlette.applications import Starlette
 
-from ostiary.adapters.sql import open_store
+from ostiary.adapters.sql.pool_store import open_store
 from ostiary.model.pool import ChallengeUse
 from ostiary.ports.pool_store import StoreUnavailable
 from ostiary.userpool.app import create_app

@@ -6,8 +6,8 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, LargeBinary, bindparam, text
 
-from ostiary.adapters.sql import open_store
 from ostiary.adapters.sql.engine import Database
+from ostiary.adapters.sql.pool_store import open_store
 from ostiary.model.pool import SealedSecret
 
 

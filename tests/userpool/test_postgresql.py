@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from ostiary.adapters.sql import open_store
 from ostiary.adapters.sql.engine import Database
-from ostiary.adapters.sql.pool_store import SqlPoolStore
+from ostiary.adapters.sql.pool_store import SqlPoolStore, open_store
 from ostiary.adapters.sql.postgresql import has_to_prove_itself
 from ostiary.ports.pool_store import PoolStore, StoreUnavailable
 from tests.support.postgres_server import PostgresServer, find_program

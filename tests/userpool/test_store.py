@@ -13,8 +13,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
-from ostiary.adapters.sql import open_store
 from ostiary.adapters.sql.engine import Database
+from ostiary.adapters.sql.pool_store import open_store
 from ostiary.adapters.sql.tables import METADATA
 from ostiary.model.pool import (
     Attempts,

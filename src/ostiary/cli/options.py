@@ -77,7 +77,10 @@ def load_settings(conf: Path | None, overrides: Mapping[str, object]) -> Setting
 
 def check_plugins(settings: Settings) -> None:
     """End with one sentence where a plugin is to be enabled that is not installed."""
-    from ostiary.node.enabled import PluginMissing, choose_plugins
+    from ostiary.node.enabled import BUNDLED, PluginMissing, choose_plugins
+
+    if {*settings.plugins} <= {BUNDLED}:
+        return  # without a look at them: loading all takes a third of a second
     from ostiary.plugins import CATALOG
 
     try:

@@ -1,5 +1,5 @@
 """
-What differs between two configurations, as lines: rows that are put and rows that are gone.
+A configuration as lines, and what differs between two: rows that are put and rows that are gone.
 
 A revision is the sum of its lines' hashes, so that it follows a change at the cost of the
 change, and does not depend on the order of lines.
@@ -8,14 +8,17 @@ change, and does not depend on the order of lines.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ostiary.gateway.layered import EMPTY_MAP, Layered
 from ostiary.model.kinds import KINDS
 
 Key = tuple[str, str]
+# Lines by kind, then by id: every one is taken apart once only.
+Puts = Mapping[str, Mapping[str, bytes]]
 _MODULUS = 1 << 128
+_KINDS = {name.encode(): name for name in KINDS}
 _START = b'{"id":"'
 _ID_CHARS = 36
 NOTHING_YET = "0" * 32
@@ -23,29 +26,50 @@ NOTHING_YET = "0" * 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """From one revision to the next. `puts` are lines, `gone` kinds and ids."""
+    """From one revision to the next. `gone` are kinds and ids."""
 
     previous: str
     revision: str
-    puts: tuple[bytes, ...] = field(default=(), repr=False)
+    puts: Puts = field(default_factory=dict, repr=False)
     gone: tuple[Key, ...] = ()
 
+    @property
+    def lines(self) -> Iterator[bytes]:
+        """The rows that are put."""
+        for found in self.puts.values():
+            yield from found.values()
 
-NO_CHANGES = Changes(previous=NOTHING_YET, revision=NOTHING_YET)
 
-
-def read_key(line: bytes) -> Key:
+def sort_lines(lines: Iterable[bytes]) -> dict[str, dict[str, bytes]]:
     """
-    The kind and id of a line, without reading all of it.
+    Lines by kind and id, without reading all of them; of two rows with one id the later.
 
     Raises:
-        ValueError: It is no line of a configuration.
+        ValueError: One is no line of a configuration.
     """
-    kind, _, text = line.partition(b" ")
-    name = kind.decode("latin-1")
-    if name not in KINDS or not text.startswith(_START):
+    found: dict[str, dict[str, bytes]] = {}
+    rows: dict[str, bytes] = {}
+    start, at, end = b"", 0, 0
+    for line in lines:
+        # Most lines are of the same kind as the one before.
+        if not (start and line.startswith(start)):
+            kind, start = _read_start(line)
+            rows = found.setdefault(kind, {})
+            at = len(start)
+            end = at + _ID_CHARS
+        rows[line[at:end].decode("latin-1")] = line
+    return found
+
+
+def _read_start(line: bytes) -> tuple[str, bytes]:
+    """The kind of a line, and what all lines of that kind begin with."""
+    name, _, text = line.partition(b" ")
+    kind = _KINDS.get(name)
+    if kind is None:
         raise ValueError("a line of the configuration has an unknown kind")
-    return name, text[len(_START) : len(_START) + _ID_CHARS].decode("latin-1")
+    if not text.startswith(_START):
+        raise ValueError("a line of the configuration has no id")
+    return kind, name + b" " + _START
 
 
 def _hash(line: bytes) -> int:
@@ -53,67 +77,122 @@ def _hash(line: bytes) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
-    """What a configuration holds, as a hash for each row; `total` is their sum."""
+class Lines:
+    """A configuration: its lines by kind and id. `total` is the sum of their hashes."""
 
-    hashes: Layered[Key, int] = EMPTY_MAP
+    kinds: Mapping[str, Layered[str, bytes]] = field(default_factory=dict, repr=False)
     total: int = 0
+    size: int = 0
 
     @property
     def revision(self) -> str:
         """32 hex digits (Kong's `configuration_hash`); all zero without rows."""
         return f"{self.total:032x}"
 
-    def _follow(self, puts: dict[Key, int], gone: Iterable[Key]) -> Marks:
-        total = self.total
-        updates: dict[Key, int | None] = {**puts}
-        for key, value in puts.items():
-            total += value - (self.hashes.get(key) or 0)
-        for key in gone:
-            total -= self.hashes.get(key) or 0
-            updates[key] = None
-        return Marks(self.hashes.changed(updates), total % _MODULUS)
+    def get(self, key: Key) -> bytes | None:
+        """The line of a row."""
+        return self.kinds.get(key[0], EMPTY_MAP).get(key[1])
+
+    def __iter__(self) -> Iterator[bytes]:
+        for rows in self.kinds.values():
+            yield from rows.values()
+
+    def dump(self) -> bytes:
+        """All of it."""
+        return b"\n".join(self)
 
     def put(
         self, puts: Iterable[bytes], gone: Iterable[Key] = ()
-    ) -> tuple[Marks, Changes]:
-        """The marks after some rows were written and others deleted, and the way there."""
-        lines = {read_key(line): line for line in puts}
-        dropped = tuple(key for key in gone if self.hashes.get(key) is not None)
-        after = self._follow({k: _hash(line) for k, line in lines.items()}, dropped)
+    ) -> tuple[Lines, Changes]:
+        """
+        The configuration after some rows were written and others deleted, and the way there.
+
+        Raises:
+            ValueError: A line is none of a configuration.
+        """
+        return self.change(sort_lines(puts), gone)
+
+    def change(self, puts: Puts, gone: Iterable[Key]) -> tuple[Lines, Changes]:
+        """As `put`, of lines that are sorted."""
+        dropped = tuple(key for key in gone if self.get(key) is not None)
+        return self._follow(puts, dropped)
+
+    def replace(
+        self, lines: Iterable[bytes], revision: str = ""
+    ) -> tuple[Lines, Changes]:
+        """
+        A whole configuration, and what differs from this one.
+
+        Args:
+            revision: that of these lines where it is known: hashing them takes a while.
+
+        Raises:
+            ValueError: A line is none of a configuration.
+        """
+        found = sort_lines(filter(None, lines))
+        if not self.kinds:
+            return self._follow(found, (), revision)
+        puts: dict[str, dict[str, bytes]] = {}
+        for kind, rows in found.items():
+            known = self.kinds.get(kind, EMPTY_MAP)
+            other = {k: line for k, line in rows.items() if known.get(k) != line}
+            if other:
+                puts[kind] = other
+        gone = tuple(
+            (kind, key)
+            for kind, rows in self.kinds.items()
+            for key in rows
+            if key not in found.get(kind, ())
+        )
+        return self._follow(puts, gone, revision)
+
+    def _follow(
+        self, puts: Puts, gone: tuple[Key, ...], revision: str = ""
+    ) -> tuple[Lines, Changes]:
+        updates: dict[str, Mapping[str, bytes | None]] = {**puts}
+        for name in {kind for kind, _ in gone}:
+            without = {key: None for kind, key in gone if kind == name}
+            updates[name] = {**puts.get(name, {}), **without}
+        size, total = self.size, self.total
+        kinds = {**self.kinds}
+        for kind, rows in updates.items():
+            known = kinds.get(kind, EMPTY_MAP)
+            old: list[bytes] = []
+            if kind in self.kinds:
+                old = [line for key in rows if (line := known.get(key)) is not None]
+            new = [line for line in rows.values() if line is not None]
+            size += sum(map(len, new)) - sum(map(len, old)) + len(new) - len(old)
+            if not revision:
+                total += sum(map(_hash, new)) - sum(map(_hash, old))
+            kinds[kind] = known.changed(rows)
+        if revision:
+            total = int(revision, 16)
+        after = Lines(kinds, total % _MODULUS, size)
         return after, Changes(
-            previous=self.revision,
-            revision=after.revision,
-            puts=tuple(lines.values()),
-            gone=dropped,
+            previous=self.revision, revision=after.revision, puts=puts, gone=gone
         )
 
-    def replace(self, lines: Iterable[bytes]) -> tuple[Marks, Changes]:
-        """The marks of a whole configuration, and what differs from this one."""
-        found = {read_key(line): line for line in lines if line}
-        hashes = {key: _hash(line) for key, line in found.items()}
-        puts = {k: h for k, h in hashes.items() if self.hashes.get(k) != h}
-        gone = tuple(key for key in self.hashes if key not in hashes)
-        after = self._follow(puts, gone)
-        return after, Changes(
-            previous=self.revision,
-            revision=after.revision,
-            puts=tuple(found[key] for key in puts),
-            gone=gone,
-        )
+
+NO_LINES = Lines()
 
 
 def merge(steps: Sequence[Changes]) -> Changes:
     """Steps that follow one another as one; there is at least one."""
-    puts: dict[Key, bytes | None] = {}
+    puts: dict[str, dict[str, bytes]] = {}
+    gone: dict[Key, None] = {}
     for step in steps:
-        puts |= dict.fromkeys(step.gone)
-        puts |= {read_key(line): line for line in step.puts}
+        for kind, key in step.gone:
+            puts.get(kind, {}).pop(key, None)
+            gone[kind, key] = None
+        for kind, rows in step.puts.items():
+            puts.setdefault(kind, {}).update(rows)
+            for key in rows:
+                gone.pop((kind, key), None)
     return Changes(
         previous=steps[0].previous,
         revision=steps[-1].revision,
-        puts=tuple(line for line in puts.values() if line is not None),
-        gone=tuple(key for key, line in puts.items() if line is None),
+        puts=puts,
+        gone=tuple(gone),
     )
 
 
@@ -121,7 +200,7 @@ def dump_changes(changes: Changes) -> bytes:
     """Changes as bytes: two revisions, then a line for every row."""
     head = f"{changes.previous} {changes.revision}".encode()
     gone = (f"-{kind} {row}".encode() for kind, row in changes.gone)
-    return b"\n".join((head, *gone, *(b"+" + line for line in changes.puts)))
+    return b"\n".join((head, *gone, *(b"+" + line for line in changes.lines)))
 
 
 def load_changes(data: bytes) -> Changes:
@@ -141,6 +220,6 @@ def load_changes(data: bytes) -> Changes:
     return Changes(
         previous=previous,
         revision=revision,
-        puts=tuple(line[1:] for line in lines if line.startswith(b"+")),
+        puts=sort_lines(line[1:] for line in lines if line.startswith(b"+")),
         gone=tuple(gone),
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from pydantic import ValidationError
 
-from ostiary.gateway.changes import Marks
+from ostiary.gateway.changes import NO_LINES
 from ostiary.gateway.choice import Scope, find_scope
 from ostiary.gateway.vaults import Vaults
 from ostiary.kit import Catalog
@@ -135,4 +135,4 @@ def describe_config_warnings(config: Config, catalog: Catalog) -> tuple[str, ...
 
 def build_revision(config: Config) -> str:
     """The revision of a configuration: 32 hex digits (Kong's `configuration_hash`)."""
-    return Marks().replace(dump_rows(config))[0].revision
+    return NO_LINES.replace(dump_rows(config))[0].revision

@@ -140,17 +140,21 @@ class Choices:
                 (here, None, None),
             )
             places = tuple(dict.fromkeys(nearer))
-        plain, secure = (self._chain(places, scheme) for scheme in _SCHEMES)
+        # Wider places first: narrower ones take their place.
+        wide = [i for place in reversed(places) for i in self.wide.get(place, ())]
+        plain, secure = (self._chain(places, wide, scheme) for scheme in _SCHEMES)
         return plain, secure
 
-    def _chain(self, places: tuple[Place, ...], scheme: str) -> Chain:
+    def _chain(
+        self, places: tuple[Place, ...], wide: list[Instance], scheme: str
+    ) -> Chain:
         chosen: dict[str, tuple[int, Handler]] = {}
-        # Wider places first: narrower ones take their place.
-        for place in reversed(places):
-            for found in self.wide.get(place, ()):
-                if scheme in found.row.protocols:
-                    chosen[found.row.name] = (found.priority, found.handler)
-        ranks = self._ranks(places, scheme)
+        for found in wide:
+            if scheme in found.row.protocols:
+                chosen[found.row.name] = (found.priority, found.handler)
+        if not self.special and len(chosen) < 2:
+            return tuple(handler for _, handler in chosen.values())
+        ranks = self._ranks(wide, scheme)
         for name, priority in self.special.items():
             variants = self._variants(name, places, scheme, ranks.get(name))
             if variants is not None:
@@ -160,13 +164,12 @@ class Choices:
         )
         return tuple(handler for _, (_, handler) in ordered)
 
-    def _ranks(self, places: tuple[Place, ...], scheme: str) -> dict[str, Ranked]:
+    def _ranks(self, wide: list[Instance], scheme: str) -> dict[str, Ranked]:
         if not self.special:
             return {}
         return {
             found.row.name: (found.rank(_OF_ALL), found.handler)
-            for place in reversed(places)
-            for found in self.wide.get(place, ())
+            for found in wide
             if scheme in found.row.protocols and found.row.name in self.special
         }
 

@@ -11,13 +11,13 @@ Spec: Kong's scopes (gateway §4.1): of each plugin one instance runs, the most 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from ostiary.gateway.balance import Balancer, build_balancers
 from ostiary.gateway.certificates import CertificateTable, build_certificates
-from ostiary.gateway.changes import NO_CHANGES, Changes, Key, Marks, read_key
+from ostiary.gateway.changes import NO_LINES, Changes, Key, Lines, Puts
 from ostiary.gateway.check import check_plugin, describe_taken
 from ostiary.gateway.choice import Choices, Instance, ScopeTaken
 from ostiary.gateway.directory import KINDS as OF_DIRECTORY
@@ -32,7 +32,7 @@ from ostiary.kit import Catalog, OwnCookies, Services
 from ostiary.model.balancing import Target, Upstream, upstream_key
 from ostiary.model.certificates import CaCertificate, Certificate, Sni
 from ostiary.model.config import Config
-from ostiary.model.declarative import DeclarativeInvalid, dump_rows, load_row
+from ostiary.model.declarative import DeclarativeInvalid, dump_rows, recall_row
 from ostiary.model.entity import Entity
 from ostiary.model.gateway import Plugin, Route, Service
 from ostiary.model.keys import Vault
@@ -52,27 +52,24 @@ class Workshop:
     What compiling needs besides rows. `verify` is about upstreams that do not say.
 
     `seed` is another for each worker, so that they do not begin with the same targets;
-    `environ` is what vaults read.
+    `environ` is what vaults read. Where nothing is served, a configuration is only checked:
+    routes get no plans, and nobody is found by name.
     """
 
     catalog: Catalog
     services: Services
     verify: bool = True
     seed: int = 0
+    serves: bool = True
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compiled:
-    """
-    A snapshot and what it was made from; `handlers` and `entries` are by row id.
-
-    `changes` are those that led here from the one before.
-    """
+    """A snapshot and what it was made from; `handlers` and `entries` are by row id."""
 
     snapshot: Snapshot = field(default=EMPTY)
-    changes: Changes = field(default=NO_CHANGES, repr=False)
-    marks: Marks = field(default=Marks(), repr=False)
+    lines: Lines = field(default=NO_LINES, repr=False)
     rows: Mapping[Key, Row] = field(default_factory=dict, repr=False)
     handlers: Mapping[str, Instance] = field(default_factory=dict, repr=False)
     choices: Choices = field(default=Choices(), repr=False)
@@ -84,18 +81,25 @@ NOTHING = Compiled()
 
 
 def compile_lines(
-    previous: Compiled, lines: Sequence[bytes], workshop: Workshop
+    previous: Compiled,
+    lines: Iterable[bytes],
+    workshop: Workshop,
+    *,
+    revision: str = "",
 ) -> Steps:
     """
     Compile the lines of `dump_rows` step by step; the generator returns the result.
+
+    Args:
+        revision: that of these lines; empty where it is not known.
 
     Raises:
         DeclarativeInvalid: A plugin is unknown, its config is wrong, or a scope is taken twice.
         ValueError: A line is no row.
     """
-    marks, changes = previous.marks.replace(lines)
+    after, changes = previous.lines.replace(lines, revision)
     yield
-    return (yield from _compile(previous, marks, changes, workshop))
+    return (yield from compile_step(previous, after, changes, workshop))
 
 
 def compile_changes(previous: Compiled, changes: Changes, workshop: Workshop) -> Steps:
@@ -106,10 +110,10 @@ def compile_changes(previous: Compiled, changes: Changes, workshop: Workshop) ->
         DeclarativeInvalid, ValueError: As `compile_lines`; ValueError also where the changes
             are of another configuration.
     """
-    marks, own = previous.marks.put(changes.puts, changes.gone)
+    after, own = previous.lines.change(changes.puts, changes.gone)
     if (own.previous, own.revision) != (changes.previous, changes.revision):
         raise ValueError("the changes are of another configuration")
-    return (yield from _compile(previous, marks, own, workshop))
+    return (yield from compile_step(previous, after, own, workshop))
 
 
 def finish(steps: Steps) -> Compiled:
@@ -147,7 +151,8 @@ class _Draft:
     previous: Compiled
     rows: dict[Key, Row]
     puts: dict[Key, Row]
-    people: list[tuple[Key, bytes]]
+    lines: Lines
+    people: Puts
     gone: tuple[Key, ...]
 
     def every(self, model: type[AnyRow]) -> list[AnyRow]:
@@ -159,29 +164,38 @@ class _Draft:
         return {key[1] for key in (*self.puts, *self.gone) if key[0] == kind}
 
 
-def _compile(
-    previous: Compiled, marks: Marks, changes: Changes, workshop: Workshop
+def compile_step(
+    previous: Compiled, lines: Lines, changes: Changes, workshop: Workshop
 ) -> Steps:
-    draft = yield from _read(previous, changes)
+    """
+    Compile lines that differ from the previous ones by changes, step by step.
+
+    Raises:
+        DeclarativeInvalid, ValueError: As `compile_lines`.
+    """
+    draft = yield from _read(previous, lines, changes)
     handlers, choices = yield from _build_handlers(draft, workshop)
-    touched = _find_touched(draft, handlers)
-    consumers = yield from _change_people(draft)
+    consumers = previous.snapshot.consumers
     balancers = _keep_balancers(draft, workshop)
     referred = _refer(draft, balancers)
     plans, entries = {**previous.snapshot.plans}, {**previous.entries}
     builder = RouterBuilder(previous.snapshot.router)
-    for key in touched:
-        plan = _plan(draft, key, choices, workshop, referred)
-        _reroute(builder, entries, plans.get(key), plan, key)
-        if plan is None:
-            plans.pop(key, None)
-        else:
-            plans[key] = plan
-        yield
+    if workshop.serves:
+        consumers = yield from _change_people(draft)
+        for key in _find_touched(draft, handlers):
+            plan = _plan(draft, key, choices, workshop, referred)
+            _reroute(builder, entries, plans.get(key), plan, key)
+            if plan is None:
+                plans.pop(key, None)
+            else:
+                plans[key] = plan
+            yield
+    else:
+        yield from _check_entries(draft)
     snapshot = Snapshot(
         router=builder.build(),
         plans=plans,
-        revision=marks.revision,
+        revision=lines.revision,
         cookies=_keep_cookies(previous, handlers),
         consumers=consumers,
         balancers=balancers,
@@ -191,8 +205,7 @@ def _compile(
     )
     return Compiled(
         snapshot=snapshot,
-        changes=changes,
-        marks=marks,
+        lines=lines,
         rows=draft.rows,
         handlers=handlers,
         choices=choices,
@@ -201,21 +214,28 @@ def _compile(
     )
 
 
-def _read(previous: Compiled, changes: Changes) -> Generator[None, None, _Draft]:
+def _read(
+    previous: Compiled, lines: Lines, changes: Changes
+) -> Generator[None, None, _Draft]:
     puts: dict[Key, Row] = {}
-    people: list[tuple[Key, bytes]] = []
-    for line in changes.puts:
-        key = read_key(line)
-        if key[0] in OF_DIRECTORY:
-            people.append((key, line))
-        elif key[0] not in _UNUSED:
-            puts[key] = load_row(line)
-        yield
+    people: dict[str, Mapping[str, bytes]] = {}
+    for kind, found in changes.puts.items():
+        if kind in OF_DIRECTORY:
+            people[kind] = found
+        elif kind not in _UNUSED:
+            for key, line in found.items():
+                puts[kind, key] = recall_row(line)
+                yield
     rows = {**previous.rows, **puts}
-    for key in changes.gone:
-        rows.pop(key, None)
+    for gone in changes.gone:
+        rows.pop(gone, None)
     return _Draft(
-        previous=previous, rows=rows, puts=puts, people=people, gone=changes.gone
+        previous=previous,
+        rows=rows,
+        puts=puts,
+        lines=lines,
+        people=people,
+        gone=changes.gone,
     )
 
 
@@ -457,6 +477,14 @@ def _are_same(one: tuple[object, ...], other: tuple[object, ...]) -> bool:
     )
 
 
+def _check_entries(draft: _Draft) -> Generator[None, None, None]:
+    """See that the router will take the routes that are put."""
+    for row in draft.puts.values():
+        if isinstance(row, Route):
+            build_entries(row, None)
+            yield
+
+
 def _reroute(
     builder: RouterBuilder,
     entries: dict[str, tuple[Entry, ...]],
@@ -485,7 +513,7 @@ def _change_people(draft: _Draft) -> Generator[None, None, Directory]:
     gone = [key for key in draft.gone if key[0] in OF_DIRECTORY]
     if not gone and not draft.people:
         return before
-    return (yield from before.changed(draft.people, gone))
+    return (yield from before.changed(draft.people, gone, draft.lines))
 
 
 def _keep_cookies(previous: Compiled, handlers: Mapping[str, Instance]) -> CookieFilter:

@@ -7,34 +7,39 @@ they came as until somebody asks for them: there may be hundreds of thousands.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 from pydantic_core import from_json
 
-from ostiary.gateway.changes import Key
+from ostiary.gateway.changes import NO_LINES, Key, Lines, Puts
 from ostiary.gateway.layered import EMPTY_MAP, Layered
 from ostiary.model.declarative import dump_row
 from ostiary.model.kinds import OF_MODEL
 from ostiary.model.row import Row
 from ostiary.ports.consumers import Consumer, Credential, CredentialKind
 
-# The workspace ("" for `default`), what is named, and the name.
-Name = tuple[str, str, str]
+# The workspace ("" for `default`), and what is named there.
+Names = tuple[str, str]
 Place = tuple[str, str]
 Values = dict[str, Any]  # Any: a row's fields as Kong names them
-_CREDENTIALS = {
-    "keyauth_credentials": "key",
-    "basicauth_credentials": "username",
-    "jwt_secrets": "key",
+# The fields whose values one row of a workspace alone has, and what is named so.
+_NAMED = {
+    "consumers": (("username", "username"), ("custom_id", "custom_id")),
+    "keyauth_credentials": (("key", "keyauth_credentials"),),
+    "basicauth_credentials": (("username", "basicauth_credentials"),),
+    "jwt_secrets": (("key", "jwt_secrets"),),
 }
 # Kinds that put consumers into groups: what the sets are called, and the field of the group.
 _GROUPS = {
     "acls": ("acls", "group"),
     "consumer_group_consumers": ("memberships", "consumer_group"),
 }
-KINDS = frozenset({"consumers", *_CREDENTIALS, *_GROUPS})
+KINDS = frozenset({*_NAMED, *_GROUPS})
+# One row takes a microsecond or two: that many are a step.
+_STEP_ROWS = 32
 
 
 def _read(line: bytes) -> Values:
@@ -42,21 +47,13 @@ def _read(line: bytes) -> Values:
     return found
 
 
-def _names(kind: str, row: Values) -> tuple[Name, ...]:
-    """The names that one row of a workspace alone has."""
-    workspace = row.get("ws_id") or ""
-    if kind == "consumers":
-        return tuple(
-            (workspace, what, row[what])
-            for what in ("username", "custom_id")
-            if row[what] is not None
-        )
-    field_name = _CREDENTIALS.get(kind)
-    return () if field_name is None else ((workspace, kind, row[field_name]),)
-
-
-def _fold(row: Values) -> Place:
-    return row.get("ws_id") or "", row["username"].casefold()
+def _fold(row: Values) -> Place | None:
+    """The username without case where that is another: those that are alike are found so."""
+    name: str | None = row["username"]
+    if name is None or (name.isascii() and name.islower()):
+        return None
+    folded = name.casefold()
+    return None if folded == name else (row.get("ws_id") or "", folded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +61,12 @@ class Directory:
     """
     Everybody by id, username, custom_id, key; each workspace sees its own.
 
-    `folded` are usernames without case; with two that differ in case only, nobody (T-J18).
+    `rows` are lines by kind and id, `named` ids by name. `folded` are usernames with capitals by
+    what they are without; with two that differ in case only, nobody is found so (T-J18).
     """
 
-    rows: Layered[Key, bytes] = field(default=EMPTY_MAP, repr=False)
-    named: Layered[Name, str] = field(default=EMPTY_MAP, repr=False)
+    rows: Mapping[str, Layered[str, bytes]] = field(default_factory=dict, repr=False)
+    named: Mapping[Names, Layered[str, str]] = field(default_factory=dict, repr=False)
     folded: Layered[Place, tuple[str, ...]] = field(default=EMPTY_MAP, repr=False)
     sets: Layered[Place, tuple[tuple[str, str], ...]] = field(
         default=EMPTY_MAP, repr=False
@@ -81,27 +79,50 @@ class Directory:
         """Whom a workspace knows, the same object each time; None is `default`."""
         found = self._views.get(workspace)
         if found is None:
-            found = self._views[workspace] = People(self, workspace or "")
+            # Of a copy without views: a circle would have to wait for the collector, which does
+            # not look at what was built for good.
+            alone = replace(self, _views={})
+            found = self._views[workspace] = People(alone, workspace or "")
         return found
 
+    def row(self, kind: str, identity: str) -> Values | None:
+        """A row by its id."""
+        line = self.rows.get(kind, EMPTY_MAP).get(identity)
+        return None if line is None else _read(line)
+
+    def name(self, names: Names, name: str) -> str | None:
+        """Whose a name is."""
+        return self.named.get(names, EMPTY_MAP).get(name)
+
+    def alike(self, workspace: str, folded: str) -> tuple[str, ...]:
+        """Those whose username is this one without case."""
+        exact = self.name((workspace, "username"), folded)
+        others = self.folded.get((workspace, folded)) or ()
+        return others if exact is None else (exact, *others)
+
     def changed(
-        self, puts: Iterable[tuple[Key, bytes]], gone: Iterable[Key]
+        self, puts: Puts, gone: Iterable[Key], lines: Lines
     ) -> Generator[None, None, Directory]:
         """
-        The next directory, step by step.
+        The next directory, step by step; `lines` are those of the whole configuration.
 
         Raises:
             ValueError: A line is no row.
         """
         draft = _Draft(self)
-        for key in gone:
-            draft.drop(key)
+        for kind, identity in gone:
+            draft.drop(kind, identity)
             yield
-        for key, line in puts:
-            draft.drop(key)
-            draft.put(key, line)
-            yield
-        return draft.finish()
+        for kind, rows in puts.items():
+            if kind in self.rows:
+                for identity in rows:
+                    draft.drop(kind, identity)
+                    yield
+            places = iter(rows.items())
+            while some := [*islice(places, _STEP_ROWS)]:
+                draft.put(kind, some)
+                yield
+        return draft.finish(lines)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,9 +138,9 @@ class People:
         """As the port says."""
         for name in by:
             known, here = self.directory, self.workspace
-            found = value if name == "id" else known.named.get((here, name, value))
+            found = value if name == "id" else known.name((here, name), value)
             if found is None and ignore_case and name == "username":
-                alike = known.folded.get((here, value.casefold())) or ()
+                alike = known.alike(here, value.casefold())
                 found = alike[0] if len(alike) == 1 else None
             consumer = None if found is None else self._consumer(found)
             if consumer is not None:
@@ -127,11 +148,8 @@ class People:
         return None
 
     def _consumer(self, identity: str) -> Consumer | None:
-        line = self.directory.rows.get(("consumers", identity))
-        if line is None:
-            return None
-        row = _read(line)
-        if (row.get("ws_id") or "") != self.workspace:
+        row = self.directory.row("consumers", identity)
+        if row is None or (row.get("ws_id") or "") != self.workspace:
             return None
         return Consumer(
             id=identity, username=row["username"], custom_id=row["custom_id"]
@@ -140,11 +158,10 @@ class People:
     def credential(self, kind: CredentialKind, name: str) -> Credential | None:
         """As the port says."""
         known = self.directory
-        identity = known.named.get((self.workspace, kind, name))
-        line = None if identity is None else known.rows.get((kind, identity))
-        if line is None or identity is None:
+        identity = known.name((self.workspace, kind), name)
+        row = None if identity is None else known.row(kind, identity)
+        if row is None or identity is None:
             return None
-        row = _read(line)
         consumer = self._consumer(row["consumer"])
         if consumer is None:
             return None
@@ -172,35 +189,36 @@ class _Draft:
 
     def __init__(self, before: Directory) -> None:
         self._before = before
-        self._rows: dict[Key, bytes | None] = {}
-        self._named: dict[Name, str | None] = {}
+        self._named: dict[Names, dict[str, str | None]] = {}
         self._folded: dict[Place, tuple[str, ...] | None] = {}
         self._sets: dict[Place, tuple[tuple[str, str], ...] | None] = {}
 
-    def _alike(self, name: Place) -> tuple[str, ...]:
-        known = name in self._folded
-        return (self._folded[name] if known else self._before.folded.get(name)) or ()
+    def _names(self, names: Names) -> dict[str, str | None]:
+        return self._named.setdefault(names, {})
 
-    def _set(self, name: Place) -> tuple[tuple[str, str], ...]:
-        known = name in self._sets
-        return (self._sets[name] if known else self._before.sets.get(name)) or ()
+    def _owner(self, names: Names, name: str) -> str | None:
+        changed = self._names(names)
+        return changed[name] if name in changed else self._before.name(names, name)
 
-    def drop(self, key: Key) -> None:
-        """Forget a row and its names, unless another has taken them meanwhile."""
-        known = key in self._rows
-        line = self._rows[key] if known else self._before.rows.get(key)
-        if line is None:
+    def _alike(self, place: Place) -> tuple[str, ...]:
+        known = place in self._folded
+        return (self._folded[place] if known else self._before.folded.get(place)) or ()
+
+    def _set(self, place: Place) -> tuple[tuple[str, str], ...]:
+        known = place in self._sets
+        return (self._sets[place] if known else self._before.sets.get(place)) or ()
+
+    def drop(self, kind: str, identity: str) -> None:
+        """Forget a row's names, unless another has taken them meanwhile."""
+        row = self._before.row(kind, identity)
+        if row is None:
             return
-        kind, identity = key
-        row = _read(line)
-        self._rows[key] = None
-        for name in _names(kind, row):
-            taken = name in self._named
-            owner = self._named[name] if taken else self._before.named.get(name)
-            if owner == identity:
-                self._named[name] = None
-        if kind == "consumers" and row["username"] is not None:
-            folded = _fold(row)
+        workspace = row.get("ws_id") or ""
+        for field_name, what in _NAMED.get(kind, ()):
+            names, name = (workspace, what), row[field_name]
+            if name is not None and self._owner(names, name) == identity:
+                self._names(names)[name] = None
+        if kind == "consumers" and (folded := _fold(row)) is not None:
             rest = tuple(i for i in self._alike(folded) if i != identity)
             self._folded[folded] = rest or None
         if kind in _GROUPS:
@@ -208,27 +226,42 @@ class _Draft:
             left = tuple(pair for pair in self._set(place) if pair[0] != identity)
             self._sets[place] = left or None
 
-    def put(self, key: Key, line: bytes) -> None:
-        """Know a row under its names."""
-        kind, identity = key
-        row = _read(line)
-        self._rows[key] = line
-        for name in _names(kind, row):
-            self._named[name] = identity
-        if kind == "consumers" and row["username"] is not None:
-            folded = _fold(row)
-            self._folded[folded] = (*self._alike(folded), identity)
-        if kind in _GROUPS:
-            what, group = _GROUPS[kind]
-            place = (what, row["consumer"])
-            self._sets[place] = (*self._set(place), (identity, row[group]))
+    def put(self, kind: str, rows: Iterable[tuple[str, bytes]]) -> None:
+        """Know rows under their names."""
+        known: dict[str | None, list[tuple[str, dict[str, str | None]]]] = {}
+        for identity, line in rows:
+            row = _read(line)
+            workspace = row.get("ws_id")
+            named = known.get(workspace)
+            if named is None:
+                named = known[workspace] = [
+                    (field_name, self._names((workspace or "", what)))
+                    for field_name, what in _NAMED.get(kind, ())
+                ]
+            for field_name, names in named:
+                name = row[field_name]
+                if name is not None:
+                    names[name] = identity
+            if kind == "consumers" and (folded := _fold(row)) is not None:
+                self._folded[folded] = (*self._alike(folded), identity)
+            if kind in _GROUPS:
+                self._join(kind, identity, row)
 
-    def finish(self) -> Directory:
+    def _join(self, kind: str, identity: str, row: Values) -> None:
+        what, group = _GROUPS[kind]
+        place = (what, row["consumer"])
+        self._sets[place] = (*self._set(place), (identity, row[group]))
+
+    def finish(self, lines: Lines) -> Directory:
         """What it has become."""
         before = self._before
+        named = {
+            names: before.named.get(names, EMPTY_MAP).changed(changed)
+            for names, changed in self._named.items()
+        }
         return Directory(
-            rows=before.rows.changed(self._rows),
-            named=before.named.changed(self._named),
+            rows={kind: lines.kinds[kind] for kind in KINDS & lines.kinds.keys()},
+            named={**before.named, **named},
             folded=before.folded.changed(self._folded),
             sets=before.sets.changed(self._sets),
         )
@@ -240,8 +273,8 @@ EMPTY_DIRECTORY = Directory()
 def build_directory(rows: Iterable[Row]) -> Directory:
     """A directory from nothing."""
     kinds = ((OF_MODEL[type(row)], row) for row in rows)
-    puts = [((kind.name, row.id or ""), dump_row(row, kind)) for kind, row in kinds]
-    steps = EMPTY_DIRECTORY.changed(puts, ())
+    lines, changes = NO_LINES.put(dump_row(row, kind) for kind, row in kinds)
+    steps = EMPTY_DIRECTORY.changed(changes.puts, (), lines)
     while True:
         try:
             next(steps)

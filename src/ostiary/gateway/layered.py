@@ -42,19 +42,27 @@ class Layered(Generic[K, V]):
             if value is not None:
                 yield key
 
+    def values(self) -> Iterator[V]:
+        """Every value."""
+        if not self._top:
+            yield from self._base.values()
+        for key in self if self._top else ():
+            value = self.get(key)
+            if value is not None:
+                yield value
+
     def changed(self, updates: Mapping[K, V | None]) -> Layered[K, V]:
-        """The next version; None takes a key out."""
+        """The next version; None takes a key out. `updates` must stay as they are."""
         if not updates:
             return self
+        if not self._base and not self._top and None not in updates.values():
+            return Layered(updates)  # type: ignore[arg-type]  # there is no None
         if len(self._top) + len(updates) <= _SMALL < len(self._base):
             return Layered(self._base, {**self._top, **updates})
-        base = dict(self._base)
-        for key, value in (*self._top.items(), *updates.items()):
-            if value is None:
-                base.pop(key, None)
-            else:
-                base[key] = value
-        return Layered(base)
+        merged = {**self._base, **self._top, **updates}
+        for key in [key for key, value in merged.items() if value is None]:
+            del merged[key]
+        return Layered(merged)  # type: ignore[arg-type]  # no None is left
 
 
 EMPTY_MAP: Layered[Any, Any] = Layered()  # Any: empty of everything

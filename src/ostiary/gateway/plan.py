@@ -157,6 +157,7 @@ def build_plan(
             ("Kong-Service-Id", service.id),
             ("Kong-Service-Name", service.name),
         ]
+    plain_hooks = plan_hooks(plain)
     return Plan(
         route=route,
         service=service,
@@ -168,6 +169,8 @@ def build_plan(
         debug_fields=tuple((n.encode(), v.encode()) for n, v in named if v),
         upstream=upstream,
         referred=referred.of(service),
-        plain_hooks=plan_hooks(plain),
-        secure_hooks=plan_hooks(secure),
+        plain_hooks=plain_hooks,
+        secure_hooks=plain_hooks
+        if [*map(id, secure)] == [*map(id, plain)]
+        else plan_hooks(secure),
     )

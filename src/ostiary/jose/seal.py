@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -21,6 +22,12 @@ from ostiary.jose.errors import BrokenSeal
 
 NONCE_BYTES = 12
 TAG_BYTES = 16
+
+
+@lru_cache(maxsize=16)
+def _cipher(key: bytes) -> AESGCM:
+    # A start opens a hundred thousand seals with one key.
+    return AESGCM(key)
 
 
 def derive_key(secret: bytes, info: bytes) -> bytes:
@@ -37,7 +44,7 @@ def mac(key: bytes, *parts: bytes) -> bytes:
 def seal(key: bytes, plaintext: bytes, *, aad: bytes, nonce: bytes) -> bytes:
     """Nonce, ciphertext and tag. `key` has 32 bytes, `nonce` 12 that were never used before."""
     assert len(nonce) == NONCE_BYTES
-    return nonce + AESGCM(key).encrypt(nonce, plaintext, aad)
+    return nonce + _cipher(key).encrypt(nonce, plaintext, aad)
 
 
 def unseal(key: bytes, sealed: bytes, *, aad: bytes) -> bytes:
@@ -50,6 +57,6 @@ def unseal(key: bytes, sealed: bytes, *, aad: bytes) -> bytes:
     if len(sealed) < NONCE_BYTES + TAG_BYTES:
         raise BrokenSeal("too short to be sealed")
     try:
-        return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], aad)
+        return _cipher(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], aad)
     except InvalidTag as error:
         raise BrokenSeal("the seal is broken") from error

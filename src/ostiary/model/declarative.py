@@ -18,6 +18,7 @@ from ostiary.model.config import Config
 from ostiary.model.identity import build_id, build_key, hash_password
 from ostiary.model.kinds import KINDS, Kind, Reference
 from ostiary.model.matching import NOTHING, Known
+from ostiary.model.recall import recall
 from ostiary.model.row import Row
 from ostiary.model.words import Problem, describe_problems, nest_problems, read_problems
 from ostiary.model.workspaces import DEFAULT_NAME, DEFAULT_WORKSPACE, Workspace
@@ -492,6 +493,20 @@ def load_row(line: bytes) -> Row:
     if kind is None:
         raise ValueError("a line of the configuration has an unknown kind")
     return kind.model.model_validate_json(text, strict=False)
+
+
+def recall_row(line: bytes) -> Row:
+    """
+    Read back one line of `dump_rows` that was checked when it was kept: its types only.
+
+    Raises:
+        ValueError: It is none.
+    """
+    name, _, text = line.partition(b" ")
+    kind = KINDS.get(name.decode("latin-1"))
+    if kind is None:
+        raise ValueError("a line of the configuration has an unknown kind")
+    return recall(kind.model, text)
 
 
 def load_rows(lines: Iterable[bytes]) -> Config:

@@ -34,6 +34,7 @@ from ostiary.kit import Services
 from ostiary.node.audit import build_audit_rules
 from ostiary.node.certificate import default_certificate
 from ostiary.node.client_keys import KeyFile
+from ostiary.node.collector import building_for_good
 from ostiary.node.delivery import Publisher
 from ostiary.node.enabled import choose_plugins
 from ostiary.node.exposition import build_exposition, read_node
@@ -146,9 +147,10 @@ class Control:
             Workshop(
                 catalog=self.catalog,
                 services=_build_checker(orders),
+                serves=False,
                 environ=os.environ,
             ),
-            keep=lambda data: save_last_good(orders.prefix, orders.database_key, data),
+            keep=partial(save_last_good, orders.prefix, orders.database_key),
             shown=self._show,
         )
         self.source = self._build_source()
@@ -267,7 +269,8 @@ class Control:
         self.shared.subscribe(STORIES, self.stories.hear)
         self.desk.start()
         await self.observer.start()
-        await self.start()
+        with building_for_good():
+            await self.start()
         ends = StatusEndpoints(self.view, self.look, self.expose)
         app = create_app(self._admin_config(ends))
         tls = build_tls(settings, *default_certificate(settings, self.orders.prefix))

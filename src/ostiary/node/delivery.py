@@ -4,28 +4,23 @@ How a configuration gets from control to the workers: whole, and then what chang
 Control keeps in the node's shared state a whole configuration (the base, in pieces) and what
 has changed since (the log), and tells everybody of each change as it comes. A worker that has
 followed applies the change alone; one that is new, or has missed something, reads base and log.
-A new base is made at once while that costs little, else when the log has grown.
+A new base is made at once while that costs little, else when the log has grown. A large one is
+offered first: workers compile it while control checks it, and serve it once it is the base.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 
-from ostiary.gateway.changes import (
-    NOTHING_YET,
-    Changes,
-    Key,
-    dump_changes,
-    load_changes,
-    read_key,
-)
+from ostiary.gateway.changes import Changes, Lines, dump_changes, load_changes
 from ostiary.node.role import CONFIG_CHANNEL, CONFIG_KEY, FOREVER_S
 from ostiary.ports.shared import Shared
 
 LOG_KEY = f"{CONFIG_KEY}:log"
-# Below the node socket's frame, also in base64.
+OFFER_KEY = OFFER_CHANNEL = f"{CONFIG_KEY}:offer"
+# Below the node socket's frame.
 PIECE_BYTES = 8 << 20
 # Up to this size a whole configuration is cheaper than thinking about it.
 SMALL_BYTES = 256 << 10
@@ -34,7 +29,7 @@ _BETWEEN = b"\n\n"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Base:
-    """A whole configuration as the node knows it."""
+    """A whole configuration; `revision` is empty where nobody has told it."""
 
     revision: str
     data: bytes = field(repr=False)
@@ -46,36 +41,19 @@ class Base:
 
 
 class Publisher:
-    """Control's side. Holds every line, so that it can make a base of them."""
+    """Control's side."""
 
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
-        self._lines: dict[Key, bytes] = {}
-        self._size = 0
         self._log: list[bytes] = []
         self._log_size = 0
         self._pieces: tuple[str, ...] = ()
-        self.revision = NOTHING_YET
+        self._offered: tuple[str, ...] = ()
 
-    def take(self, changes: Changes) -> None:
-        """Know of a change; nobody is told yet."""
-        self.revision = changes.revision
-        for key in changes.gone:
-            self._size -= len(self._lines.pop(key, b""))
-        for line in changes.puts:
-            key = read_key(line)
-            self._size += len(line) - len(self._lines.get(key, b""))
-            self._lines[key] = line
-
-    def build(self) -> bytes:
-        """The whole configuration."""
-        return b"\n".join(self._lines.values())
-
-    @property
-    def is_due(self) -> bool:
-        """Whether a new base is worth its cost now."""
-        whole = self._size + len(self._lines)
-        return whole <= SMALL_BYTES or self._log_size > max(SMALL_BYTES, whole // 4)
+    def is_due(self, lines: Lines) -> bool:
+        """Whether a new base of these lines is worth its cost now."""
+        size = lines.size
+        return size <= SMALL_BYTES or self._log_size > max(SMALL_BYTES, size // 4)
 
     @property
     def has_log(self) -> bool:
@@ -95,32 +73,63 @@ class Publisher:
         await self._shared.set(LOG_KEY, _BETWEEN.join(self._log), ttl_s=FOREVER_S)
         await self.announce(changes)
 
-    async def rebase(self) -> bytes:
+    async def offer(self, base: Base) -> None:
         """
-        Make a new base of everything; workers that have followed hear nothing.
+        Let workers compile what may be the next base, but not serve it yet.
 
         Raises:
             SharedUnavailable: The node socket is away.
         """
-        data, revision = self.build(), self.revision
+        await self.withdraw()
+        if len(base.data) > SMALL_BYTES:
+            self._offered = await self._store(base, OFFER_KEY)
+            await self._shared.publish(OFFER_CHANNEL, b"")
+
+    async def withdraw(self) -> None:
+        """
+        Forget what was offered.
+
+        Raises:
+            SharedUnavailable: The node socket is away.
+        """
+        if self._offered:
+            await self._shared.delete(OFFER_KEY)
+            for key in {*self._offered} - {*self._pieces}:
+                await self._shared.delete(key)
+            self._offered = ()
+
+    async def rebase(self, base: Base) -> None:
+        """
+        Let this be the base; workers that have followed hear nothing.
+
+        Raises:
+            SharedUnavailable: The node socket is away.
+        """
+        pieces = await self._store(base, CONFIG_KEY)
+        # What came meanwhile is after this base, and stays in the log.
+        self._log = self._log_after(base.revision)
+        self._log_size = sum(map(len, self._log))
+        await self._shared.set(LOG_KEY, _BETWEEN.join(self._log), ttl_s=FOREVER_S)
+        for key in {*self._pieces} - {*pieces}:
+            await self._shared.delete(key)
+        self._pieces = pieces
+        await self.withdraw()
+
+    async def _store(self, base: Base, place: str) -> tuple[str, ...]:
+        """Put a base into the node's state; what it has of it stays."""
+        data = base.data
         pieces = tuple(
-            f"{CONFIG_KEY}:{revision}:{start}"
+            f"{CONFIG_KEY}:{base.revision}:{start}"
             for start in range(0, len(data) or 1, PIECE_BYTES)
         )
         for number, key in enumerate(pieces):
             start = number * PIECE_BYTES
             piece = data[start : start + PIECE_BYTES]
-            await self._shared.set(key, piece, ttl_s=FOREVER_S)
-        head = json.dumps({"revision": revision, "pieces": pieces}).encode()
-        await self._shared.set(CONFIG_KEY, head, ttl_s=FOREVER_S)
-        # What came meanwhile is after this base, and stays in the log.
-        self._log = self._log_after(revision)
-        self._log_size = sum(map(len, self._log))
-        await self._shared.set(LOG_KEY, _BETWEEN.join(self._log), ttl_s=FOREVER_S)
-        for key in set(self._pieces) - set(pieces):
-            await self._shared.delete(key)
-        self._pieces = pieces
-        return data
+            if key not in self._offered:
+                await self._shared.set(key, piece, ttl_s=FOREVER_S)
+        head = json.dumps({"revision": base.revision, "pieces": pieces}).encode()
+        await self._shared.set(place, head, ttl_s=FOREVER_S)
+        return pieces
 
     def _log_after(self, revision: str) -> list[bytes]:
         for number, message in enumerate(self._log):
@@ -135,25 +144,33 @@ class Publisher:
         Raises:
             SharedUnavailable: The node socket is away.
         """
-        message = dump_changes(changes)
-        news = message if len(message) <= PIECE_BYTES else b""
+        size = sum(map(len, changes.lines))
+        news = dump_changes(changes) if size <= PIECE_BYTES else b""
         await self._shared.publish(CONFIG_CHANNEL, news)
 
 
-async def fetch_base(shared: Shared) -> Base | None:
+async def fetch_base(
+    shared: Shared, *, known: Container[str] = (), place: str = CONFIG_KEY
+) -> Base | None:
     """
     The whole configuration that the node knows; None when it knows none.
+
+    Args:
+        known: revisions whose lines need not be fetched.
+        place: `OFFER_KEY` for what is only offered yet.
 
     Raises:
         SharedUnavailable: The node socket is away.
     """
-    while (head := await shared.get(CONFIG_KEY)) is not None:
+    while (head := await shared.get(place)) is not None:
         told = json.loads(head)
+        if told["revision"] in known:
+            return Base(revision=told["revision"], data=b"")
         pieces = [await shared.get(key) for key in told["pieces"]]
         if all(piece is not None for piece in pieces):
             data = b"".join(piece for piece in pieces if piece is not None)
             return Base(revision=told["revision"], data=data)
-        if await shared.get(CONFIG_KEY) == head:
+        if await shared.get(place) == head:
             return None  # its pieces are lost: as good as none
     return None
 

@@ -7,8 +7,10 @@ Spec: Kong's setting `plugins` (gateway §5.3).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from ostiary.kit import Catalog
+if TYPE_CHECKING:
+    from ostiary.kit import Catalog
 
 BUNDLED = "bundled"
 

@@ -7,11 +7,12 @@ What does not compile changes nothing. A small change costs little, however larg
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ostiary.gateway.changes import Changes, Key
+from ostiary.gateway.changes import Key
 from ostiary.gateway.check import check_plugin, describe_place
 from ostiary.gateway.compile import (
     NOTHING,
@@ -21,6 +22,7 @@ from ostiary.gateway.compile import (
     WorkspaceVaults,
     compile_changes,
     compile_lines,
+    compile_step,
     finish,
 )
 from ostiary.gateway.vaults import has_reference
@@ -28,7 +30,8 @@ from ostiary.kit import Catalog
 from ostiary.model.entity import Entity
 from ostiary.model.gateway import Plugin
 from ostiary.model.row import Row
-from ostiary.node.delivery import Publisher
+from ostiary.node.delivery import Base, Publisher
+from ostiary.ports.shared import SharedUnavailable
 
 SLICE_STEPS = 200
 REBASE_S = 2.0
@@ -57,7 +60,7 @@ class LiveConfiguration:
         publisher: Publisher,
         workshop: Workshop,
         *,
-        keep: Callable[[bytes], None],
+        keep: Callable[[Base], None],
         shown: Callable[[], None],
     ) -> None:
         self.publisher = publisher
@@ -87,19 +90,23 @@ class LiveConfiguration:
             text for judged in self.plugins.values() for text in judged.warnings
         )
 
-    def take(self, lines: Sequence[bytes]) -> None:
+    def take(self, base: Base) -> None:
         """
-        Know a whole configuration that workers have already.
+        Know a whole configuration that was live before.
 
         Raises:
             DeclarativeInvalid, ValueError: It does not compile.
         """
-        changes = self._accept(
-            finish(compile_lines(self.compiled, lines, self._workshop))
+        steps = compile_lines(
+            self.compiled, base.lines, self._workshop, revision=base.revision
         )
-        self.publisher.take(changes)
+        self._accept(finish(steps))
 
-    async def replace(self, lines: Sequence[bytes]) -> None:
+    def base(self) -> Base:
+        """All of it."""
+        return Base(revision=self.revision, data=self.compiled.lines.dump())
+
+    async def replace(self, lines: Iterable[bytes]) -> None:
         """
         Make a whole configuration live: checked, kept, given to every worker.
 
@@ -108,11 +115,19 @@ class LiveConfiguration:
             OSError: It cannot be kept; nothing was changed.
             SharedUnavailable: The node socket is away.
         """
-        compiled = finish(compile_lines(self.compiled, lines, self._workshop))
-        self._keep(b"\n".join(lines))
-        changes = self._accept(compiled)
-        self.publisher.take(changes)
-        await self.publisher.rebase()
+        after, changes = self.compiled.lines.replace(lines)
+        base = Base(revision=after.revision, data=after.dump())
+        await self.publisher.offer(base)
+        try:
+            steps = compile_step(self.compiled, after, changes, self._workshop)
+            compiled = finish(steps)
+            self._keep(base)
+        except BaseException:
+            with contextlib.suppress(SharedUnavailable):
+                await self.publisher.withdraw()
+            raise
+        self._accept(compiled)
+        await self.publisher.rebase(base)
         await self.publisher.announce(changes)
 
     async def advance(self, puts: Sequence[bytes], gone: Sequence[Key]) -> None:
@@ -123,17 +138,16 @@ class LiveConfiguration:
             DeclarativeInvalid, ValueError: It does not compile; nothing was changed.
             SharedUnavailable: The node socket is away.
         """
-        _, changes = self.compiled.marks.put(puts, gone)
+        _, changes = self.compiled.lines.put(puts, gone)
         if changes.previous != changes.revision:
             steps = compile_changes(self.compiled, changes, self._workshop)
             self._accept(await _in_slices(steps))
-            self.publisher.take(changes)
             self._is_owed = True
         if not self._is_owed:
             return
         await self.publisher.tell(changes)
         self._is_owed = False
-        if self.publisher.is_due:
+        if self.publisher.is_due(self.compiled.lines):
             await self._rebase()
         elif self._rebasing is None or self._rebasing.done():
             self._rebasing = asyncio.create_task(self._rebase_later(), name="rebase")
@@ -144,21 +158,22 @@ class LiveConfiguration:
             self._rebasing.cancel()
             await asyncio.gather(self._rebasing, return_exceptions=True)
         if self.publisher.has_log:
-            await asyncio.to_thread(self._keep, self.publisher.build())
+            await asyncio.to_thread(self._keep, self.base())
 
     async def _rebase_later(self) -> None:
         await asyncio.sleep(REBASE_S)
         await self._rebase()
 
     async def _rebase(self) -> None:
-        data = await self.publisher.rebase()
+        base = self.base()
+        await self.publisher.rebase(base)
         try:
-            await asyncio.to_thread(self._keep, data)
+            await asyncio.to_thread(self._keep, base)
         except OSError as error:
             _LOG.error("the configuration cannot be kept: %s", error.strerror)
 
-    def _accept(self, compiled: Compiled) -> Changes:
-        """Show what has been compiled; tell what is different."""
+    def _accept(self, compiled: Compiled) -> None:
+        """Show what has been compiled."""
         before, self.compiled = self.compiled, compiled
         for key in before.handlers.keys() - compiled.handlers.keys():
             self.plugins.pop(key, None)
@@ -166,7 +181,6 @@ class LiveConfiguration:
             if before.handlers.get(key) is not instance:
                 self.plugins[key] = self._judge(instance.row, compiled.rows)
         self._shown()
-        return compiled.changes
 
     def _judge(self, row: Plugin, rows: Mapping[Key, Row]) -> Judged:
         catalog: Catalog = self._workshop.catalog

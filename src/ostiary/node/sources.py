@@ -38,8 +38,8 @@ from ostiary.model.declarative import (
 )
 from ostiary.model.kinds import OF_MODEL
 from ostiary.model.row import Row
-from ostiary.node.delivery import fetch_base, fetch_log, following
-from ostiary.node.lastgood import open_last_good
+from ostiary.node.delivery import Base, fetch_base, fetch_log, following
+from ostiary.node.lastgood import is_kept, open_last_good
 from ostiary.node.live import LiveConfiguration
 from ostiary.node.role import Orders
 from ostiary.node.said import describe_safely
@@ -92,10 +92,10 @@ def read_mark(path: Path) -> tuple[int, int, int] | None:
 async def take_live(shared: Shared, live: LiveConfiguration) -> bool:
     """Know the configuration that the node has; tell whether it has one that is of use."""
     base = await fetch_base(shared)
-    if base is None or not _take(live, base.lines, "the live configuration"):
+    if base is None or not _take(live, base, "the live configuration"):
         return False
     for step in following(await fetch_log(shared), base.revision) or ():
-        await live.advance(step.puts, step.gone)
+        await live.advance([*step.lines], step.gone)
     return True
 
 
@@ -106,15 +106,13 @@ def take_last_good(orders: Orders, live: LiveConfiguration) -> bool:
     except (BrokenSeal, OSError) as error:
         _LOG.error("the last good configuration cannot be opened: %s", error)
         return False
-    return kept is not None and _take(
-        live, kept.split(b"\n"), "the last good configuration"
-    )
+    return kept is not None and _take(live, kept, "the last good configuration")
 
 
-def _take(live: LiveConfiguration, lines: list[bytes], name: str) -> bool:
+def _take(live: LiveConfiguration, base: Base, name: str) -> bool:
     """Show a configuration that was checked once, maybe by another version of us."""
     try:
-        live.take(lines)
+        live.take(base)
     except Exception as error:  # noqa: BLE001 - a node starts without it
         said = describe_safely(error)
         _LOG.warning("%s is of no use to this version: %s", name, said)
@@ -208,13 +206,13 @@ class FileSource:
         changed through `/config` since.
         """
         if await take_live(self._shared, self._live):
-            self._show(load_rows(self._live.publisher.build().split(b"\n")))
+            self._show(load_rows(self._live.compiled.lines))
             # The watch looks for changes from now on: what is live may be newer than the file.
             self._mark = read_mark(self._path) if self._path is not None else None
             return True
         if take_last_good(self._orders, self._live):
-            self._show(load_rows(self._live.publisher.build().split(b"\n")))
-            await self._live.publisher.rebase()
+            self._show(load_rows(self._live.compiled.lines))
+            await self._live.publisher.rebase(self._live.base())
         await self.reload()
         return False
 
@@ -288,11 +286,16 @@ class DatabaseSource:
         self.store: LateStore = LateStore(open_store)
 
     async def start(self) -> bool:
-        """What the database says; while it is away, what the node or its disk remembers."""
+        """
+        What the database says; while it is away, what the node or its disk remembers.
+
+        Workers of a node that starts have begun with the latter by themselves.
+        """
         known = await take_live(self._shared, self._live)
-        if not known and take_last_good(self._orders, self._live):
-            await self._live.publisher.rebase()
         await self.reload()
+        is_unread = self._number is None and not known
+        if is_unread and take_last_good(self._orders, self._live):
+            await self._live.publisher.rebase(self._live.base())
         return known
 
     async def reload(self) -> None:
@@ -336,7 +339,8 @@ class DatabaseSource:
                         self._number = news.revision
                     return
             number, lines = await self.store.lines()
-            if number or self._live.revision != NOTHING_YET:
+            has_some = self._live.revision != NOTHING_YET
+            if number or has_some or is_kept(self._orders.prefix):
                 await self._live.replace(lines)
             self._number = number
 

@@ -13,7 +13,7 @@ import yaml
 
 from ostiary.adapters.shared.socket import SocketShared
 from ostiary.adapters.smtp import SmtpMailer
-from ostiary.adapters.sql import open_store
+from ostiary.adapters.sql.pool_store import open_store
 from ostiary.adapters.system import SystemClock, SystemEntropy
 from ostiary.adapters.triggers import LocalTriggers, TriggerMissing, load_function
 from ostiary.node.certificate import default_certificate

@@ -8,12 +8,13 @@ serving when control dies.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import socket
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import uvloop
 
@@ -21,7 +22,7 @@ from ostiary.adapters.fetch import AiohttpFetch
 from ostiary.adapters.redis import RedisStores
 from ostiary.adapters.shared.socket import SocketShared
 from ostiary.adapters.system import RequestIds, SystemClock, SystemEntropy
-from ostiary.gateway.changes import Changes, load_changes, merge
+from ostiary.gateway.changes import NOTHING_YET, Changes, load_changes, merge
 from ostiary.gateway.compile import (
     NOTHING,
     Compiled,
@@ -37,7 +38,15 @@ from ostiary.jose.keys import PrivateKey
 from ostiary.kit import Background, Services
 from ostiary.node.certificate import default_certificate
 from ostiary.node.client_keys import KeyFile
-from ostiary.node.delivery import fetch_base, fetch_log, following
+from ostiary.node.collector import building_for_good
+from ostiary.node.delivery import (
+    OFFER_CHANNEL,
+    OFFER_KEY,
+    Base,
+    fetch_base,
+    fetch_log,
+    following,
+)
 from ostiary.node.enabled import choose_plugins
 from ostiary.node.front import build_dns_times, build_limits, build_options
 from ostiary.node.health import WorkerHealth
@@ -102,9 +111,11 @@ class Worker:
             meter=self.metrics.observe,
         )
         self.compiled = NOTHING
+        self.prepared: Compiled | None = None
         self.health: WorkerHealth
         self.tls: ServerTls
         self._news: list[Changes | None] = []
+        self._is_offered = False
         self._reload = asyncio.Event()
 
     def services(self, fetch: AiohttpFetch) -> Services:
@@ -143,39 +154,62 @@ class Worker:
 
     async def load(self, services: Services) -> None:
         """Take the node's configuration, else the last good one; a bad one changes nothing."""
-        try:
-            base = await fetch_base(self.shared)
-            log = await fetch_log(self.shared)
-        except SharedUnavailable:
-            base, log = None, ()
-        if base is None:
-            lines = self._open_last_good()
-            if lines is not None:
-                await self._compile(compile_lines, lines, services)
-            return
+        base: Base | None = None
+        log: tuple[Changes, ...] = ()
+        steps: tuple[Changes, ...] | None = None
         current = self.gateway.snapshot.revision
-        steps = following(log, current)
-        if steps is None and base.revision != current:
-            await self._compile(compile_lines, base.lines, services)
-            steps = following(log, base.revision)
+        with contextlib.suppress(SharedUnavailable):
+            log = await fetch_log(self.shared)
+            steps = following(log, current)
+            if steps is None:
+                base = await fetch_base(self.shared, known=self._known())
+        if steps is None:
+            if base is None and current == NOTHING_YET:
+                base = self._open_last_good()
+            if base is not None and base.revision != current:
+                await self._adopt(await self._compile_base(base, services))
+            steps = following(log, self.gateway.snapshot.revision)
         if steps:
-            await self._compile(compile_changes, merge(steps), services)
+            await self._follow(steps, services)
 
-    def _open_last_good(self) -> list[bytes] | None:
+    async def prepare(self, services: Services) -> None:
+        """Compile what control may make live soon; it is not served before it is."""
+        known = self._known()
+        base = None
+        with contextlib.suppress(SharedUnavailable):
+            base = await fetch_base(self.shared, known=known, place=OFFER_KEY)
+        if base is not None and base.revision not in known:
+            self.prepared = await self._compile_base(base, services)
+
+    def _known(self) -> set[str]:
+        """The revisions that are compiled."""
+        prepared = self.prepared
+        known = {self.gateway.snapshot.revision}
+        return known if prepared is None else {*known, prepared.snapshot.revision}
+
+    async def _compile_base(self, base: Base, services: Services) -> Compiled | None:
+        prepared = self.prepared
+        if prepared is not None and prepared.snapshot.revision == base.revision:
+            return prepared
+        compiler = partial(compile_lines, lines=base.lines, revision=base.revision)
+        with building_for_good():
+            return await self._compile(compiler, services)
+
+    async def _follow(self, steps: Sequence[Changes], services: Services) -> None:
+        compiler = partial(compile_changes, changes=merge(steps))
+        await self._adopt(await self._compile(compiler, services))
+
+    def _open_last_good(self) -> Base | None:
         try:
-            data = open_last_good(self.orders.prefix, self.orders.database_key)
+            return open_last_good(self.orders.prefix, self.orders.database_key)
         except (BrokenSeal, OSError) as error:
             _LOG.error("the last good configuration cannot be opened: %s", error)
             return None
-        return None if data is None else data.split(b"\n")
 
     async def _compile(
-        self,
-        compiler: Callable[[Compiled, Any, Workshop], Steps],
-        what: object,
-        services: Services,
-    ) -> None:
-        """Serve what a compiler makes of something; a failure changes nothing."""
+        self, compiler: Callable[..., Steps], services: Services
+    ) -> Compiled | None:
+        """What a compiler makes of something; None where it is refused, which is logged."""
         workshop = Workshop(
             catalog=choose_plugins(self.orders.settings.plugins, CATALOG),
             services=services,
@@ -184,18 +218,24 @@ class Worker:
             environ=os.environ,
         )
         try:
-            self.compiled = await self._take(compiler(self.compiled, what, workshop))
+            return await self._take(compiler(self.compiled, workshop=workshop))
         except Exception as error:  # noqa: BLE001 - what serves goes on
             said = describe_safely(error)
             _LOG.error(
                 "the configuration was refused, the previous one stays: %s", said
             )
+            return None
+
+    async def _adopt(self, compiled: Compiled | None) -> None:
+        """Serve what was compiled; what was refused changes nothing."""
+        if compiled is None:
             return
-        snapshot = self.compiled.snapshot
+        self.compiled, self.prepared = compiled, None
+        snapshot = compiled.snapshot
         await self.health.adopt(snapshot.balancers.values())
         self.tls.serve(snapshot.certificates)
         self.gateway.snapshot = snapshot
-        _LOG.info("serving configuration %s", self.compiled.snapshot.revision)
+        _LOG.info("serving configuration %s", snapshot.revision)
 
     @staticmethod
     async def _take(steps: Steps) -> Compiled:
@@ -215,6 +255,11 @@ class Worker:
         self._news.append(load_changes(message) if message else None)
         self._reload.set()
 
+    def hear_offer(self, _: bytes) -> None:
+        """Something may be live soon."""
+        self._is_offered = True
+        self._reload.set()
+
     def lose_track(self) -> None:
         """Read everything again: messages may have been missed."""
         self._news.append(None)
@@ -225,14 +270,19 @@ class Worker:
         while True:
             await self._reload.wait()
             self._reload.clear()
-            news, self._news = self._news, []
             try:
+                if self._is_offered:
+                    self._is_offered = False
+                    await self.prepare(services)
+                if not self._news:
+                    continue
+                news, self._news = self._news, []
                 steps = [step for step in news if step is not None]
                 known = following(steps, self.gateway.snapshot.revision)
                 if len(steps) < len(news) or known is None:
                     await self.load(services)
                 elif known:
-                    await self._compile(compile_changes, merge(known), services)
+                    await self._follow(known, services)
             except Exception as error:  # noqa: BLE001 - the next news may be better
                 kind = type(error).__name__
                 _LOG.error("the configuration cannot be taken: %s", kind)
@@ -270,6 +320,7 @@ class Worker:
         """Serve until the end."""
         cert, key = default_certificate(self.orders.settings, self.orders.prefix)
         self.shared.subscribe(CONFIG_CHANNEL, self.hear)
+        self.shared.subscribe(OFFER_CHANNEL, self.hear_offer)
         self.shared.on_connect(self.lose_track)
         await self.shared.connect()
         fetch = AiohttpFetch(ca_file=self.ca_file)

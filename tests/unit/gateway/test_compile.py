@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ostiary.gateway.changes import Marks
+from ostiary.gateway.changes import NO_LINES
 from ostiary.gateway.check import (
     build_revision,
     describe_config_warnings,
@@ -156,9 +156,9 @@ def test_a_revision_changes_with_the_configuration_only() -> None:
 
 def test_revisions_follow_rows_and_not_their_order() -> None:
     one, two = (b'services {"id":"%036d"}' % n for n in (1, 2))
-    forward = Marks().replace([one, two])[0].revision
+    forward = NO_LINES.replace([one, two])[0].revision
 
-    assert Marks().replace([two, one, b""])[0].revision == forward
-    assert Marks().replace([one])[0].put([two])[0].revision == forward
-    assert Marks().replace([one])[0].revision != forward
-    assert Marks().replace(())[0].revision == "0" * 32
+    assert NO_LINES.replace([two, one, b""])[0].revision == forward
+    assert NO_LINES.replace([one])[0].put([two])[0].revision == forward
+    assert NO_LINES.replace([one])[0].revision != forward
+    assert NO_LINES.replace(())[0].revision == "0" * 32

@@ -16,6 +16,7 @@ from ostiary.kit import Services
 from ostiary.model.declarative import DeclarativeInvalid, load_row
 from ostiary.node import sources as sources_module
 from ostiary.node.control import Control
+from ostiary.node.delivery import Base
 from ostiary.node.lastgood import save_last_good
 from ostiary.node.role import (
     CONFIG_KEY,
@@ -222,7 +223,8 @@ async def test_a_last_good_configuration_of_a_newer_version_is_none(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, line: bytes
 ) -> None:
     node = Node(tmp_path)
-    save_last_good(node.orders.prefix, node.orders.database_key, line)
+    base = Base(revision="f" * 32, data=line)
+    save_last_good(node.orders.prefix, node.orders.database_key, base)
     await node.control.start()
 
     assert await node.shared.get(CONFIG_KEY) is None

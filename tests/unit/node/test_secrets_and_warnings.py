@@ -8,6 +8,7 @@ import pytest
 
 from ostiary.jose.errors import BrokenSeal
 from ostiary.node.control import describe_open_admin
+from ostiary.node.delivery import Base
 from ostiary.node.lastgood import open_last_good, save_last_good
 from ostiary.node.secrets import SecretsUnsafe, open_secrets, rotate_ring
 from ostiary.settings import Settings, parse_listen
@@ -57,15 +58,28 @@ def test_rotation_puts_a_new_key_first_and_keeps_the_one_before(tmp_path: Path) 
 
 
 def test_the_last_good_configuration_is_sealed(tmp_path: Path) -> None:
-    save_last_good(tmp_path, b"k" * 32, b'{"client_secret": "planted"}')
+    base = Base(revision="5" * 32, data=b'plugins {"client_secret": "planted"}')
+    save_last_good(tmp_path, b"k" * 32, base)
     kept = tmp_path / "last-good.config"
 
     assert b"planted" not in kept.read_bytes()
     assert kept.stat().st_mode & 0o777 == 0o600
-    assert open_last_good(tmp_path, b"k" * 32) == b'{"client_secret": "planted"}'
+    assert open_last_good(tmp_path, b"k" * 32) == base
     with pytest.raises(BrokenSeal):
         open_last_good(tmp_path, b"x" * 32)
     assert open_last_good(tmp_path / "elsewhere", b"k" * 32) is None
+
+
+def test_a_last_good_configuration_that_tells_no_revision_is_of_use(
+    tmp_path: Path,
+) -> None:
+    lines = b'services {"id":"x"}\nroutes {}'
+    save_last_good(tmp_path, b"k" * 32, Base(revision="", data=lines))
+    found = open_last_good(tmp_path, b"k" * 32)
+
+    assert found is not None
+    assert found.revision == ""
+    assert [line for line in found.lines if line] == lines.split(b"\n")
 
 
 @pytest.mark.spec("D25")

@@ -11,7 +11,7 @@ import asyncio
 import os
 from pathlib import Path
 
-from ostiary.adapters.shared.frames import MAX_FRAME_BYTES, decode, encode
+from ostiary.adapters.shared.frames import MAX_FRAME_BYTES, encode, read_frame
 from ostiary.adapters.shared.memory import MemoryShared
 
 
@@ -55,10 +55,10 @@ class SharedServer:
     ) -> None:
         self._writers.add(writer)
         try:
-            while line := await reader.readline():
-                writer.write(await self._answer(decode(line)))
+            while (frame := await read_frame(reader)) is not None:
+                writer.write(await self._answer(frame))
                 await writer.drain()
-        except (ConnectionError, ValueError, asyncio.LimitOverrunError):
+        except (ConnectionError, EOFError, ValueError, asyncio.LimitOverrunError):
             pass  # a process that died or speaks nonsense only loses its own connection
         finally:
             self._writers.discard(writer)

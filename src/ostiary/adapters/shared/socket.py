@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from ostiary.adapters.shared.frames import MAX_FRAME_BYTES, decode, encode
+from ostiary.adapters.shared.frames import MAX_FRAME_BYTES, encode, read_frame
 from ostiary.adapters.shared.hearing import tell
 from ostiary.ports.shared import SharedUnavailable
 
@@ -52,9 +52,9 @@ class SocketShared:
                 self._connected.set()
                 for call in self._on_connect:
                     call()
-                while line := await reader.readline():
-                    self._hear(decode(line))
-            except (OSError, ValueError, asyncio.LimitOverrunError):
+                while (frame := await read_frame(reader)) is not None:
+                    self._hear(frame)
+            except (OSError, EOFError, ValueError, asyncio.LimitOverrunError):
                 pass  # the supervisor restarts or went away; callers are told below
             finally:
                 self._drop()

@@ -60,20 +60,19 @@ class Sealer:
             nonce=os.urandom(NONCE_BYTES),
         )
 
-    def read_text(self, found: RowMapping) -> bytes:
+    def read_text(
+        self, kind: str, identity: str, body: str, sealed: bytes | None
+    ) -> bytes:
         """
         A row as JSON, as it was when it was kept.
 
         Raises:
             StoreUnavailable: It was sealed with another key.
         """
-        if found["sealed"] is None:
-            text: str = found["body"]
-            return text.encode()
+        if sealed is None:
+            return body.encode()
         try:
-            return unseal(
-                self.key, bytes(found["sealed"]), aad=_aad(found["kind"], found["id"])
-            )
+            return unseal(self.key, bytes(sealed), aad=_aad(kind, identity))
         except BrokenSeal:
             raise StoreUnavailable(
                 "the database's secrets were sealed with another key: "
@@ -88,17 +87,21 @@ class Sealer:
             StoreUnavailable: It was sealed with another key.
         """
         model = EVERY_KIND[found["kind"]].model
-        return model.model_validate_json(self.read_text(found), strict=False)
+        text = self.read_text(
+            found["kind"], found["id"], found["body"], found["sealed"]
+        )
+        return model.model_validate_json(text, strict=False)
 
-    def read_line(self, found: RowMapping) -> bytes:
+    def read_line(
+        self, kind: str, identity: str, body: str, sealed: bytes | None
+    ) -> bytes:
         """
         A row as a line of a configuration; it is not read, for it was checked when it was kept.
 
         Raises:
             StoreUnavailable: It was sealed with another key.
         """
-        kind: str = found["kind"]
-        return kind.encode() + b" " + self.read_text(found)
+        return kind.encode() + b" " + self.read_text(kind, identity, body, sealed)
 
     def name_value(
         self, kind: Kind, values: tuple[object, ...], *, secret: bool

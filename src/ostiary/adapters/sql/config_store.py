@@ -234,8 +234,11 @@ class SqlConfigStore:
     async def lines(self) -> tuple[int, list[bytes]]:
         async with self._database.reading() as db:
             revision = await _revision(db)
-            rows = await db.execute(select(ROWS).where(_SERVED))
-            found = [self._sealer.read_line(row) for row in rows.mappings().all()]
+            columns = (ROWS.c.kind, ROWS.c.id, ROWS.c.body, ROWS.c.sealed)
+            # All of them: with a condition SQLite goes by the index, which takes twice as long.
+            rows = await db.execute(select(*columns))
+            read = self._sealer.read_line
+            found = [read(*row) for row in rows.all() if row[0] in KINDS]
         return revision, found
 
     async def since(self, revision: int) -> Written | None:
