@@ -177,14 +177,19 @@ async def prepare_access(
         )
         await write.put(user)
         role = await write.find("rbac_roles", {"name": SUPER_ADMIN})
-        if role is not None:
-            await write.put(
-                RbacUserRole(
-                    id=build_id("rbac_user_roles", FIRST_USER),
-                    user=user.id or "",
-                    role=role.id or "",
-                    created_at=now,
-                    updated_at=now,
-                )
+        if role is None:  # somebody has let it go
+            identity = build_id("rbac_roles", SUPER_ADMIN)
+            own = [r for r in roles if identity in {r.id, getattr(r, "role", None)}]
+            await write.put_all(own)
+        else:
+            identity = role.id or ""
+        await write.put(
+            RbacUserRole(
+                id=build_id("rbac_user_roles", FIRST_USER),
+                user=user.id or "",
+                role=identity,
+                created_at=now,
+                updated_at=now,
             )
+        )
     return True

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from ostiary.admin.roles import prepare_access
 from ostiary.model.identity import build_id
-from tests.unit.admin.admin_kit import Node
+from ostiary.ports.config_store import Wanted
+from tests.unit.admin.admin_kit import NOW, Node
 from tests.unit.admin.audit_kit import audited_node
 from tests.unit.admin.test_rbac import SERVICE, TEAM, Guarded, can, guarded
 
@@ -337,3 +339,17 @@ async def test_a_path_is_ignored_as_it_is_without_a_workspace(tmp_path: Path) ->
         paths = [record["path"] for record in await node.records()]
 
     assert "/auditx/workspaces/victim" in paths
+
+
+@pytest.mark.spec("gateway#5.5")
+async def test_the_first_user_may_do_everything_whatever_became_of_the_roles(
+    root: Guarded,
+) -> None:
+    assert await status(root, "DELETE", "/rbac/roles/super-admin") == 204
+    async with root.store.writing() as write:
+        for row in (await write.page(Wanted(kind="rbac_users"), size=9)).rows:
+            await write.delete("rbac_users", row.id or "")
+    known = await prepare_access(root.store, now=NOW, salt=b"s" * 16, password="new")
+
+    assert known
+    assert await status(root.be("new"), "GET", "/rbac/users") == 200
