@@ -159,6 +159,18 @@ def on(server: PostgresServer, name: str) -> dict[str, str]:
     }
 
 
+async def test_a_database_that_was_emptied_serves_nothing_of_before(
+    tmp_path: Path,
+) -> None:
+    async with lean_node(tmp_path, database="sqlite") as node:
+        await make_route(node, "a")
+        await live_within(node, "/a", 200)
+    for path in (tmp_path / "node").glob("config.db*"):
+        path.unlink()
+    async with lean_node(tmp_path, database="sqlite") as node:
+        await live_within(node, "/a", 404)
+
+
 @pytest.mark.spec("gateway#5.5")
 async def test_two_nodes_on_one_database_serve_what_either_writes(
     tmp_path: Path, server: PostgresServer
