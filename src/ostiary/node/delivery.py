@@ -137,6 +137,17 @@ class Publisher:
                 return self._log[number:]
         return []
 
+    async def ask(self) -> None:
+        """
+        Let every worker look at the base, and say once more what it serves.
+
+        Workers that have begun by themselves may have said so before anybody listened.
+
+        Raises:
+            SharedUnavailable: The node socket is away.
+        """
+        await self._shared.publish(CONFIG_CHANNEL, b"")
+
     async def announce(self, changes: Changes) -> None:
         """
         Tell of changes that the base has already.

@@ -213,6 +213,7 @@ class FileSource:
         if take_last_good(self._orders, self._live):
             self._show(load_rows(self._live.compiled.lines))
             await self._live.publisher.rebase(self._live.base())
+            await self._live.publisher.ask()
         await self.reload()
         return False
 
@@ -296,6 +297,7 @@ class DatabaseSource:
         is_unread = self._number is None and not known
         if is_unread and take_last_good(self._orders, self._live):
             await self._live.publisher.rebase(self._live.base())
+            await self._live.publisher.ask()
         return known
 
     async def reload(self) -> None:
