@@ -353,3 +353,18 @@ async def test_the_first_user_may_do_everything_whatever_became_of_the_roles(
 
     assert known
     assert await status(root.be("new"), "GET", "/rbac/users") == 200
+
+
+@pytest.mark.spec("gateway#1.16")
+async def test_what_is_said_of_rows_goes_with_their_workspace(both: Guarded) -> None:
+    await both.role("r", can())
+    bob = await both.hire("bob", "r")
+    path = f"/team/services/{OTHER}"
+    for number in range(2):
+        await both.send("PUT", f"/workspaces/{TEAM}", {"name": "team"})
+        seen = {"entity_id": TEAM, "actions": "read"}
+        await both.make("/rbac/roles/bob/entities", seen)
+        await (both if number else bob).send("PUT", path, SERVICE)
+        assert await status(bob, "GET", path) == (403 if number else 200)
+        gone = "/workspaces/team?cascade=true"
+        assert await status(both, "DELETE", gone) == 204

@@ -156,7 +156,7 @@ class Write:
         self.ledger.replaced = True
 
     async def leave(self) -> None:
-        """Let every row of the workspace go."""
+        """Let every row of the workspace go, and what others say of them."""
         mine = ROWS.c.workspace == self._reads.workspace
         found = (await self._db.execute(select(ROWS).where(mine))).mappings().all()
         rows = [
@@ -165,9 +165,21 @@ class Write:
             if EVERY_KIND[row["kind"]].in_workspace
         ]
         keys = [_key(row) for row in rows]
+        await self._forget(await self._find_rules(keys))
         await self._forget(keys)
         self._change(keys)
         self.deeds.extend(Deed(operation="delete", row=row) for row in rows)
+
+    async def _find_rules(self, keys: Sequence[Key]) -> list[Key]:
+        """The rules about some rows, in whatever workspace."""
+        found: list[Key] = []
+        about = tuple_(REFERENCES.c.to_kind, REFERENCES.c.to_id)
+        for some in _chunks(keys):
+            query = select(REFERENCES.c.kind, REFERENCES.c.id).where(
+                REFERENCES.c.field == RULE_ABOUT, about.in_(some)
+            )
+            found += [(k, i) for k, i in await self._db.execute(query)]
+        return found
 
     async def flush(self) -> None:
         """
