@@ -99,6 +99,7 @@ def launch(children: Children, prefix: Path) -> tuple[Site, float]:
         "KONG_PROXY_LISTEN": f"127.0.0.1:{proxy}",
         "KONG_ADMIN_LISTEN": f"127.0.0.1:{admin}",
         "KONG_STATUS_LISTEN": "off",
+        "KONG_ADMIN_GUI_LISTEN": "off",
         "KONG_PROXY_ACCESS_LOG": "off",
         "KONG_ADMIN_ACCESS_LOG": "off",
         "OSTIARY_DATABASE": "sqlite",

@@ -76,6 +76,7 @@ def launch(
         "KONG_PROXY_LISTEN": f"127.0.0.1:{plain}, 127.0.0.1:{tls} ssl",
         "KONG_ADMIN_LISTEN": f"127.0.0.1:{admin}",
         "KONG_STATUS_LISTEN": "off",
+        "KONG_ADMIN_GUI_LISTEN": "off",
         "KONG_PROXY_ACCESS_LOG": "off",
     }
     if pair:

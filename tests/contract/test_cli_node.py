@@ -29,6 +29,7 @@ def listens(ports: Ports) -> dict[str, str]:
         "KONG_PROXY_LISTEN": f"127.0.0.1:{ports.proxy}, 127.0.0.1:{ports.proxy_tls} ssl",
         "KONG_ADMIN_LISTEN": f"127.0.0.1:{ports.admin}",
         "KONG_STATUS_LISTEN": f"127.0.0.1:{ports.status}",
+        "KONG_ADMIN_GUI_LISTEN": "off",
         "KONG_NGINX_WORKER_PROCESSES": "1",
     }
 

@@ -300,6 +300,7 @@ def ostiary(folder: Path) -> Iterator[Gateway]:
             KONG_PROXY_LISTEN=f"127.0.0.1:{plain}, 127.0.0.1:{tls} ssl",
             KONG_ADMIN_LISTEN=f"127.0.0.1:{admin}",
             KONG_STATUS_LISTEN="off",
+            KONG_ADMIN_GUI_LISTEN="off",
             KONG_SSL_CERT=str(cert),
             KONG_SSL_CERT_KEY=str(key),
             KONG_TRUSTED_IPS=f"{TRUSTED_PEER}/32",

@@ -153,6 +153,7 @@ async def lean_node(
             "proxy_listen": f"127.0.0.1:{ports.proxy}",
             "admin_listen": f"127.0.0.1:{ports.admin}",
             "status_listen": f"127.0.0.1:{ports.status} {status_flags}",
+            "admin_gui_listen": "off",
             "nginx_worker_processes": 2,
             "database": "off",
             **settings,

@@ -72,6 +72,7 @@ class Node:
             "KONG_PROXY_LISTEN": f"127.0.0.1:{ports.proxy}, 127.0.0.1:{ports.proxy_tls} ssl",
             "KONG_ADMIN_LISTEN": f"127.0.0.1:{ports.admin}",
             "KONG_STATUS_LISTEN": f"127.0.0.1:{ports.status}",
+            "KONG_ADMIN_GUI_LISTEN": "off",
             "KONG_SSL_CERT": str(trust.gateway_cert),
             "KONG_SSL_CERT_KEY": str(trust.gateway_key),
             "KONG_LUA_SSL_TRUSTED_CERTIFICATE": str(trust.ca_file),

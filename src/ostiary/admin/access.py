@@ -32,9 +32,10 @@ from ostiary.model.access import (
     read_action,
 )
 from ostiary.model.identity import build_id
-from ostiary.model.kinds import KINDS, OF_MODEL
+from ostiary.model.kinds import KINDS, OF_MODEL, PORTAL_KINDS
 from ostiary.model.row import Row
 from ostiary.model.workspaces import DEFAULT, DEFAULT_WORKSPACE, Workspace, workspace_of
+from ostiary.ports.admin_client import OPERATOR, Operator
 from ostiary.ports.config_store import ConfigReads, ConfigStore, ConfigWrites, Wanted
 
 _MANY: Final = 1000
@@ -44,6 +45,7 @@ _CHECKS_AT_ONCE: Final = 2
 _OF_WORKSPACES: Final = frozenset(
     {
         *(kind.path for kind in KINDS.values() if kind.in_workspace and kind.path),
+        *PORTAL_KINDS,
         "rbac",
         "schemas",
         "tags",
@@ -108,7 +110,7 @@ class Rights:
         """Whether this row may be read, updated or deleted."""
         kind = OF_MODEL[type(row)]
         if kind.name not in KINDS:
-            return True  # rows about access are judged by their paths
+            return True  # rows about access and the portal are judged by their paths
         is_here = kind.in_workspace or action == "read"
         return may_touch(
             self.rules,
@@ -225,6 +227,8 @@ class RbacAccess:
         Raises:
             Refused: They may not (403).
         """
+        if request.state.rbac_user is None:
+            return entities  # a site of the node, asking for itself
         user: RbacUser = request.state.rbac_user
         home = self.store.within(workspace_of(user))
         roles = await read_roles(home, user)
@@ -252,11 +256,25 @@ class RbacAccess:
         Raises:
             Refused: Nobody is known (401).
         """
-        given = request.headers.getlist(self.header)
-        user = await self.users.find(given[0]) if len(given) == 1 and given[0] else None
+        operator = request.scope.get(OPERATOR)
+        if isinstance(operator, Operator) and operator.user is None:
+            request.state.rbac_user = None
+            return
+        if isinstance(operator, Operator):
+            user = await self._find_operator(operator)
+        else:
+            given = request.headers.getlist(self.header)
+            is_one = len(given) == 1 and given[0]
+            user = await self.users.find(given[0]) if is_one else None
         if user is None or not user.enabled:
             raise refusals.say(401, "Invalid RBAC credentials")
         request.state.rbac_user = user
+
+    async def _find_operator(self, operator: Operator) -> RbacUser | None:
+        """Whoever signed in at a site, as they are now."""
+        home = self.store.within(operator.workspace or DEFAULT_WORKSPACE)
+        row = await home.get("rbac_users", operator.user or "")
+        return row if isinstance(row, RbacUser) else None
 
 
 def _judged_in(workspace: Workspace, steps: Sequence[str], action: Action) -> Workspace:
@@ -275,4 +293,4 @@ def _is_about_rows(steps: Sequence[str], action: Action) -> bool:
         return action in {"read", "delete"}  # what is put may be new
     if first in _READ_BY_ALL:
         return action == "read"
-    return first in _OF_WORKSPACES and first != "rbac"
+    return first in _OF_WORKSPACES and first not in {"rbac", *PORTAL_KINDS}

@@ -45,6 +45,7 @@ from ostiary.model.fields import compile_pattern
 from ostiary.model.kinds import OF_MODEL
 from ostiary.model.row import Row
 from ostiary.model.workspaces import DEFAULT_WORKSPACE
+from ostiary.ports.admin_client import OPERATOR, Operator
 from ostiary.ports.audit import AuditLog, ObjectRecord, RequestRecord
 from ostiary.ports.config_store import ConfigWrites
 from ostiary.ports.pool_store import StoreUnavailable
@@ -117,7 +118,10 @@ class Act:
         return found or DEFAULT_WORKSPACE
 
     def source(self) -> str | None:
-        """`kong-manager` where the request says so."""
+        """The site of ours that asks, or `kong-manager` where the request says so."""
+        operator = self.request.scope.get(OPERATOR)
+        if isinstance(operator, Operator):
+            return operator.site
         said = self.request.headers.get(SOURCE_HEADER, "").strip().lower()
         return MANAGER if said == MANAGER else None
 

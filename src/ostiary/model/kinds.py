@@ -1,7 +1,8 @@
 """
 Every kind of entity in one table: its names, its keys, what it refers to, what it hides.
 
-`KINDS` are those that requests are served by; `EVERY_KIND` has those about access as well.
+`KINDS` are those that requests are served by; `EVERY_KIND` has those about access and those of
+the portal (`PORTAL_KINDS`) as well.
 
 The Admin API, the store and the declarative file read this table; none of them knows a kind by
 itself.
@@ -35,6 +36,7 @@ from ostiary.model.gateway import (
     expand_url,
 )
 from ostiary.model.keys import Key, KeySet, Vault
+from ostiary.model.portal import Developer
 from ostiary.model.row import Row
 from ostiary.model.workspaces import Workspace
 
@@ -100,7 +102,7 @@ _OF_CONSUMER = Reference(field="consumer", kind="consumers")
 _ALL = (
     _kind(
         "workspaces", Workspace, endpoint_key="name", unique=(("name",),),
-        in_workspace=False,
+        in_workspace=False, sealed=("config",),
     ),
     _kind("certificates", Certificate, sealed=("key", "key_alt")),
     _kind("ca_certificates", CaCertificate, unique=(("cert_digest",),), in_workspace=False),
@@ -204,6 +206,17 @@ _OF_ACCESS = (
     ),
 )  # fmt: skip
 
+# What the Developer Portal is made of: nothing that requests are served by either.
+_OF_PORTAL = (
+    _kind(
+        "developers", Developer, path=None, endpoint_key="email",
+        unique=(("email",), ("custom_id",)),
+    ),
+)  # fmt: skip
+
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _ALL}
-EVERY_KIND: Mapping[str, Kind] = {kind.name: kind for kind in (*_ALL, *_OF_ACCESS)}
+EVERY_KIND: Mapping[str, Kind] = {
+    kind.name: kind for kind in (*_ALL, *_OF_ACCESS, *_OF_PORTAL)
+}
+PORTAL_KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _OF_PORTAL}
 OF_MODEL: Mapping[type[Row], Kind] = {kind.model: kind for kind in EVERY_KIND.values()}

@@ -6,14 +6,17 @@ Spec: gateway §1.15; security T-O7 (the workspace is part of every look-up key)
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping
 from typing import Annotated, Final
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from ostiary.model.entity import Entity
-from ostiary.model.fields import NonEmpty
-from ostiary.model.row import NotYet, NotYetTrue, Row
+from ostiary.model.fields import NonEmpty, one_of
+from ostiary.model.portal import Email, read_meta_fields
+from ostiary.model.row import NotYet, Row
 
 DEFAULT_WORKSPACE: Final = "0dc6f45b-8f8d-40d2-a504-473544ee190b"
 DEFAULT_NAME: Final = "default"
@@ -57,22 +60,72 @@ class WorkspaceMeta(Entity):
     thumbnail: NonEmpty | None = None
 
 
+def _dump_record(value: object) -> object:
+    """On the wire these are texts; records and lists are taken as well."""
+    if isinstance(value, Mapping | list):
+        return json.dumps(value, ensure_ascii=False)
+    return value
+
+
+def _check_record(value: str) -> str:
+    try:
+        found = json.loads(value)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise ValueError("must be a JSON object, as a text")
+    return value
+
+
+def _check_fields(value: str) -> str:
+    read_meta_fields(value)
+    return value
+
+
+def _read_no_auth(value: object) -> object:
+    """An empty text is Kong's word for a portal without sign-in."""
+    return "none" if value == "" else value
+
+
+Record = Annotated[
+    str,
+    BeforeValidator(_dump_record),
+    Field(max_length=64 * 1024),
+    AfterValidator(_check_record),
+]
+MetaFields = Annotated[
+    str,
+    BeforeValidator(_dump_record),
+    Field(max_length=64 * 1024),
+    AfterValidator(_check_fields),
+]
+PORTAL_AUTHS: Final = ("none", "openid-connect")
+
+
 class WorkspaceConfig(Entity):
-    """The Dev Portal of a workspace, which is not there yet."""
+    """
+    The Developer Portal of a workspace; None is what the node's settings say.
+
+    Spec: portal §1.2.
+    """
 
     meta: NotYet = None
-    portal: NotYetTrue = False
-    portal_auth: NotYet = None
-    portal_auth_conf: NotYet = None
-    portal_auto_approve: NotYet = None
+    portal: bool = False
+    portal_auth: (
+        Annotated[str, BeforeValidator(_read_no_auth), one_of(*PORTAL_AUTHS)] | None
+    ) = None
+    portal_auth_conf: Record | None = Field(None, repr=False)
+    portal_auto_approve: bool | None = None
+    portal_oidc_auto_register: bool | None = None
     portal_session_conf: NotYet = None
-    portal_access_request_email: NotYet = None
-    portal_approved_email: NotYet = None
-    portal_cors_origins: NotYet = None
-    portal_developer_meta_fields: NotYet = None
-    portal_emails_from: NotYet = None
-    portal_emails_reply_to: NotYet = None
-    portal_invite_email: NotYet = None
+    portal_access_request_email: bool | None = None
+    portal_approved_email: bool | None = None
+    portal_cors_origins: tuple[NonEmpty, ...] | None = None
+    portal_developer_meta_fields: MetaFields | None = None
+    portal_emails_from: NonEmpty | None = None
+    portal_emails_reply_to: NonEmpty | None = None
+    portal_smtp_admin_emails: tuple[Email, ...] | None = None
+    portal_invite_email: bool | None = None
     portal_reset_email: NotYet = None
     portal_reset_success_email: NotYet = None
     portal_token_exp: NotYet = None

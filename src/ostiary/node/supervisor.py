@@ -186,7 +186,19 @@ class Supervisor:
         for role, sites in (
             (
                 "control",
-                {"admin": settings.admin_listen, "status": settings.status_listen},
+                {
+                    "admin": settings.admin_listen,
+                    "status": settings.status_listen,
+                    "manager": settings.admin_gui_listen,
+                    **(
+                        {
+                            "portal_gui": settings.portal_gui_listen,
+                            "portal_api": settings.portal_api_listen,
+                        }
+                        if settings.portal
+                        else {}
+                    ),
+                },
             ),
             ("userpool", {"userpool": settings.userpool_listen}),
         ):

@@ -141,6 +141,8 @@ def _check_together(settings: Settings) -> Iterator[tuple[str | None, str]]:
     if settings.enforce_rbac != "off" and settings.database == "off":
         text = "must be off without a database: nobody would be known"
         yield "enforce_rbac", text
+    if settings.portal and settings.database == "off":
+        yield "portal", "must be off without a database: developers are kept in it"
     if settings.userpool_testing:
         open_hosts = [a.host for a in settings.userpool_listen if not is_loopback(a)]
         if open_hosts:

@@ -11,10 +11,11 @@ from typing import Final
 
 from ostiary.settings.audit import AuditSettings
 from ostiary.settings.gateway import GatewaySettings
+from ostiary.settings.sites import SiteSettings
 from ostiary.settings.userpool import UserpoolSettings
 
 
-class Settings(UserpoolSettings, AuditSettings, GatewaySettings):
+class Settings(UserpoolSettings, SiteSettings, AuditSettings, GatewaySettings):
     """Every setting, with its default and what it means."""
 
 

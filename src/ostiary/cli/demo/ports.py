@@ -14,6 +14,12 @@ class Ports:
     proxy: int = 8000
     proxy_tls: int = 8443
     admin: int = 8001
+    manager: int = 8002
+    manager_tls: int = 8445
+    portal_gui: int = 8003
+    portal_gui_tls: int = 8446
+    portal_api: int = 8004
+    portal_api_tls: int = 8447
     userpool: int = 9229
     userpool_tls: int = 9443
     upstream: int = 9080

@@ -1,0 +1,133 @@
+"""
+Settings of the Manager and of the Developer Portal: one table. Pure.
+
+Spec: portal §§1.1, 1.2; gateway §§5.6, 5.7 (names and defaults).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from ostiary.http.url import MalformedUrl, split_host
+from ostiary.model.entity import Entity
+from ostiary.settings.listen import parse_listen
+from ostiary.settings.values import Listen, Switch
+
+DEFAULT_META_FIELDS = (
+    '[{"label":"Full Name","title":"full_name",'
+    '"validator":{"required":true,"type":"string"}}]'
+)
+
+
+def _check_json(value: str) -> str:
+    try:
+        json.loads(value)
+    except ValueError as error:
+        raise ValueError(f"must be JSON: {error}") from error
+    return value
+
+
+def _check_public_host(value: str) -> str:
+    if "://" in value:
+        raise ValueError("must have no scheme: that is portal_gui_protocol")
+    host = value.partition("/")[0]
+    try:
+        split_host(host)
+    except MalformedUrl as error:
+        raise ValueError("must be a host, for example kong-ee:8446") from error
+    return value.rstrip("/")
+
+
+def _read_addresses(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    found = tuple(part.strip() for part in value.split(",") if part.strip())
+    if not all(re.fullmatch(r"[^@\s]+@[^@\s]+", address) for address in found):
+        raise ValueError("must be e-mail addresses, comma-separated")
+    return found
+
+
+JsonText = Annotated[str, AfterValidator(_check_json)]
+Addresses = Annotated[tuple[str, ...], BeforeValidator(_read_addresses)]
+PublicHost = Annotated[str, AfterValidator(_check_public_host)]
+PortalAuth = Literal["basic-auth", "key-auth", "openid-connect"]
+
+
+class SiteSettings(Entity):
+    """What the Manager and the portal go by; workspaces may say otherwise of some."""
+
+    admin_gui_listen: Listen = Field(
+        parse_listen("0.0.0.0:8002, 0.0.0.0:8445 ssl"),
+        description="Where the Manager listens, or `off`.",
+    )
+    portal: Switch = Field(
+        default=False,
+        description="Serve the Developer Portal; each workspace has a switch of its own, too.",
+    )
+    portal_gui_listen: Listen = Field(
+        parse_listen("0.0.0.0:8003, 0.0.0.0:8446 ssl"),
+        description="Where the portal's pages listen, with `portal`.",
+    )
+    portal_gui_protocol: Literal["http", "https"] = Field(
+        "http", description="The scheme of the portal's public URL."
+    )
+    portal_gui_host: PublicHost = Field(
+        "127.0.0.1:8003",
+        description="Host and port of the portal's public URL, without a scheme.",
+    )
+    portal_api_listen: Listen = Field(
+        parse_listen("0.0.0.0:8004, 0.0.0.0:8447 ssl"),
+        description="Where the portal's API listens, with `portal`.",
+    )
+    portal_api_url: str | None = Field(
+        None,
+        description="Public base URL of the portal's API; the pages' host with the API's port when unset.",
+    )
+    portal_cors_origins: str | None = Field(
+        None,
+        description="Origins that may call the portal's API, comma-separated; the portal's own when unset.",
+    )
+    portal_auth: PortalAuth | None = Field(
+        None,
+        description="How developers sign in where a workspace does not say: `openid-connect`, `basic-auth`, `key-auth`, or not at all.",
+    )
+    portal_auth_conf: JsonText | None = Field(
+        None,
+        repr=False,
+        description="The configuration of `portal_auth` as JSON, as that of the plugin.",
+    )
+    portal_auto_approve: Switch = Field(
+        default=False, description="New developers need nobody's approval."
+    )
+    portal_developer_meta_fields: JsonText = Field(
+        DEFAULT_META_FIELDS,
+        description="What developers tell of themselves besides an e-mail address, as JSON.",
+    )
+    portal_invite_email: Switch = Field(
+        default=True, description="Mail those who are invited."
+    )
+    portal_access_request_email: Switch = Field(
+        default=True, description="Mail the admins when somebody asks for access."
+    )
+    portal_approved_email: Switch = Field(
+        default=True, description="Mail developers when they are approved."
+    )
+    portal_emails_from: str | None = Field(
+        None, description="Sender of the portal's mail; `smtp_sender` when unset."
+    )
+    portal_emails_reply_to: str | None = Field(
+        None, description="Where answers to the portal's mail go."
+    )
+    portal_smtp_admin_emails: Addresses = Field(
+        (),
+        description="Who hears of requests for access; `smtp_admin_emails` when unset.",
+    )
+    smtp_admin_emails: Addresses = Field((), description="The admins' addresses.")
+    smtp_mock: Switch = Field(
+        default=True,
+        description="The portal's mail is logged without its text, not sent.",
+    )
