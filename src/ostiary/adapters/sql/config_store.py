@@ -38,9 +38,11 @@ from ostiary.adapters.sql.config_tables import (
 )
 from ostiary.adapters.sql.config_writes import Ledger, Write
 from ostiary.adapters.sql.engine import Database
+from ostiary.adapters.sql.session_store import SqlSessionStore
 from ostiary.model.kinds import EVERY_KIND, KINDS, OF_MODEL
 from ostiary.model.row import Row
 from ostiary.model.workspaces import DEFAULT_WORKSPACE
+from ostiary.ports.clock import Clock
 from ostiary.ports.config_store import Page, Tagged, Wanted, Written
 
 STEPS: Final = "config_migrations"
@@ -175,6 +177,10 @@ class SqlConfigStore:
         self._sealer = sealer
         self._workspace = workspace
         self.audit = SqlAuditLog(database)
+
+    def open_sessions(self, clock: Clock) -> SqlSessionStore:
+        """The sessions of the node's sites, in the same database."""
+        return SqlSessionStore(self._database, clock)
 
     def within(self, workspace: str) -> SqlConfigStore:
         return SqlConfigStore(self._database, self._sealer, workspace)
