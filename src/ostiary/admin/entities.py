@@ -13,7 +13,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -21,10 +21,10 @@ from ostiary.admin import refusals
 from ostiary.admin.autofill import Autofill
 from ostiary.admin.bodies import Given
 from ostiary.admin.collisions import refuse_collision
+from ostiary.admin.contracts import Extra, PluginRules, RowRights
 from ostiary.admin.shapes import Json, drop_nulls, merge, show_row, validate
 from ostiary.model.access import Action
 from ostiary.model.certificates import Sni
-from ostiary.model.entity import Entity
 from ostiary.model.gateway import Plugin, Route
 from ostiary.model.kinds import EVERY_KIND, OF_MODEL, Kind, Reference, Shorthand
 from ostiary.model.row import Row
@@ -51,64 +51,12 @@ _DEFAULT_KEYS = frozenset({DEFAULT_WORKSPACE, DEFAULT_NAME})
 _ROUTES_LOOKED_AT = 1000
 
 
-class PluginRules(Protocol):
-    """What is known of plugins: which there are, and what their configurations must be."""
-
-    def schema(self, name: str) -> type[Entity] | None:
-        """The model of a plugin's config; None for a plugin that is not there."""
-        ...
-
-    def protocols(self, name: str) -> tuple[str, ...]:
-        """What rows get that do not say; nothing for a plugin that is not there."""
-        ...
-
-    def judge(self, row: Plugin, *, lax: bool = True) -> Plugin | tuple[Problem, ...]:
-        """The row with its config complete, or what is wrong; `lax` as a form means it."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parent:
     """Below which row a request works: children refer to it in `field`."""
 
     row: Row
     field: str
-
-
-class RowRights(Protocol):
-    """What somebody may do with single rows."""
-
-    def may(self, action: Action, row: Row) -> bool:
-        """Whether a row may be read, updated or deleted."""
-        ...
-
-    def refuse(self, action: Action) -> refusals.Refused:
-        """What is said where it may not."""
-        ...
-
-    async def own(self, write: ConfigWrites, row: Row) -> None:
-        """Let whoever has made a row do everything with it."""
-        ...
-
-
-class Extra(Protocol):
-    """What a kind takes and shows beside its own fields."""
-
-    def take(self, given: Given) -> tuple[Given, object]:
-        """What is given without the extra, and the extra."""
-        ...
-
-    def name(self, given: Given, name: str) -> Given:
-        """What is given, for a new row that is put at a name which no field of its own is."""
-        ...
-
-    async def keep(self, write: ConfigWrites, row: Row, extra: object) -> None:
-        """Keep it with its row."""
-        ...
-
-    async def show(self, reads: ConfigReads, row: Row) -> Json:
-        """It as JSON, to stand beside the fields."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +81,9 @@ class Entities:
     workspace: str = DEFAULT_WORKSPACE
     keeps_routes_apart: bool = False
     rights: RowRights | None = field(default=None, repr=False)
+    judge_portal: Callable[[Workspace], Sequence[Problem]] = field(
+        default=lambda _: (), repr=False
+    )
 
     def visible(self, rows: Sequence[Row]) -> list[Row]:
         """Those of some rows that may be read."""
@@ -353,6 +304,8 @@ class Entities:
             if is_default != (row.name == DEFAULT_NAME):
                 taken = UniqueViolation("workspaces", {"name": DEFAULT_NAME})
                 raise refusals.unique_violation(taken)
+            if problems := self.judge_portal(row):
+                raise refusals.schema_violation(problems)
 
     def take(self, kind: Kind, given: Given) -> tuple[Given, object]:
         """What is given for the row itself, and what for beside it."""
