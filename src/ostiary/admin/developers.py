@@ -53,26 +53,26 @@ PATHS: Final = (
     "/developers/roles/{developer_roles}", "/developers/{developers}",
 )  # fmt: skip
 
-Event = Literal["request-access", "approved-access", "rejected", "revoked", "invite"]
+Event = Literal["request-access", "approved-access", "invite"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class News:
-    """What somebody is told of. `developer` is None for those who are not known yet."""
+class Told(Protocol):
+    """Who was told by mail, and who was not and why; `mock` when mail is only logged."""
 
-    event: Event
-    workspace: Workspace
-    email: str
-    developer: Developer | None = None
+    @property
+    def sent(self) -> tuple[str, ...]:
+        """Addresses."""
+        ...
 
+    @property
+    def failed(self) -> Mapping[str, str] | None:
+        """Reasons by address."""
+        ...
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """Who was told by mail, and who was not and why. Addresses; `mock` when none is really sent."""
-
-    sent: tuple[str, ...] = ()
-    failed: Mapping[str, str] | None = None
-    mock: bool = False
+    @property
+    def mock(self) -> bool:
+        """Whether no mail is really sent."""
+        ...
 
 
 class PortalDesk(Protocol):
@@ -94,7 +94,13 @@ class PortalDesk(Protocol):
         """What developers tell of themselves."""
         ...
 
-    async def tell(self, news: News) -> Told:
+    async def tell(
+        self,
+        event: Event,
+        workspace: Workspace,
+        email: str,
+        developer: Developer | None = None,
+    ) -> Told:
         """Send the mail that is due, if one is. Never raises for the mail's sake."""
         ...
 
@@ -260,9 +266,7 @@ class _Call:
 
     async def tell(self, event: Event, row: Developer) -> None:
         """Let whoever is concerned know, if a mail is due."""
-        await self.desk.tell(
-            News(event=event, workspace=self.workspace, email=row.email, developer=row)
-        )
+        await self.desk.tell(event, self.workspace, row.email, row)
 
     async def export(self) -> Response:
         """`GET /developers/export`: addresses and statuses as CSV."""
@@ -291,8 +295,7 @@ class _Call:
         failed: dict[str, str] = {}
         is_mock = False
         for email in addresses:
-            news = News(event="invite", workspace=self.workspace, email=email)
-            told = await self.desk.tell(news)
+            told = await self.desk.tell("invite", self.workspace, email)
             sent |= dict.fromkeys(told.sent, True)
             failed |= told.failed or {}
             is_mock = told.mock
@@ -350,10 +353,6 @@ class _OneCall:
             await write.put(row)
         if is_first:
             await self._call.tell("approved-access", row)
-        elif row.status != before.status and STATUS_NAMES[row.status] == "REJECTED":
-            await self._call.tell("rejected", row)
-        elif row.status != before.status and STATUS_NAMES[row.status] == "REVOKED":
-            await self._call.tell("revoked", row)
         return JSONResponse({"developer": show_developer(row)})
 
     async def delete(self) -> Response:

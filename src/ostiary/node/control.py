@@ -13,6 +13,7 @@ import os
 import signal
 import socket
 from functools import partial
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 
@@ -63,6 +64,7 @@ from ostiary.node.stories import CHANNEL as STORIES
 from ostiary.node.stories import Stories
 from ostiary.node.tls import build_tls
 from ostiary.plugins import BUNDLED, CATALOG
+from ostiary.portal.plain import PlainContent
 from ostiary.ports.config_store import ConfigStore
 from ostiary.ports.fetch import FetchFailed, FetchLimits
 from ostiary.settings import Settings, show_settings
@@ -70,6 +72,9 @@ from ostiary.signin.authenticate import Signin
 from ostiary.signin.known import KnownIssuers
 from ostiary.signin.schema import OpenidConnectConfig
 from ostiary.signin.values import Toolbox
+
+if TYPE_CHECKING:
+    from ostiary.node.portal import NodePortal
 
 _LOG = logging.getLogger("ostiary.control")
 SERVED_WITHIN_S = 30.0
@@ -154,6 +159,7 @@ class Control:
             shown=self._show,
         )
         self.source = self._build_source()
+        self.portal = self._build_portal()
         self._heard = asyncio.Event()
         self._told: set[str] = set()
 
@@ -221,6 +227,17 @@ class Control:
             ),
         )
 
+    def _build_portal(self) -> NodePortal | None:
+        """The portal, where there is one: it needs a database."""
+        if not self.orders.settings.portal or isinstance(self.source, FileSource):
+            return None
+        # Late: a node without a portal does without its libraries.
+        from ostiary.node.portal import NodePortal
+
+        portal = NodePortal(self.orders, self.source.store, self.shared)
+        self.shared.on_connect(portal.forget_sessions)
+        return portal
+
     async def start(self) -> None:
         """Make the configuration live, and see it served by every worker."""
         known = await self.source.start()
@@ -256,6 +273,7 @@ class Control:
             access=_build_access(settings, source.store, users),
             rbac=RbacEndpoints(users=users, entropy=SystemEntropy()),
             keeps_routes_apart=settings.route_validation_strategy == "smart",
+            portal=None if self.portal is None else self.portal.desk,
             audit=build_audit_rules(settings, source.store.audit)
             if isinstance(source, DatabaseSource)
             else None,
@@ -286,6 +304,8 @@ class Control:
             (app, self.orders.take_sockets("admin")),
             (self.status_app(ends), self.orders.take_sockets("status")),
         ]
+        if self.portal is not None:
+            sites += self.portal.sites(app, PlainContent())
         async with serve_sites(sites, tls=tls):
             # Who hears that we are ready may ask for a reload at once.
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
@@ -293,6 +313,8 @@ class Control:
             await wait_for_end(on_hangup=reload)
             for task in tuple(tasks):
                 task.cancel()
+        if self.portal is not None:
+            await self.portal.close()
         await self.live.close()
         await self.source.close()
         await self.shared.close()
