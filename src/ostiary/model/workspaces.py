@@ -117,6 +117,7 @@ class WorkspaceConfig(Entity):
     portal_auth_conf: Record | None = Field(None, repr=False)
     portal_auto_approve: bool | None = None
     portal_oidc_auto_register: bool | None = None
+    portal_oidc_trust_email: bool | None = None
     portal_session_conf: NotYet = None
     portal_access_request_email: bool | None = None
     portal_approved_email: bool | None = None

@@ -159,7 +159,7 @@ class Control:
             shown=self._show,
         )
         self.source = self._build_source()
-        self.portal = self._build_portal()
+        self.portal: NodePortal | None = None
         self._heard = asyncio.Event()
         self._told: set[str] = set()
 
@@ -282,6 +282,7 @@ class Control:
     async def run(self) -> None:
         """Serve until the end."""
         settings = self.orders.settings
+        self.portal = self._build_portal()
         await self.shared.connect()
         self.shared.subscribe(READY_CHANNEL, self._hear_worker)
         self.shared.subscribe(STORIES, self.stories.hear)

@@ -85,7 +85,8 @@ class Portal:
 
     `oidc` is what signs developers in, None for a portal without sign-in; `claim` is the path of
     the claim that tells who a developer is, and `looked_up_by` which of their fields it may be.
-    `problem` is why nobody can sign in, for the log.
+    `problem` is why nobody can sign in, for the log. With `trusts_email` an address counts as
+    verified where the provider does not say that it is not.
     """
 
     workspace: Workspace
@@ -94,6 +95,7 @@ class Portal:
     api: str
     auto_approve: bool
     auto_register: bool
+    trusts_email: bool
     meta_fields: tuple[MetaField, ...]
     mails: Mails
     cors: tuple[str, ...]
@@ -151,6 +153,7 @@ def read_portal(settings: Settings, workspace: Workspace) -> Portal:
         api=api,
         auto_approve=_choose(config.portal_auto_approve, settings.portal_auto_approve),
         auto_register=bool(config.portal_oidc_auto_register),
+        trusts_email=bool(config.portal_oidc_trust_email),
         meta_fields=read_meta_fields(
             config.portal_developer_meta_fields or settings.portal_developer_meta_fields
         ),

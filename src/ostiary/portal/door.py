@@ -37,7 +37,6 @@ from ostiary.web.body import read_body
 # Where sessions lie that no Redis is named for: the node's own database.
 OWN_PLACE: Final = StorePlace(host="", port=0)
 _KEPT_PARTIES: Final = 256
-_TRUE: Final = frozenset({True, "true"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +44,13 @@ class SignedIn:
     """
     Somebody whom the provider knows. `value` is the claim that developers are known by.
 
-    `is_verified` is whether the provider has verified their address; `name` is what it calls them.
+    `is_verified` is whether the provider has verified their address, None where it does not say;
+    `name` is what it calls them.
     """
 
     value: str | None
     name: str | None
-    is_verified: bool
+    is_verified: bool | None
     session_id: str
     expires_at: float | None = None
 
@@ -200,7 +200,8 @@ def _read_who(step: Allowed, portal: Portal) -> SignedIn:
         value = said.decode("ascii", "replace") if said else None
     verified = claims.get("email_verified")
     if verified is None:
-        verified = told.get(VERIFIED_HEADER.encode(), b"").decode("ascii", "replace")
+        said = told.get(VERIFIED_HEADER.encode())
+        verified = None if said is None else said.decode("ascii", "replace")
     name = next(
         (claims[n] for n in ("name", "given_name") if isinstance(claims.get(n), str)),
         None,
@@ -209,7 +210,10 @@ def _read_who(step: Allowed, portal: Portal) -> SignedIn:
     return SignedIn(
         value=str(value) if is_text else None,
         name=name if isinstance(name, str) else None,
-        is_verified=verified in _TRUE,
+        # Cognito's user info says it as a text.
+        is_verified=None
+        if verified is None
+        else verified is True or verified == "true",
         session_id=step.session.id,
         expires_at=step.session.expires_at,
     )

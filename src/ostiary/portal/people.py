@@ -77,7 +77,8 @@ async def meet(store: ConfigStore, portal: Portal, read: Read) -> Visitor:
         return Visitor(fields=read.fields)
     if who.value is None:
         return Visitor(standing="no_claim", signed_in=who, fields=read.fields)
-    if portal.is_by_email and not who.is_verified:
+    is_verified = portal.trusts_email if who.is_verified is None else who.is_verified
+    if portal.is_by_email and not is_verified:
         standing: Standing = "address_not_verified"
         return Visitor(standing=standing, signed_in=who, fields=read.fields)
     developer = await find_developer(store, portal, who.value)

@@ -72,7 +72,26 @@ class Site:
         Raises:
             DoorClosed, StoreUnavailable: It cannot be known now.
         """
-        return await meet(self.store, portal, await self.door.read(request, portal))
+        read = await self.door.read(request, portal)
+        visitor = await meet(self.store, portal, read)
+        if visitor.standing == "unknown" and portal.auto_register:
+            done = await self.accounts.register(
+                portal,
+                visitor,
+                email=visitor.email or "",
+                meta=_guess_meta(portal, visitor),
+                client_ip=client_ip(request),
+            )
+            if done.status is not None:
+                return await meet(self.store, portal, read)
+        return visitor
+
+
+def _guess_meta(portal: Portal, visitor: Visitor) -> dict[str, str]:
+    """What the provider says of somebody, as far as the portal asks for it."""
+    name = visitor.signed_in.name if visitor.signed_in is not None else None
+    known = {field.title for field in portal.meta_fields}
+    return {"full_name": name} if name and "full_name" in known else {}
 
 
 def client_ip(request: Request) -> str:

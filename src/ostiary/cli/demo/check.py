@@ -310,13 +310,19 @@ async def run_walk(
     state: DemoState, *, out: Callable[[str], None], artifacts: Path | None
 ) -> bool:
     """Do the whole walk in a browser of its own; True when every step ended as it should."""
+    # Late: it takes its steps as these do.
+    from ostiary.cli.demo.portal_walk import PortalWalk
+
     try:
         async with launch_browser(ca_file=Path(state.ca_file)) as browser:
             context = await browser.new_context()
             page = await context.new_page()
             page.set_default_timeout(TIMEOUT_MS)
-            walk = Walk(state, page, new_person())
-            return await take_steps(walk, page, out=out, artifacts=artifacts)
+            person = new_person()
+            for walk in (Walk(state, page, person), PortalWalk(state, page, person)):
+                if not await take_steps(walk, page, out=out, artifacts=artifacts):
+                    return False
+            return True
     except BrowserMissing as error:
         out(f"FAIL  The browser starts: {error}")
         return False
