@@ -385,14 +385,14 @@ def _build_entities(config: AdminConfig, auditor: Auditor | None) -> Entities:
 
 
 def _portal_judge(desk: PortalDesk | None) -> Callable[[Workspace], Sequence[Problem]]:
-    """What is wrong with a workspace's portal; a node without any has none to switch on."""
-    if desk is not None:
-        return desk.judge
-    off = (
-        ("config", "portal"),
-        "the portal is off on this node: see the setting portal",
-    )
-    return lambda workspace: [off] if workspace.config.portal else []
+    """What is wrong with a workspace's portal; a node without any keeps nothing of one."""
+    return _refuse_portal if desk is None else desk.judge
+
+
+def _refuse_portal(workspace: Workspace) -> list[Problem]:
+    text = "the portal is off on this node: see the setting portal"
+    said = workspace.config.model_dump(exclude_defaults=True)
+    return [(("config", name), text) for name in said]
 
 
 def create_app(config: AdminConfig) -> Starlette:

@@ -122,7 +122,13 @@ class Reads:
         self, tag: str | None, *, after: tuple[str, str, str] | None, size: int
     ) -> tuple[Tagged, ...]:
         row = and_(ROWS.c.kind == TAGS.c.kind, ROWS.c.id == TAGS.c.id)
-        everywhere = [kind.name for kind in KINDS.values() if not kind.in_workspace]
+        # What a workspace is called is the business of `default`.
+        is_home = self.workspace == DEFAULT_WORKSPACE
+        everywhere = [
+            kind.name
+            for kind in KINDS.values()
+            if not kind.in_workspace and (is_home or kind.name != "workspaces")
+        ]
         query = (
             select(TAGS)
             .join(ROWS, row)

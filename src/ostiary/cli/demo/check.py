@@ -16,7 +16,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import quote, urlsplit
 
 from ostiary.cli.demo.browser import BrowserMissing, launch_browser
@@ -286,8 +286,16 @@ async def _picture(
     out(f"      the page at that moment: {path}")
 
 
+class Steps(Protocol):
+    """Something to be done in a browser, step by step."""
+
+    def steps(self) -> tuple[tuple[str, Callable[[], Awaitable[None]]], ...]:
+        """Each step, and what does and judges it."""
+        ...
+
+
 async def take_steps(
-    walk: Walk, page: Page, *, out: Callable[[str], None], artifacts: Path | None
+    walk: Steps, page: Page, *, out: Callable[[str], None], artifacts: Path | None
 ) -> bool:
     """Take the steps until one fails; tell each with its result."""
     from botocore.exceptions import BotoCoreError, ClientError
