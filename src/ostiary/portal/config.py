@@ -17,7 +17,7 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import ValidationError
 
-from ostiary.http.url import MalformedUrl, build_origin, origin_of, split_host
+from ostiary.http.url import build_origin, origin_of, split_host
 from ostiary.model.portal import MetaField, read_meta_fields
 from ostiary.model.words import Problem, read_problems
 from ostiary.model.workspaces import Workspace
@@ -142,8 +142,6 @@ def read_portal(settings: Settings, workspace: Workspace) -> Portal:
             problem = _tell(read_problems(error))
         except ValueError as error:
             problem = str(error)
-    elif auth != "none":
-        problem = f"portal_auth {auth} is not supported yet"
     claims = said.consumer_claims if said is not None else None
     by = said.consumer_by if said is not None else None
     return Portal(
@@ -300,11 +298,6 @@ def _judge_addresses(
                     "(portal_gui_protocol, portal_gui_host), with the workspace in the path"
                 )
                 yield (*_CONF, name, place), text
-    for place, uri in _listed(pasted, "logout_redirect_uri"):
-        try:
-            origin_of(uri)
-        except MalformedUrl:
-            yield (*_CONF, "logout_redirect_uri", place), "must be an http or https URL"
 
 
 def _listed(pasted: Mapping[str, Any], name: str) -> Iterator[tuple[int, str]]:
