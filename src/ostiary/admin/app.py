@@ -30,6 +30,8 @@ from ostiary.admin.certificates import CertificateNames
 from ostiary.admin.collections import Collections, allow
 from ostiary.admin.configuration import ConfigurationEndpoint, WholeConfiguration
 from ostiary.admin.entities import Entities
+from ostiary.admin.files import PATHS as FILE_PATHS
+from ostiary.admin.files import FileEndpoints
 from ostiary.admin.gate import Access, Gate, OpenAccess
 from ostiary.admin.groups import OF_CONSUMER, OF_GROUP, GroupEndpoints
 from ostiary.admin.guard import build_guard
@@ -178,6 +180,8 @@ class _Rows:
         match steps:
             case ["rbac", *rest] if self._config.rbac is not None:
                 return await self._config.rbac.answer(request, rest)
+            case ["files", *rest]:
+                return await FileEndpoints().answer(request, rest)
             case ["workspaces", *_]:
                 return await self._workspaces.answer(request, steps)
             case ["upstreams", key, "health"] | ["upstreams", key, "targets", "all"]:
@@ -310,6 +314,7 @@ def _list_routes(config: AdminConfig) -> list[Route]:
     more = (
         *(() if config.audit is None else AUDIT_PATHS),
         *(RBAC_PATHS if has_rbac else ()),
+        *(FILE_PATHS if config.writable else ()),
     )
     keys = _Keys(config)
     issuers = IssuerEndpoints(config.providers)

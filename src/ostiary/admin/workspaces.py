@@ -17,7 +17,7 @@ from ostiary.admin.collections import Collections, allow
 from ostiary.admin.entities import Entities
 from ostiary.admin.paging import MAX_SIZE, read_asked
 from ostiary.admin.scope import scoped, shown_path
-from ostiary.model.kinds import KINDS
+from ostiary.model.kinds import KINDS, PORTAL_KINDS
 from ostiary.model.row import Row
 from ostiary.model.workspaces import DEFAULT, DEFAULT_WORKSPACE
 from ostiary.ports.config_store import Wanted
@@ -102,4 +102,5 @@ class WorkspaceEndpoints:
 
 def _served(counts: Mapping[str, int]) -> dict[str, int]:
     """Without who may use the Admin API: every workspace has roles."""
-    return {kind: counts[kind] for kind in sorted(counts) if kind in KINDS}
+    shown = {*KINDS, *PORTAL_KINDS}
+    return {kind: counts[kind] for kind in sorted(counts) if kind in shown}
