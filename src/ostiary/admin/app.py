@@ -180,7 +180,7 @@ class _Rows:
         match steps:
             case ["rbac", *rest] if self._config.rbac is not None:
                 return await self._config.rbac.answer(request, rest)
-            case ["files", *rest]:
+            case ["files", *rest] if self._config.rbac is not None:
                 return await FileEndpoints().answer(request, rest)
             case ["workspaces", *_]:
                 return await self._workspaces.answer(request, steps)
@@ -314,7 +314,7 @@ def _list_routes(config: AdminConfig) -> list[Route]:
     more = (
         *(() if config.audit is None else AUDIT_PATHS),
         *(RBAC_PATHS if has_rbac else ()),
-        *(FILE_PATHS if config.writable else ()),
+        *(FILE_PATHS if has_rbac else ()),
     )
     keys = _Keys(config)
     issuers = IssuerEndpoints(config.providers)

@@ -60,7 +60,8 @@ async def test_a_path_is_taken_once_in_a_workspace_and_free_in_others(
         removed = await node.call("/workspaces/team?cascade=true", "DELETE")
 
     assert [first.status, second.status, other.status] == [201, 409, 201]
-    assert "UNIQUE violation detected on '{path=\"content/a.md\"}'" in second.text
+    told = "UNIQUE violation detected on '{path=\"content/a.md\"}'"
+    assert second.json()["message"] == told
     assert counts == {"counts": {"files": 1}}
     assert [refused.status, removed.status] == [400, 204]
 
@@ -120,8 +121,8 @@ async def test_paths_that_lead_elsewhere_are_refused(tmp_path: Path, path: str) 
     [
         ("content/a.md", "---\ntitle: a: b\n---\n", "line 2: "),
         ("content/a.md", "---\ntitle: x\n", "line 1: the head matter is not closed"),
-        ("content/a.md", "---\nlayout: x\n\ttitle: x\n---\n", "line 3: a tab is used"),
-        ("content/a.md", "---\na: 1\na: 2\n---\n", "line 3: the key 'a' occurs twice"),
+        ("content/a.md", "---\nlayout: x\n\ttitle: x\n---\n", "line 3: the head matter is not YAML: a tab"),
+        ("content/a.md", "---\na: 1\na: 2\n---\n", "the key 'a' occurs twice"),
         ("content/a.md", "---\n- a\n---\n", "must be `key: value` lines"),
         (
             "content/a.md",

@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from ostiary.admin.audit_records import AUDIT_PATHS
+from ostiary.admin.files import PATHS as FILE_PATHS
 from ostiary.admin.openapi.document import build_document
 from ostiary.admin.openapi.others import build_others
 from ostiary.admin.openapi.rows import EXAMPLES, PluginModels
@@ -72,7 +73,7 @@ async def test_its_paths_are_those_of_endpoints(tmp_path: Path) -> None:
 
     assert sorted(DOCUMENT["paths"]) == sorted(bare)
     assert sorted(served["paths"]) == sorted(whole)
-    assert {*whole} - {*bare} == {*AUDIT_PATHS, *RBAC_PATHS}
+    assert {*whole} - {*bare} == {*AUDIT_PATHS, *RBAC_PATHS, *FILE_PATHS}
     assert [*OpenAPIV31SpecValidator(served).iter_errors()] == []
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from ostiary.admin.openapi.access import build_access
+from ostiary.admin.openapi.files import build_files
 from ostiary.admin.openapi.others import TAGS, build_others, change_rows
 from ostiary.admin.openapi.paths import build_paths, build_tags
 from ostiary.admin.openapi.replies import HEADERS, PARAMETERS, RESPONSES, SCHEMAS
@@ -53,7 +54,7 @@ def build_document(
     """
     paths = build_paths()
     change_rows(paths)
-    paths |= build_others() | build_access(more)
+    paths |= build_others() | build_access(more) | build_files(more)
     tags = [{"name": name, "description": text} for name, text in TAGS.items()]
     return {
         "openapi": "3.1.0",
