@@ -27,13 +27,12 @@ from ostiary.portal.content.highlight import CLASSES, highlight_code
 from ostiary.portal.content.links import build_picture_url, build_url
 
 MAX_CHARS: Final = 500_000
-_TAGS: Final = frozenset(
-    "a abbr b blockquote br caption cite code col colgroup dd del details dfn div dl dt em "
-    "figcaption figure h1 h2 h3 h4 h5 h6 hr i img input ins kbd li mark ol p pre q s samp "
-    "section small span strong sub summary sup table tbody td tfoot th thead tr u ul var".split(
-        " "
-    )
+_WORDS_OF_TAGS: Final = (
+    "a abbr b blockquote br caption cite code col colgroup dd del details dfn div dl dt em",
+    "figcaption figure h1 h2 h3 h4 h5 h6 hr i img input ins kbd li mark ol p pre q s samp",
+    "section small span strong sub summary sup table tbody td tfoot th thead tr u ul var",
 )
+_TAGS: Final = frozenset(word for line in _WORDS_OF_TAGS for word in line.split())
 _ATTRIBUTES: Final = {
     "a": {"href", "title", "id", "aria-label"},
     "abbr": {"title"},
