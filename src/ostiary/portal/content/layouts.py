@@ -213,7 +213,7 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         is_plain = isinstance(obj, list | tuple | int | float | set | frozenset | range)
         return not is_plain and super().is_safe_attribute(obj, attr, value)
 
-    def wrap_str_format(self, value: Any) -> None:  # noqa: ARG002 - Jinja2's name
+    def wrap_str_format(self, value: Any) -> None:
         """No `format`: it fills up to any width."""
 
     def call(

@@ -23,6 +23,7 @@ from ostiary.model.headmatter import (
 from ostiary.model.safe_yaml import BadText, parse_json, parse_yaml
 from ostiary.portal.content.access import Reader, Verdict, judge_reading
 from ostiary.portal.content.conf import Collection, Conf, read_conf, read_router
+from ostiary.portal.content.layouts import Layouts
 from ostiary.portal.content.markdown import slugify
 from ostiary.portal.content.openapi.document import Api, read_api
 from ostiary.portal.content.source import Source, Trouble
@@ -75,7 +76,7 @@ class Site:
     routes: Mapping[str, Entry]
     wild: tuple[tuple[str, Entry], ...]
     assets: Mapping[str, Asset]
-    layouts: Mapping[str, str]
+    layouts: Layouts = field(repr=False)
     troubles: tuple[Trouble, ...]
 
     def judge(self, entry: Entry, reader: Reader) -> Verdict:
@@ -125,7 +126,7 @@ def build_site(files: Iterable[Source], *, workspace: str, has_auth: bool) -> Si
         routes=routes,
         wild=wild,
         assets=dict(_read_assets(by_path.values(), conf.theme, troubles)),
-        layouts=dict(_read_layouts(by_path.values(), conf.theme)),
+        layouts=Layouts(dict(_read_layouts(by_path.values(), conf.theme))),
         troubles=tuple(troubles),
     )
 
