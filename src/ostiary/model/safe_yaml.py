@@ -21,6 +21,7 @@ MAX_VALUES: Final = 400_000
 MAX_YAML_CHARS: Final = 3_000_000
 _MAX_DIGITS: Final = 400
 _PREFIX: Final = "tag:yaml.org,2002:"
+_OF_NODES: Final = frozenset({f"{_PREFIX}map", f"{_PREFIX}seq"})
 _MERGE: Final = f"{_PREFIX}merge"
 
 if TYPE_CHECKING:
@@ -127,6 +128,8 @@ class _Reader:
             raise BadText(f"more than {MAX_VALUES:,} values, aliases counted", line)
         if depth > MAX_DEPTH:
             raise BadText(f"nested deeper than {MAX_DEPTH} levels", line)
+        if not isinstance(node, yaml.ScalarNode) and node.tag not in _OF_NODES:
+            raise _unknown(node.tag, line)
         if isinstance(node, yaml.MappingNode):
             return self._read_record(node, depth)
         if isinstance(node, yaml.SequenceNode):
@@ -167,7 +170,11 @@ def _read_scalar(node: yaml.Node, line: int) -> Any:
             return float(text)
         case "str" | "int" | "float" | "value":
             return text
-    raise BadText(f"the tag {node.tag[:80]} is not known: leave it out", line)
+    raise _unknown(node.tag, line)
+
+
+def _unknown(tag: str, line: int) -> BadText:
+    return BadText(f"the tag {tag[:80]} is not known: leave it out", line)
 
 
 def parse_json(text: str) -> Any:  # Any: plain values
@@ -191,6 +198,13 @@ def parse_json(text: str) -> Any:  # Any: plain values
     except ValueError as error:
         raise BadText(_shorten(str(error))) from None
     _judge(found)
+    if "\\u" in text:
+        try:
+            json.dumps(found, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise BadText(
+                "has half of a character: \\ud800 to \\udfff need a pair"
+            ) from None
     return found
 
 
