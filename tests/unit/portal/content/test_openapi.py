@@ -208,7 +208,6 @@ def test_nothing_that_a_document_says_runs_on_its_pages() -> None:
         html = show(site, path)
         found = [b for b in scan(html) if b not in ALLOWED and not b.startswith(ICON)]
         assert found == [], path
-        assert "javascript:" not in "".join(part.split('"')[0] for part in html.split('href="')[1:])  # fmt: skip
 
 
 ICON = "link href=data:image/svg+xml,"
