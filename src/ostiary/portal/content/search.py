@@ -31,7 +31,9 @@ _OF_BODY: Final = 1
 _MOST_OF_BODY: Final = 4
 _WHOLE_WORD: Final = 2
 _WORD: Final = re.compile(r"\w+")
-_MARKS: Final = re.compile(r"<[^>]{0,500}>|[#*`>|\[\]()_~-]+|https?://\S+")
+_MARKS: Final = re.compile(
+    r"<[^>]{0,500}>|[#*`>|\[\]()]+|(?<!\w)[_~-]+|[_~-]+(?!\w)|https?://\S+"
+)
 _FRAGMENT: Final = 160
 
 
