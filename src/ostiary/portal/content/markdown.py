@@ -95,7 +95,17 @@ def _parser() -> MarkdownIt:
     gfm_plugin(parser)
     parser.add_render_rule("fence", _render_fence)
     parser.add_render_rule("code_block", _render_fence)
+    parser.add_render_rule("table_open", _open_table)
+    parser.add_render_rule("table_close", _close_table)
     return parser
+
+
+def _open_table(*_: object) -> str:
+    return '<div class="table-scroll" tabindex="0"><table>\n'
+
+
+def _close_table(*_: object) -> str:
+    return "</table></div>\n"
 
 
 def _render_fence(
@@ -186,7 +196,12 @@ def _clean(html: str, base: str) -> str:
         attribute_filter=change,
         url_schemes={"http", "https", "mailto", "data"},
         link_rel="noopener noreferrer",
-        set_tag_attribute_values={"input": {"type": "checkbox", "disabled": ""}},
+        tag_attribute_values={"div": {"tabindex": {"0"}}},
+        set_tag_attribute_values={
+            "input": {"type": "checkbox", "disabled": ""},
+            # What scrolls must be reached by keyboard.
+            "pre": {"tabindex": "0"},
+        },
         strip_comments=True,
         clean_content_tags={"script", "style", "template", "iframe", "noscript"},
     )
