@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.unit.admin.admin_kit import Node, database_node
+from tests.unit.admin.audit_kit import audited_node
 from tests.unit.admin.test_rbac import ROOT, guarded
 
 PAGE = "---\ntitle: Start\nreadable_by: '*'\n---\n# Hello\n"
@@ -194,3 +196,46 @@ async def test_roles_decide_by_workspace_and_path(tmp_path: Path) -> None:
         ]
 
     assert found == [200, 200, 403, 403, 403]
+
+
+@pytest.mark.parametrize("level", ["entity", "both"])
+async def test_roles_about_rows_do_not_hide_files(tmp_path: Path, level: str) -> None:
+    async with guarded(tmp_path, level) as node:
+        rules = [
+            {"workspace": "*", "endpoint": path, "actions": "*"}
+            for path in ("/files", "/files/content/*")
+        ]
+        await node.be(ROOT).role("writer", *rules)
+        writer = await node.be(ROOT).hire("w", "writer")
+        other = await node.be(ROOT).hire("o")
+        body = {"contents": "x"}
+        made = await node.be(ROOT).send("PUT", "/files/content/a.md", body)
+        changed = await writer.send("PATCH", "/files/content/a.md", body)
+        listed = (await writer.get("/files?fields=path")).json()["data"]
+        refused = await other.get("/files")
+
+    assert [made.status, changed.status, refused.status] == [200, 200, 403]
+    assert listed == [{"path": "content/a.md"}]
+
+
+async def test_a_form_says_what_json_says(tmp_path: Path) -> None:
+    async with database_node(tmp_path) as node:
+        put = await node.form("PUT", "/files/content/a.md", "contents=%23%20Hi%0A7")
+        patch = await node.form("PATCH", "/files/content/a.md", "contents=7")
+
+    assert put.json()["contents"] == "# Hi\n7"
+    assert patch.json()["contents"] == "7"
+
+
+async def test_the_audit_log_says_which_file_and_keeps_its_checksum_alone(
+    tmp_path: Path,
+) -> None:
+    async with audited_node(tmp_path) as node:
+        made = await put(node, "content/large.md", "x" * 100_000)
+        rows = (await node.call("/audit/objects")).json()["data"]
+    kept = next(row for row in rows if row["dao_name"] == "files")
+    entity = json.loads(kept["entity"])
+
+    assert (entity["path"], entity["checksum"]) == (made["path"], made["checksum"])
+    assert "contents" not in entity
+    assert kept["removed_from_entity"] == "contents"
