@@ -66,13 +66,18 @@ class Card:
 
 
 def decide_look(page: Page) -> Look:
-    """How a page is drawn."""
-    entry, site = page.entry, page.site
+    """How a page is drawn: by the operator's layout if there is one, else by ours."""
+    layout = (page.entry.head.layout or "").removeprefix("layouts/")
+    if page.operation is None and layout and page.site.layouts.has(layout):
+        return "own"
+    return _decide_ours(page)
+
+
+def _decide_ours(page: Page) -> Look:
+    entry = page.entry
     layout = (entry.head.layout or "").removeprefix("layouts/")
     if page.operation is not None:
         return "operation"
-    if layout and site.layouts.has(layout):
-        return "own"
     if entry.api is not None:
         return "spec"
     stem = layout.rpartition("/")[2].removesuffix(".html")
@@ -102,7 +107,7 @@ def render_page(
         except BadLayout as error:
             name = page.entry.head.layout or ""
             trouble = Trouble(path=f"layouts of {page.entry.path}: {name}", text=str(error))  # fmt: skip
-            look = "spec" if page.entry.api is not None else "article"
+            look = _decide_ours(page)
     return Drawn(body=_DRAW[look](page, chrome, query or {}), trouble=trouble)
 
 
@@ -194,6 +199,9 @@ def _home(page: Page, chrome: Chrome, _: Mapping[str, str]) -> bytes:
 
 def _catalogue(page: Page, chrome: Chrome, query: Mapping[str, str]) -> bytes:
     cards = build_cards(page.site, page.site.specs(page.reader), chrome)
+    only = page.entry.head.catalog_tag
+    if only:
+        cards = [card for card in cards if only in card.tags]
     tags: dict[str, int] = {}
     for card in cards:
         for tag in card.tags:

@@ -159,6 +159,9 @@ def _read_entries(
             troubles.append(Trouble(path=file.path, text=str(error)))
             continue
         if made is not None:
+            if made.entry.head.spec_url is not None:
+                text = "spec_url is not fetched: put the specification into specs/"
+                troubles.append(Trouble(path=file.path, text=text))
             yield made
 
 
