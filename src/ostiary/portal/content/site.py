@@ -117,15 +117,22 @@ def build_site(files: Iterable[Source], *, workspace: str, has_auth: bool) -> Si
     router, told = read_router(_contents(by_path, ROUTER_CONF))
     troubles += told
     routes, wild = _lay_out(entries, router, troubles)
+    assets = dict(_read_assets(by_path.values(), conf.theme, troubles))
+    sheets = [build_style_sheet(theme)]
+    for name in theme.styles:
+        if name in assets:
+            sheets.append(assets[name].body.decode("utf-8", "replace"))
+        else:
+            troubles.append(Trouble(path=theme_path, text=f"there is no assets/{name}"))
     return Site(
         workspace=workspace,
         has_auth=has_auth,
         conf=conf,
         theme=theme,
-        style_sheet=build_style_sheet(theme),
+        style_sheet="\n".join(sheet for sheet in sheets if sheet),
         routes=routes,
         wild=wild,
-        assets=dict(_read_assets(by_path.values(), conf.theme, troubles)),
+        assets=assets,
         layouts=Layouts(dict(_read_layouts(by_path.values(), conf.theme))),
         troubles=tuple(troubles),
     )
