@@ -40,6 +40,8 @@ _LAYOUTS: Final[Mapping[str, Look]] = {
     "guides": "guides", "guide-index": "guides", "knowledge-base": "guides",
 }  # fmt: skip
 _TEASED: Final = 6
+# Of an API with more operations, those of other groups are not beside each page.
+_LISTED_BESIDE: Final = 80
 _DATA_FILES: Final = (".json", ".yaml", ".yml")
 
 
@@ -304,10 +306,13 @@ def _code(page: Page, chrome: Chrome, _: Mapping[str, str]) -> bytes:
 
 
 def _spec_context(page: Page, chrome: Chrome) -> dict[str, object]:
+    assert page.entry.api is not None
+    count = sum(1 for _ in page.entry.api.operations)
     raw = page.entry.path.removeprefix("specs/")
     return {
         **_context(page, chrome),
         "api": page.entry.api,
+        "is_short": count <= _LISTED_BESIDE,
         "spec_url": _at(chrome, page.entry.route),
         "raw_url": f"{chrome.base}{RAW_PREFIX}{raw}",
         "raw_name": raw.rpartition("/")[2],
