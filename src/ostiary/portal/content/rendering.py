@@ -18,7 +18,7 @@ from ostiary.portal.content.data import build_data
 from ostiary.portal.content.finding import LLMS, RAW_PREFIX, Page, SearchPage
 from ostiary.portal.content.highlight import highlight_code
 from ostiary.portal.content.layouts import BadLayout
-from ostiary.portal.content.links import build_url
+from ostiary.portal.content.links import build_route_url, build_url
 from ostiary.portal.content.markdown import Rendered, render_markdown
 from ostiary.portal.content.openapi.details import read_details
 from ostiary.portal.content.search import (
@@ -129,7 +129,7 @@ def _context(page: Page, chrome: Chrome) -> dict[str, object]:
 
 
 def _at(chrome: Chrome, route: str) -> str:
-    return f"{chrome.base}{route}" if route != "/" else chrome.home_url
+    return build_route_url(route, chrome.base)
 
 
 def _body(page: Page, chrome: Chrome) -> Rendered:
@@ -314,7 +314,7 @@ def _spec_context(page: Page, chrome: Chrome) -> dict[str, object]:
         "api": page.entry.api,
         "is_short": count <= _LISTED_BESIDE,
         "spec_url": _at(chrome, page.entry.route),
-        "raw_url": f"{chrome.base}{RAW_PREFIX}{raw}",
+        "raw_url": _at(chrome, f"{RAW_PREFIX}{raw}"),
         "raw_name": raw.rpartition("/")[2],
         "catalogue_url": _at(chrome, "/documentation"),
     }

@@ -88,3 +88,18 @@ def test_an_article_has_its_neighbours_its_contents_and_the_way_up() -> None:
     assert f'<li><a href="{BASE}/guides">All guides</a></li>' in article
     assert "Hidden" not in article + cards
     assert cards.index(">One</a>") < cards.index(">Two</a>")
+
+
+def test_names_of_files_may_have_blanks_and_any_letters() -> None:
+    site = site_of(
+        {
+            "content/guides/index.md": "---\nlayout: guides.html\n---\n",
+            "content/guides/über uns.md": "words",
+            "specs/my api.yaml": "openapi: 3.0.0\ninfo: {title: Mine}\npaths: {}\n",
+        }
+    )
+
+    assert "words" in show(site, "/guides/über uns")
+    assert f'href="{BASE}/guides/%C3%BCber%20uns"' in show(site, "/guides")
+    assert f'href="{BASE}/_specs/my%20api.yaml"' in show(site, "/documentation/my api")
+    assert f"({BASE}/_specs/my%20api.yaml)" in build_llms(site, ADA)
