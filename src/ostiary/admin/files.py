@@ -9,6 +9,7 @@ Spec: portal §1.7 (files), §3.1 (what `kong-portal-cli` sends); interop hook 8
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
@@ -24,7 +25,7 @@ from ostiary.admin.entities import Entities
 from ostiary.admin.paging import build_list, read_asked
 from ostiary.admin.scope import scoped, shown_path
 from ostiary.admin.shapes import Json
-from ostiary.model.files import File
+from ostiary.model.files import MAX_FILE_BYTES, File, check_contents, check_path
 from ostiary.model.kinds import PORTAL_KINDS
 from ostiary.ports.config_store import Wanted
 
@@ -60,7 +61,9 @@ class FileEndpoints:
         if steps:
             return await self._answer_one(request, entities, "/".join(steps), method)
         if method == "POST":
-            row = await entities.create(_FILES, await _read(request))
+            given = await _read(request)
+            await _judge(given, str(given.data.get("path", "")), "")
+            row = await entities.create(_FILES, given)
             return JSONResponse(await entities.show(_FILES, row), status_code=201)
         return await self._list(request, entities)
 
@@ -85,19 +88,23 @@ class FileEndpoints:
     async def _answer_one(
         self, request: Request, entities: Entities, path: str, method: str
     ) -> Response:
-        match method:
-            case "DELETE":
-                await entities.delete(_FILES, path)
-                return Response(status_code=204)
-            case "PUT":
-                row = await entities.put(_FILES, path, await _read(request))
-            case "PATCH":
-                row = await entities.update(_FILES, path, await _read(request))
-            case _:
-                found = await entities.find(entities.store, _FILES, path)
-                if found is None:
-                    raise refusals.not_found()
-                row = found
+        if method == "DELETE":
+            await entities.delete(_FILES, path)
+            return Response(status_code=204)
+        before = await entities.find(entities.store, _FILES, path)
+        if method == "GET":
+            if before is None:
+                raise refusals.not_found()
+            return JSONResponse(await entities.show(_FILES, before))
+        given = await _read(request)
+        known = before if isinstance(before, File) else None
+        called = path if known is None else known.path
+        if method == "PUT":
+            await _judge(given, called, "")
+            row = await entities.put(_FILES, path, given)
+        else:
+            await _judge(given, called, "" if known is None else known.contents)
+            row = await entities.update(_FILES, path, given)
         return JSONResponse(await entities.show(_FILES, row))
 
 
@@ -105,6 +112,31 @@ async def _read(request: Request) -> Given:
     given = await read_given(request)
     data = {name: value for name, value in given.data.items() if name not in _OURS}
     return Given(data=data, is_form=given.is_form)
+
+
+async def _judge(given: Given, path: str, contents: str) -> None:
+    """
+    Let go on a file that reads; `path` and `contents` are those that are not given anew.
+
+    Raises:
+        Refused: It does not; the text says in which line, and what to do.
+    """
+    path = given.data.get("path", path)
+    contents = given.data.get("contents", contents)
+    if not isinstance(path, str) or not isinstance(contents, str):
+        return  # told by the model, as is a path that can be none
+    if len(contents) > MAX_FILE_BYTES:
+        return
+    try:
+        check_path(path)
+    except ValueError:
+        return
+    try:
+        # A specification of megabytes takes its time.
+        await asyncio.to_thread(check_contents, path, contents)
+    except ValueError as error:
+        problem = (("contents",), f"{path}: {error}")
+        raise refusals.schema_violation([problem]) from error
 
 
 def _read_fields(text: str | None) -> tuple[str, ...]:

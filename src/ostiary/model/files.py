@@ -1,8 +1,8 @@
 """
 The files that a workspace's portal is made of, as rows.
 
-Only known roots, only relative paths, and text that reads: what is wrong in a file is said when it
-is saved and not to developers later.
+Only known roots and only relative paths. What is wrong in a file is said when it is saved, and not
+to developers later.
 
 Spec: portal §§1.9, 3.1, 3.2.
 """
@@ -13,12 +13,11 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Final
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, Field, model_validator
 
-from ostiary.model.entity import Check
 from ostiary.model.fields import NonEmpty
 from ostiary.model.headmatter import (
     EVERYBODY,
@@ -29,7 +28,6 @@ from ostiary.model.headmatter import (
 )
 from ostiary.model.row import Row
 from ostiary.model.safe_yaml import BadText, parse_json, parse_yaml
-from ostiary.model.words import Problem
 
 MAX_FILE_BYTES: Final = 10 * 1024 * 1024
 MAX_PATH_CHARS: Final = 255
@@ -108,15 +106,6 @@ def read_binary(contents: str) -> tuple[str, bytes] | None:
         raise ValueError("what follows data:…;base64, is no base64") from None
 
 
-def _judge(values: Mapping[str, Any]) -> Iterator[Problem]:  # Any: values of any field
-    """What its text says of itself must read."""
-    path, contents = values["path"], values["contents"]
-    try:
-        check_contents(path, contents)
-    except ValueError as error:
-        yield ("contents",), f"{path}: {error}"
-
-
 def check_contents(path: str, contents: str) -> None:
     """
     Let go on a file whose text reads as its path promises.
@@ -183,12 +172,9 @@ class File(Row):
     """
     One file. `checksum` follows from `contents`, whoever says otherwise.
 
-    Binary files are `data:<media type>;base64,…`.
+    Binary files are `data:<media type>;base64,…`. Whether the contents read is for `check_contents`
+    to say when a file is saved: it takes too long to be asked whenever one is loaded.
     """
-
-    checks: ClassVar[tuple[Check, ...]] = (
-        Check(fields=("path", "contents"), judge=_judge),
-    )
 
     path: Annotated[NonEmpty, AfterValidator(check_path)]
     contents: Annotated[str, AfterValidator(_check_size)] = Field(repr=False)

@@ -155,6 +155,23 @@ async def test_what_does_not_read_is_refused_with_its_line_and_what_to_do(
     assert told in reply.json()["fields"]["contents"]
 
 
+async def test_a_file_that_is_changed_or_moved_must_still_read(tmp_path: Path) -> None:
+    bad = "---\ntitle: [\n---\n"
+    async with database_node(tmp_path) as node:
+        row = await put(node, "themes/base/layouts/a.html", bad)
+        moved = await node.send(
+            "PATCH", f"/files/{row['id']}", {"path": "content/a.md"}
+        )
+        kept = await node.send("PATCH", f"/files/{row['id']}", {"path": "themes/b"})
+        changed = await node.send("PATCH", "/files/themes/b", {"contents": bad})
+        posted = await node.send("POST", "/files", {"path": "content/b.md", "contents": bad})  # fmt: skip
+        nothing = await node.send("PATCH", "/files/content/c.md", {"contents": "x"})
+
+    assert [moved.status, kept.status, changed.status] == [400, 200, 200]
+    assert "line 3" in moved.json()["fields"]["contents"]
+    assert [posted.status, nothing.status] == [400, 404]
+
+
 async def test_a_file_over_ten_megabytes_is_refused(tmp_path: Path) -> None:
     async with database_node(tmp_path, portal=OpenDesk()) as node:
         body = {"contents": "x" * (10 * 1024 * 1024 + 1)}

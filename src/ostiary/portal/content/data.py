@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from ostiary.portal.chrome import Chrome
 from ostiary.portal.content.finding import Page
+from ostiary.portal.content.links import build_route_url
 from ostiary.portal.content.markdown import render_markdown
 from ostiary.portal.content.site import Entry
 
@@ -57,7 +58,7 @@ def build_data(page: Page, chrome: Chrome, body: Markup) -> Json:
         "page": {
             **entry.head.extra,
             "title": entry.title, "route": entry.route, "path": entry.path, "body": body,
-            "url": f"{chrome.base}{entry.route}", "description": entry.head.description or "",
+            "url": build_route_url(entry.route, chrome.base), "description": entry.head.description or "",
             "breadcrumbs": _crumbs(entry.route), "content": entry.body,
         },
         "user": {"is_authenticated": reader.is_authenticated, "has_role": has_role, "name": reader.name or ""},
@@ -79,7 +80,7 @@ def _show_spec(entry: Entry, chrome: Chrome) -> Json:
         "title": entry.title,
         "path": entry.path,
         "route": entry.route,
-        "url": f"{chrome.base}{entry.route}",
+        "url": build_route_url(entry.route, chrome.base),
         "version": "" if api is None else api.version,
         "description": "" if api is None else api.summary or api.description,
         "tags": [] if api is None else [*api.tags],

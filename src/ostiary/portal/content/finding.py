@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ostiary.portal.content.access import Reader
+from ostiary.portal.content.links import build_route_url
 from ostiary.portal.content.media import media_type_of
 from ostiary.portal.content.openapi.document import Operation
 from ostiary.portal.content.site import Entry, Site
@@ -177,18 +178,18 @@ def build_llms(site: Site, reader: Reader) -> str:
         lines += ["", f"> {_line(home.head.description)}"]
     pages = [e for e in site.listed(reader) if e.api is None]
     specs = site.specs(reader)
-    base = f"/{site.workspace}"
+    base = site.base
     if specs:
         lines += ["", "## APIs", ""]
         lines += [
-            f"- [{_line(e.title)}]({base}{RAW_PREFIX}{e.path.removeprefix('specs/')})"
+            f"- [{_line(e.title)}]({build_route_url(RAW_PREFIX + e.path.removeprefix('specs/'), base)})"
             f"{_about(e.api.summary or e.api.description if e.api else '')}"
             for e in specs
         ]
     if pages:
         lines += ["", "## Pages", ""]
         lines += [
-            f"- [{_line(e.title)}]({base}{e.route if e.route != '/' else ''})"
+            f"- [{_line(e.title)}]({build_route_url(e.route, base)})"
             f"{_about(e.head.description or '')}"
             for e in pages
         ]

@@ -10,12 +10,20 @@ Spec: portal §3.5 (names of data); decision 0042.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final
 
-from jinja2 import DictLoader, StrictUndefined, Template, TemplateError, nodes
+from jinja2 import (
+    DictLoader,
+    StrictUndefined,
+    Template,
+    TemplateError,
+    TemplateSyntaxError,
+    nodes,
+)
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import pass_context
@@ -29,6 +37,11 @@ MAX_TEMPLATE_CHARS: Final = 60_000
 _PER_TEMPLATE: Final = 10_000
 _MAX_RANGE: Final = 1000
 _MAX_NUMBER: Final = 2**53
+# Raw output, partials, blocks and statements of Kong's templates.
+_LUA: Final = re.compile(
+    r"\{\*[^{}]{0,200}\*\}|\{\([^{}]{0,200}\)\}|\{-\w{1,60}-\}"
+    r"|\{%\s*(?:local\s|layout\s*=|end\s*%|for\s[^%]{0,200}\sdo\s*%|if\s[^%]{0,200}\sthen\s*%)"
+)
 _FILTERS: Final = (
     "abs", "capitalize", "count", "d", "default", "dictsort", "e", "escape", "first",
     "float", "forceescape", "groupby", "int", "last", "length", "list", "lower", "map", "max",
@@ -201,6 +214,10 @@ class _Sandbox(ImmutableSandboxedEnvironment):
     ) -> nodes.Template:
         if len(source) > MAX_TEMPLATE_CHARS:
             raise TooMuch(f"longer than {MAX_TEMPLATE_CHARS:,} characters")
+        if (sign := _LUA.search(source)) is not None:
+            line = source.count("\n", 0, sign.start()) + 1
+            text = "is written for Kong, in Lua: write it in Jinja2"
+            raise TemplateSyntaxError(text, line, name, filename)
         tree = super()._parse(source, name, filename)
         _watch(tree)
         tree.set_environment(self)

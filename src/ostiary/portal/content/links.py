@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from typing import Final
+from urllib.parse import quote
 
 _SCHEME: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
 _GOOD: Final = re.compile(r"(?:https?://|mailto:)", re.IGNORECASE)
@@ -40,3 +41,10 @@ def build_url(url: str, base: str) -> str:
 def build_picture_url(url: str, base: str) -> str:
     """The same for a picture, which may be written into the page."""
     return url if _PICTURE.match(url) else build_url(url, base)
+
+
+def build_route_url(route: str, base: str) -> str:
+    """A route as an `href`: names of files may have blanks and letters of every language."""
+    if route == "/":
+        return base or "/"
+    return base + quote(route, safe="/:@!$&'()*+,;=~")

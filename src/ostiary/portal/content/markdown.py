@@ -13,7 +13,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from html import unescape
 from typing import Final
 
 import nh3
@@ -205,12 +204,3 @@ def _clean(html: str, base: str) -> str:
         strip_comments=True,
         clean_content_tags={"script", "style", "template", "iframe", "noscript"},
     )
-
-
-_MARKUP: Final = re.compile(r"<[^>]{0,2000}>")
-_SPACE: Final = re.compile(r"\s+")
-
-
-def read_text(html: str) -> str:
-    """The words of HTML that was rendered here."""
-    return _SPACE.sub(" ", unescape(_MARKUP.sub(" ", html))).strip()

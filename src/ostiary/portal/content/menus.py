@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Final
+from urllib.parse import unquote
 
 from ostiary.portal.chrome import Chrome, MenuItem
 from ostiary.portal.content.access import Reader
 from ostiary.portal.content.conf import MenuEntry
 from ostiary.portal.content.finding import SEARCH, THEME_SHEET
-from ostiary.portal.content.links import build_url
+from ostiary.portal.content.links import build_route_url, build_url
 from ostiary.portal.content.site import Site
 
 _SHOWN_ALWAYS: Final = ("/", "/documentation", "/guides", "/about")
@@ -67,7 +68,9 @@ def _may_see(site: Site, reader: Reader, entry: MenuEntry, base: str) -> bool:
             return False
         if entry.needs_role and reader.roles.isdisjoint(entry.needs_role):
             return False
-    target = site.routes.get(build_url(entry.url, base).removeprefix(base) or "/")
+    target = site.routes.get(
+        unquote(build_url(entry.url, base).removeprefix(base)) or "/"
+    )
     # Who could read it once they signed in is shown the way.
     return target is None or site.judge(target, reader) != "denied"
 
@@ -95,7 +98,7 @@ def _usual(site: Site, reader: Reader, *, base: str, path: str) -> Iterator[Menu
     for route in _SHOWN_ALWAYS:
         entry = site.routes.get(route)
         if entry is not None and site.judge(entry, reader) == "allowed":
-            url = f"{base}{route}".rstrip("/") or "/"
+            url = build_route_url(route, base)
             yield MenuItem(
                 title=entry.title if route != "/" else "Home",
                 url=url,

@@ -18,7 +18,7 @@ from ostiary.portal.content.data import build_data
 from ostiary.portal.content.finding import LLMS, RAW_PREFIX, Page, SearchPage
 from ostiary.portal.content.highlight import highlight_code
 from ostiary.portal.content.layouts import BadLayout
-from ostiary.portal.content.links import build_url
+from ostiary.portal.content.links import build_route_url, build_url
 from ostiary.portal.content.markdown import Rendered, render_markdown
 from ostiary.portal.content.openapi.details import read_details
 from ostiary.portal.content.search import (
@@ -40,6 +40,8 @@ _LAYOUTS: Final[Mapping[str, Look]] = {
     "guides": "guides", "guide-index": "guides", "knowledge-base": "guides",
 }  # fmt: skip
 _TEASED: Final = 6
+# Of an API with more operations, those of other groups are not beside each page.
+_LISTED_BESIDE: Final = 80
 _DATA_FILES: Final = (".json", ".yaml", ".yml")
 
 
@@ -66,13 +68,18 @@ class Card:
 
 
 def decide_look(page: Page) -> Look:
-    """How a page is drawn."""
-    entry, site = page.entry, page.site
+    """How a page is drawn: by the operator's layout if there is one, else by ours."""
+    layout = (page.entry.head.layout or "").removeprefix("layouts/")
+    if page.operation is None and layout and page.site.layouts.has(layout):
+        return "own"
+    return _decide_ours(page)
+
+
+def _decide_ours(page: Page) -> Look:
+    entry = page.entry
     layout = (entry.head.layout or "").removeprefix("layouts/")
     if page.operation is not None:
         return "operation"
-    if layout and site.layouts.has(layout):
-        return "own"
     if entry.api is not None:
         return "spec"
     stem = layout.rpartition("/")[2].removesuffix(".html")
@@ -102,7 +109,7 @@ def render_page(
         except BadLayout as error:
             name = page.entry.head.layout or ""
             trouble = Trouble(path=f"layouts of {page.entry.path}: {name}", text=str(error))  # fmt: skip
-            look = "spec" if page.entry.api is not None else "article"
+            look = _decide_ours(page)
     return Drawn(body=_DRAW[look](page, chrome, query or {}), trouble=trouble)
 
 
@@ -122,7 +129,7 @@ def _context(page: Page, chrome: Chrome) -> dict[str, object]:
 
 
 def _at(chrome: Chrome, route: str) -> str:
-    return f"{chrome.base}{route}" if route != "/" else chrome.home_url
+    return build_route_url(route, chrome.base)
 
 
 def _body(page: Page, chrome: Chrome) -> Rendered:
@@ -194,6 +201,9 @@ def _home(page: Page, chrome: Chrome, _: Mapping[str, str]) -> bytes:
 
 def _catalogue(page: Page, chrome: Chrome, query: Mapping[str, str]) -> bytes:
     cards = build_cards(page.site, page.site.specs(page.reader), chrome)
+    only = page.entry.head.catalog_tag
+    if only:
+        cards = [card for card in cards if only in card.tags]
     tags: dict[str, int] = {}
     for card in cards:
         for tag in card.tags:
@@ -296,12 +306,15 @@ def _code(page: Page, chrome: Chrome, _: Mapping[str, str]) -> bytes:
 
 
 def _spec_context(page: Page, chrome: Chrome) -> dict[str, object]:
+    assert page.entry.api is not None
+    count = sum(1 for _ in page.entry.api.operations)
     raw = page.entry.path.removeprefix("specs/")
     return {
         **_context(page, chrome),
         "api": page.entry.api,
+        "is_short": count <= _LISTED_BESIDE,
         "spec_url": _at(chrome, page.entry.route),
-        "raw_url": f"{chrome.base}{RAW_PREFIX}{raw}",
+        "raw_url": _at(chrome, f"{RAW_PREFIX}{raw}"),
         "raw_name": raw.rpartition("/")[2],
         "catalogue_url": _at(chrome, "/documentation"),
     }

@@ -177,7 +177,8 @@ def _find_word(index: SearchIndex, word: str) -> dict[int, int]:
     found: dict[int, int] = {}
     start = bisect_left(index.words, word)
     for candidate in index.words[start : start + _MAX_PREFIX_WORDS]:
-        if not candidate.startswith(word):
+        # One letter begins too much.
+        if not candidate.startswith(word) or (len(word) == 1 and candidate != word):
             break
         times = _WHOLE_WORD if candidate == word else 1
         for number, weight in index.weights[candidate].items():

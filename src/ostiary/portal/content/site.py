@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import quote
 
 from ostiary.model.files import PORTAL_CONF, ROUTER_CONF, read_binary
 from ostiary.model.headmatter import (
@@ -64,11 +65,12 @@ class Site:
     """
     Everything that a portal shows.
 
-    `wild` are routes that take everything below them, the longest first. `layouts` are the
-    operator's own templates, partials with them, by their path in the theme.
+    `base` is the path that all of it is below. `wild` are routes that take everything below them,
+    the longest first. `layouts` are the operator's own templates. `troubles` are what is left out.
     """
 
     workspace: str
+    base: str
     has_auth: bool
     conf: Conf
     theme: Theme
@@ -98,12 +100,15 @@ class Site:
         return sorted(found, key=lambda entry: (entry.title.lower(), entry.route))
 
 
-def build_site(files: Iterable[Source], *, workspace: str, has_auth: bool) -> Site:
+def build_site(
+    files: Iterable[Source], *, workspace: str, has_auth: bool, base: str | None = None
+) -> Site:
     """
     The site of a workspace's files.
 
     Args:
         workspace: Its name.
+        base: The path that it is served below, as in a frame; None is the workspace's name.
         has_auth: Developers can sign in; without that rules do not count.
     """
     by_path = {file.path: file for file in sorted(files, key=lambda f: f.path)}
@@ -117,15 +122,23 @@ def build_site(files: Iterable[Source], *, workspace: str, has_auth: bool) -> Si
     router, told = read_router(_contents(by_path, ROUTER_CONF))
     troubles += told
     routes, wild = _lay_out(entries, router, troubles)
+    assets = dict(_read_assets(by_path.values(), conf.theme, troubles))
+    sheets = [build_style_sheet(theme)]
+    for name in theme.styles:
+        if name in assets:
+            sheets.append(assets[name].body.decode("utf-8", "replace"))
+        else:
+            troubles.append(Trouble(path=theme_path, text=f"there is no assets/{name}"))
     return Site(
         workspace=workspace,
+        base=f"/{quote(workspace)}" if base is None else base,
         has_auth=has_auth,
         conf=conf,
         theme=theme,
-        style_sheet=build_style_sheet(theme),
+        style_sheet="\n".join(sheet for sheet in sheets if sheet),
         routes=routes,
         wild=wild,
-        assets=dict(_read_assets(by_path.values(), conf.theme, troubles)),
+        assets=assets,
         layouts=Layouts(dict(_read_layouts(by_path.values(), conf.theme))),
         troubles=tuple(troubles),
     )
@@ -159,6 +172,9 @@ def _read_entries(
             troubles.append(Trouble(path=file.path, text=str(error)))
             continue
         if made is not None:
+            if made.entry.head.spec_url is not None:
+                text = "spec_url is not fetched: put the specification into specs/"
+                troubles.append(Trouble(path=file.path, text=text))
             yield made
 
 
@@ -174,12 +190,13 @@ def _read_page_entry(file: Source, conf: Conf) -> _Made | None:
         if collection is None:
             return None
         has_output = has_output and collection.output
-        route = _fill(collection, steps[-1], title, head.stub or "")
+        filled = _fill(collection, steps[-1], title, head.stub or "")
+        route = check_route(filled, "its address")
         if head.layout is None and collection.layout is not None:
             head = _with_layout(head, collection.layout)
     if head.route is not None:
         route = head.route
-    entry = Entry(route=check_route(route, "its path"), path=file.path, title=title, head=head, body=body)  # fmt: skip
+    entry = Entry(route=route, path=file.path, title=title, head=head, body=body)  # fmt: skip
     return _Made(entry=entry, is_said=head.route is not None, has_output=has_output)
 
 
@@ -217,7 +234,7 @@ def _read_spec_entry(file: Source) -> _Made:
         raise BadText("is no specification: it must be a record")
     head = read_spec_headmatter(document)
     api = read_api(document, fallback=name)
-    route = head.route or check_route(f"{_DOCUMENTATION}/{name}", "its path")
+    route = head.route or f"{_DOCUMENTATION}/{name}"
     entry = Entry(
         route=route, path=file.path, title=head.title or api.title, head=head,
         body=file.contents, api=api,

@@ -51,13 +51,18 @@ _PAIRS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Theme:
-    """What a theme says: values that are safe in a style sheet."""
+    """
+    What a theme says: values that are safe in a style sheet.
+
+    `styles` are assets that follow the rest of it.
+    """
 
     name: str
     colors: Mapping[str, str] = field(default_factory=dict)
     dark_colors: Mapping[str, str] = field(default_factory=dict)
     fonts: Mapping[str, str] = field(default_factory=dict)
     images: Mapping[str, str] = field(default_factory=dict)
+    styles: tuple[str, ...] = ()
 
 
 def read_theme(name: str, text: str) -> tuple[Theme, tuple[Trouble, ...]]:
@@ -75,6 +80,7 @@ def read_theme(name: str, text: str) -> tuple[Theme, tuple[Trouble, ...]]:
         dark_colors=dict(_read(said.get("dark_colors"), _COLOUR, "color", told)),
         fonts=dict(_read(said.get("fonts"), _FONT, "font", told)),
         images=dict(_read(said.get("images"), _PICTURE, "image", told)),
+        styles=_read_styles(said.get("styles"), told),
     )
     told += _judge_contrast(theme.colors)
     return theme, tuple(Trouble(path=path, text=text) for text in told)
@@ -96,6 +102,18 @@ def _read(
             told.append(f"the {word} {key} is not one: {text[:40]!r}")
         else:
             yield key, text
+
+
+def _read_styles(value: object, told: list[str]) -> tuple[str, ...]:
+    paths = value if isinstance(value, list) else [] if value is None else [value]
+    good = [
+        p
+        for p in paths
+        if isinstance(p, str) and p.startswith("assets/") and p.endswith(".css")
+    ]
+    if len(good) < len(paths):
+        told.append("styles must be paths of assets such as assets/site.css")
+    return tuple(path.removeprefix("assets/") for path in good)
 
 
 def read_luminance(colour: str) -> float | None:

@@ -15,8 +15,10 @@ from ostiary.portal.content.finding import (
     build_llms,
     find_page,
 )
+from ostiary.portal.content.listing import list_readable
 from ostiary.portal.content.search import build_index, search
 from ostiary.portal.content.site import Site
+from ostiary.portal.content.source import SourceFile
 from tests.unit.portal.content.site_kit import ADA, GOLD, frame, show, site_of
 
 SPEC = "openapi: 3.0.0\ninfo: {title: %s, version: '1'}\npaths: {/x: {get: {summary: Run %s}}}\n%s"
@@ -135,3 +137,28 @@ def test_what_search_finds_can_be_opened(
     hits = search(site, build_index(site), "word", reader)
 
     assert bool(hits) == isinstance(find_page(site, "/p", reader), Page)
+
+
+def test_the_list_of_files_obeys_the_rule_as_pages_do() -> None:
+    hidden = "---\noutput: false\nreadable_by: gold\n---\nx"
+    more = {
+        "content/hidden.md": hidden,
+        "content/broken.md": "---\nreadable_by: []\n---\n",
+        "emails/invite.txt": "x",
+        "themes/base/assets/a.css": "x",
+    }
+    files = [SourceFile(path=p, contents=c) for p, c in {**FILES, **more}.items()]
+    site = site_of({**FILES, **more})
+    seen = {
+        name: {file.path for file in list_readable(site, files, reader)}
+        for name, reader in (("nobody", ANONYMOUS), ("ada", ADA), ("gold", GOLD))
+    }
+
+    assert seen["nobody"] == {
+        "portal.conf.yaml", "content/index.md", "content/open.md", "specs/public.yaml",
+        "content/documentation/index.md", "themes/base/assets/a.css",
+    }  # fmt: skip
+    assert seen["ada"] == seen["nobody"] | {"content/all.md"}
+    assert seen["gold"] == seen["ada"] | {
+        "content/gold.md", "content/hidden.md", "specs/golden.yaml",
+    }  # fmt: skip

@@ -138,3 +138,23 @@ def test_markdown_in_layouts_has_an_end() -> None:
     assert isinstance(found, Page)
 
     assert render_page(found, frame(site)).trouble is not None
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["{*page.body*}", "{(partials/header.html)}", "{-main-}x{-main-}", '{% layout = "layouts/_app.html" %}', "{% for _, item in each(x) do %}{% end %}"],
+)  # fmt: skip
+def test_a_layout_of_kongs_is_named_and_the_page_has_our_look(source: str) -> None:
+    site = site_of(
+        {
+            "content/index.txt": "---\nlayout: homepage.html\nhero: Hi there\n---\n",
+            "themes/base/layouts/homepage.html": source,
+        }
+    )
+    found = find_page(site, "/", ANONYMOUS)
+    assert isinstance(found, Page)
+    drawn = render_page(found, frame(site))
+
+    assert b"<h1>Hi there</h1>" in drawn.body
+    assert drawn.trouble is not None
+    assert "in Lua" in drawn.trouble.text

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ostiary.model.files import File
+from ostiary.model.files import File, check_contents
 from ostiary.portal.content.access import ANONYMOUS
 from ostiary.portal.content.defaults import load_shipped_files
 from ostiary.portal.content.finding import Missing, Page, Raw, Redirect, find_page
@@ -121,3 +121,4 @@ def test_a_portal_begins_with_pages_that_read() -> None:
 def test_what_we_ship_can_be_saved() -> None:
     for file in load_shipped_files():
         File(path=file.path, contents=file.contents)
+        check_contents(file.path, file.contents)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ostiary.pages import PORTAL_DESIGN, render
+from ostiary.pages import PORTAL_DESIGN, render, security_headers
 from ostiary.portal.chrome import Chrome, MenuItem
 from ostiary.portal.content.conf import read_conf
 from ostiary.portal.content.theme import build_style_sheet, read_contrast, read_theme
@@ -26,6 +26,23 @@ def test_colours_fonts_and_pictures_become_variables() -> None:
     assert "--accent-ink: #ffffff;" in sheet
     assert "prefers-color-scheme: dark) { :root.light-only, :root { --paper: #000;" in sheet  # fmt: skip
     assert "body { font-family: Inter, system-ui, sans-serif; }" in sheet
+
+
+def test_style_sheets_of_ones_own_follow_ours() -> None:
+    site = site_of(
+        {
+            "themes/base/theme.conf.yaml": "colors: {accent: '#123456'}\nstyles: [assets/a.css, assets/no.css, ../x.css, 'https://e/x.css']",
+            "themes/base/assets/a.css": "@font-face { src: url(assets/f.woff2) }",
+        }
+    )
+    policy = dict(security_headers(has_own_files=True))["Content-Security-Policy"]
+
+    assert site.style_sheet.endswith("@font-face { src: url(assets/f.woff2) }")
+    assert [t.text for t in site.troubles] == [
+        "styles must be paths of assets such as assets/site.css",
+        "there is no assets/no.css",
+    ]
+    assert "font-src 'self'" in policy
 
 
 def test_what_is_no_colour_gets_into_no_style_sheet() -> None:

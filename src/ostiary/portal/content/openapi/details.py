@@ -118,7 +118,7 @@ class _Reading:
         own = items(raw.get("servers")) or items(self._operation.shared.get("servers"))
         urls = [text(record(s).get("url")) for s in own]
         urls += [s.url for s in self._api.servers]
-        server = next((u for u in urls if u), "")
+        server = next((u for u in urls if u), "").rstrip("/")
         answers = tuple(self._read_answers())
         return Details(
             operation=self._operation,
