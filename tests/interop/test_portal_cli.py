@@ -83,7 +83,7 @@ class Cli:
 async def cli(tmp_path: Path) -> AsyncIterator[Cli]:
     if not is_installed():
         pytest.fail(MISSING, pytrace=False)
-    async with lean_node(tmp_path, database="sqlite") as node:
+    async with lean_node(tmp_path, portal=True) as node:
         found = Cli(admin=f"http://127.0.0.1:{node.ports.admin}", folder=tmp_path)
         await asyncio.to_thread(found.ask, "POST", "/workspaces", {"name": "team"})
         yield found
