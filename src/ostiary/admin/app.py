@@ -32,7 +32,6 @@ from ostiary.admin.configuration import ConfigurationEndpoint, WholeConfiguratio
 from ostiary.admin.entities import Entities
 from ostiary.admin.gate import Access, Gate, OpenAccess
 from ostiary.admin.groups import OF_CONSUMER, OF_GROUP, GroupEndpoints
-from ostiary.admin.guard import build_guard
 from ostiary.admin.health import Health, HealthEndpoints
 from ostiary.admin.info import InfoEndpoints, KnownPlugins
 from ostiary.admin.issuers import IssuerEndpoints, Providers
@@ -50,6 +49,7 @@ from ostiary.model.kinds import KINDS
 from ostiary.ports.client_keys import ClientKeysUnavailable, PublishedKeys
 from ostiary.ports.config_store import ConfigStore
 from ostiary.ports.pool_store import StoreUnavailable
+from ostiary.web.guard import build_guard
 
 MAX_FLOWS = 100
 _LOG = logging.getLogger("ostiary.admin")
