@@ -49,6 +49,7 @@ class Editor:
     groups: tuple[Group, ...]
     row: Row | None = None
     plugin: str = ""
+    about: str = ""
 
     @property
     def is_new(self) -> bool:
@@ -171,6 +172,7 @@ async def show_editor(
         sheet=sheet,
         here=(place.parent or place.kind).path,
         editor=editor,
+        about=editor.about or place.kind.about,
         kind=place.kind,
         groups=editor.groups,
         options=await load_options(visit, editor.fields),

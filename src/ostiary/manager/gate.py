@@ -12,7 +12,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -93,6 +93,8 @@ class Gate:
 
     config: ManagerConfig
     sessions: Sessions | None = field(init=False)
+    # What the Admin API says of itself and that stays while the node runs: asked for once.
+    known: dict[str, Any] = field(default_factory=dict, repr=False)
     _attempts: Attempts = field(default_factory=Attempts, repr=False)
 
     def __post_init__(self) -> None:

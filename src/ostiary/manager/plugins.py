@@ -26,7 +26,7 @@ from ostiary.manager.values import (
     write_values,
 )
 from ostiary.manager.visit import Refused, Visit
-from ostiary.ports.admin_client import AdminReply, Operator
+from ostiary.ports.admin_client import AdminReply
 
 _KIND: Final[Kind] = KINDS["plugins"]
 _PLACE: Final = Place(kind=_KIND)
@@ -73,11 +73,9 @@ def _scope_of(visit: Visit) -> dict[str, str]:
 async def get_select(visit: Visit) -> Response:
     """The gallery, by category."""
     scope = _scope_of(visit)
-    reply = await visit.config.admin.call(
-        Operator(site="kong-manager"), "GET", "/plugins/enabled"
-    )
+    told = await visit.know("plugins", "enabled")
     groups: dict[str, list[Card]] = {name: [] for name in _ORDER}
-    for name in sorted((reply.value or {}).get("enabled_plugins", ())):
+    for name in sorted(told["enabled_plugins"]):
         category, about = _ABOUT.get(name, _OTHER)
         url = visit.url("plugins", "new", name=name, **scope)
         groups[category].append(Card(name=name, about=about, url=url))
@@ -144,6 +142,7 @@ async def _open_editor(visit: Visit, name: str, row: Row | None) -> editing.Edit
         groups=(general, *groups),
         row=row,
         plugin=name,
+        about=_ABOUT.get(name, _OTHER)[1],
     )
 
 

@@ -278,15 +278,23 @@ class Fact:
     facts: tuple[Fact, ...] = ()
 
 
-def read_facts(fields: Sequence[Field], row: Row) -> tuple[Fact, ...]:
-    """A row field by field; those that hold nothing are left out."""
+def read_facts(
+    fields: Sequence[Field], row: Row, *, brief: bool = False
+) -> tuple[Fact, ...]:
+    """
+    A row field by field; those that hold nothing are left out.
+
+    Args:
+        brief: Leave out what is as it would be without anybody having said so.
+    """
     found = []
     for field in fields:
         value = row.get(field.name)
-        if value is None or value in ([], {}, ""):
+        if value is None or value in ([], {}, "") or (brief and value == field.default):
             continue
         if field.widget == "record" and isinstance(value, dict):
-            inner = read_facts(field.fields, value)
+            is_brief = brief or field.name == "config"
+            inner = read_facts(field.fields, value, brief=is_brief)
             if inner:
                 found.append(Fact(label=field.label, value=None, facts=inner))
         elif field.secret:
@@ -334,6 +342,7 @@ async def show_row(
         if f.widget == "foreign" and row.get(f.name) and f.name in _TARGETS_OF
     ]
     shown = [f for f in fields if f.widget != "foreign" or f.name not in _TARGETS_OF]
+    shown.sort(key=lambda f: (f.name == "config", f.name == "tags", f.name != "name"))
     return visit.show(
         "manager-row.html",
         here=kind.path,

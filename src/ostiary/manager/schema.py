@@ -58,7 +58,7 @@ class Field:
     reference: str = ""
     element: str = "string"
     holds_lists: bool = False
-    limits: tuple[float, float] | None = None
+    limits: str = ""
 
     @property
     def id(self) -> str:
@@ -116,7 +116,7 @@ def _read_field(path: tuple[str, ...], told: Json, area: frozenset[str]) -> Fiel
         kind=kind,
         widget=widget,
         label=say_name(name),
-        hint=told.get("description", ""),
+        hint=told.get("description", "").replace("`", ""),
         required=required and told.get("default") is None and kind != "record",
         may_be_null=not required,
         default=told.get("default"),
@@ -126,7 +126,7 @@ def _read_field(path: tuple[str, ...], told: Json, area: frozenset[str]) -> Fiel
         reference=told.get("reference", ""),
         element=told.get("elements", {}).get("type", "string"),
         holds_lists=told.get("values", {}).get("type") == "array",
-        limits=None if limits is None else (limits[0], limits[1]),
+        limits=f"From {limits[0]:,} to {limits[1]:,}." if limits else "",
     )
 
 

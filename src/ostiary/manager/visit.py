@@ -135,14 +135,23 @@ class Visit:
         Raises:
             Refused: There is none of this name.
         """
-        reply = await self.config.admin.call(
-            Operator(site="kong-manager"),
-            "GET",
-            "/" + "/".join(quote(step, safe="") for step in ("schemas", *steps)),
-        )
-        if not reply.is_good:
-            raise Refused(reply)
-        return reply.value
+        return await self.know("schemas", *steps)
+
+    async def know(self, *steps: str) -> Json:
+        """
+        What the node says of itself to everybody, and does not change while it runs.
+
+        Raises:
+            Refused: It says nothing of this.
+        """
+        path = "/" + "/".join(quote(step, safe="") for step in steps)
+        if path not in self.gate.known:
+            operator = Operator(site="kong-manager")
+            reply = await self.config.admin.call(operator, "GET", path)
+            if not reply.is_good:
+                raise Refused(reply)
+            self.gate.known[path] = reply.value
+        return self.gate.known[path]
 
     # Pages.
 

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from ostiary.manager.forms import Form, Sheet
 from ostiary.manager.visit import Refused, Visit
 
-_PAGE: Final = "50"
+_PAGE: Final = "25"
 _REQUESTS: Final = ("method", "path", "status", "rbac_user_name", "workspace", "request_id")  # fmt: skip
 _OBJECTS: Final = ("dao_name", "operation", "entity_key", "request_id")
 _TIMES: Final = ("after", "before")

@@ -67,7 +67,7 @@ class Reply:
             found.setdefault(unescape(name), []).append(unescape(value))
 
         for tag in re.findall(r"<input\b[^>]*>", self.text):
-            named = {n: v for n, v in re.findall(r'([\w-]+)="([^"]*)"', tag)}
+            named = dict(re.findall(r'([\w-]+)="([^"]*)"', tag))
             kind = named.get("type", "text")
             is_off = kind == "checkbox" and " checked" not in tag
             if "name" in named and not is_off and kind != "submit":
@@ -101,7 +101,7 @@ class Browser:
         method: str,
         target: str,
         data: Mapping[str, Any] | None = None,
-        **headers: str,
+        said: Mapping[str, str] | None = None,
     ) -> Reply:
         body = b"" if data is None else urlencode(data, doseq=True).encode()
         fields = {"host": self.host, **self.headers}
@@ -109,7 +109,7 @@ class Browser:
             fields["cookie"] = "; ".join(f"{n}={v}" for n, v in self.jar.items())
         if data is not None:
             fields["content-type"] = "application/x-www-form-urlencoded"
-        fields |= {name.replace("_", "-"): v for name, v in headers.items()}
+        fields |= {name.replace("_", "-"): v for name, v in (said or {}).items()}
         path, _, query = target.partition("?")
         scope = {
             "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1",
@@ -139,14 +139,14 @@ class Browser:
         return Reply(sent[0]["status"], told, text)
 
     async def get(self, target: str, **headers: str) -> Reply:
-        return await self.send("GET", target, **headers)
+        return await self.send("GET", target, said=headers)
 
     async def post(
         self, target: str, data: Mapping[str, Any] | None = None, **headers: str
     ) -> Reply:
         """A form that the browser says is from this site."""
         said = {"sec_fetch_site": "same-origin", **headers}
-        return await self.send("POST", target, data or {}, **said)
+        return await self.send("POST", target, data or {}, said)
 
     async def submit(self, target: str, **changes: Any) -> Reply:
         """Open a page, change some of its form's fields (dots as `__`), and post it."""
@@ -209,7 +209,7 @@ async def _add_users(store: SqlConfigStore) -> None:
                     name=name,
                     user_token=hash_token(token, b"s" * 16),
                     user_token_ident=build_hint(token),
-                )  # fmt: skip
+                )
             )
             await write.add(RbacUserRole(id=link, user=user, role=role))
             await write.add(
@@ -219,7 +219,7 @@ async def _add_users(store: SqlConfigStore) -> None:
                     workspace="*",
                     endpoint=endpoint,
                     actions=actions,
-                )  # fmt: skip
+                )
             )
 
 
@@ -278,11 +278,12 @@ async def manager_site(
     users = Users(store, secret=KEY)
     header = "Kong-Admin-Token"
     access = RbacAccess(store=store, users=users, level="on", header=header)
+    more_of_node: dict[str, Any] = {"access": access} if rbac else {}
     node = Node(
         store=store,
         rbac=RbacEndpoints(users=users, entropy=Numbers()),
         audit=AuditRules(log=store.audit, ttl_s=1000) if audit else None,
-        **({"access": access} if rbac else {}),
+        **more_of_node,
     )
     try:
         if rbac:
