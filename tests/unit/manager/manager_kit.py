@@ -183,7 +183,7 @@ class Site:
 
     async def admin(self, method: str, path: str, body: Any = None) -> Any:
         """What the Admin API answers; Any: JSON."""
-        headers = {"Kong-Admin-Token": ADA}
+        headers = {"kong-admin-token": ADA}
         reply = await self.node.send(method, path, body, **headers)
         assert reply.status < 400, reply.text
         return reply.json() if reply.body else None
