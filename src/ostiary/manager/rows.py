@@ -16,6 +16,7 @@ from starlette.responses import Response
 from ostiary.manager.hiding import hide
 from ostiary.manager.kinds import BELOW, KINDS, Kind, Row, name_of
 from ostiary.manager.schema import Field, read_fields
+from ostiary.manager.values import say_number
 from ostiary.manager.visit import Refused, Visit
 from ostiary.ports.admin_client import AdminReply
 
@@ -300,9 +301,9 @@ def read_facts(
         elif field.secret:
             found.append(Fact(label=field.label, value=None, show="hidden"))
         else:
-            found.append(
-                Fact(label=field.label, value=value, show=_choose_show(field, value))
-            )
+            show = _choose_show(field, value)
+            said = say_number(value) if isinstance(value, float) else value
+            found.append(Fact(label=field.label, value=said, show=show))
     return tuple(found)
 
 

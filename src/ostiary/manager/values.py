@@ -82,7 +82,15 @@ def _show(field: Field, value: Json) -> str:
             return _show_pairs(value)
         case "json":
             return json.dumps(value, indent=2, ensure_ascii=False) if value else ""
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return say_number(value) if isinstance(value, float) else str(value)
+
+
+def say_number(value: float) -> str:
+    """A number without an exponent, and without a point that says nothing."""
+    if value.is_integer():
+        return str(int(value))
+    text = repr(value)
+    return f"{value:.18f}".rstrip("0") if "e" in text else text
 
 
 def _dump(value: Json) -> str:

@@ -148,7 +148,7 @@ class Browser:
         said = {"sec_fetch_site": "same-origin", **headers}
         return await self.send("POST", target, data or {}, said)
 
-    async def submit(self, target: str, **changes: Any) -> Reply:
+    async def submit(self, target: str, /, **changes: Any) -> Reply:
         """Open a page, change some of its form's fields (dots as `__`), and post it."""
         page = await self.get(target)
         assert page.status == 200, page.words
