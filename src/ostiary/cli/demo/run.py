@@ -100,6 +100,7 @@ def build_settings(options: DemoOptions, ports: Ports, trust: Trust) -> Settings
             "declarative_config": str(options.folder / "kong.yml"),
             "proxy_listen": f"{loopback}:{ports.proxy}, {loopback}:{ports.proxy_tls} ssl",
             "admin_listen": f"{loopback}:{ports.admin}",
+            "admin_gui_listen": f"{loopback}:{ports.manager}, {loopback}:{ports.manager_tls} ssl",
             "status_listen": f"{loopback}:{ports.status}",
             "nginx_worker_processes": 2,
             "ssl_cert": str(trust.gateway_cert),
