@@ -198,7 +198,7 @@ async def get_row(visit: Visit) -> Response:
     if row["name"] == oidc.NAME:
         route = (row.get("route") or {}).get("id", "")
         extra = await oidc.load_redirect_uris(visit, plugin=row["id"], route=route)
-    return await show_row(visit, _KIND, row, fields, extra)
+    return await show_row(visit, _KIND, row, fields, redirects=extra)
 
 
 async def post_toggle(visit: Visit) -> Response:

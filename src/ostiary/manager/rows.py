@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
+from ostiary.manager.forms import Sheet
 from ostiary.manager.hiding import hide
 from ostiary.manager.kinds import BELOW, KINDS, Kind, Row, name_of
 from ostiary.manager.schema import Field, read_fields
@@ -332,9 +333,20 @@ async def show_row(
     kind: Kind,
     row: Row,
     fields: Sequence[Field],
+    *,
     redirects: Mapping[str, Any] | None = None,
+    members: Sequence[tuple[str, str]] | None = None,
+    sheet: Sheet | None = None,
+    status: int = 200,
 ) -> Response:
-    """The page of a row; `redirects` are what to register at a provider. Any: JSON."""
+    """
+    The page of a row.
+
+    Args:
+        redirects: What to register at a provider; Any: JSON.
+        members: The ids and names of those who are in a group.
+        sheet: The form for one more of them.
+    """
     seen = hide(row, fields)
     tables = Tables(visit)
     references = [
@@ -356,4 +368,7 @@ async def show_row(
         as_yaml=visit.config.dump_yaml(seen),
         related=await load_related(visit, kind, row),
         extra=redirects,
+        members=members,
+        sheet=sheet,
+        status=status,
     )

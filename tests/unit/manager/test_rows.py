@@ -401,3 +401,23 @@ async def test_without_an_audit_log_the_page_says_how_to_have_one(
 
         assert page.status == 200
         assert "Set audit_log = on" in page.words
+
+
+async def test_consumers_are_put_into_groups_and_taken_out(
+    site: Site, tab: Browser
+) -> None:
+    ada = await site.admin("POST", "/consumers", {"username": "ada"})
+    await make(tab, "/consumer_groups/new", name="gold")
+    group = (await site.admin("GET", "/consumer_groups"))["data"][0]
+    base = f"{HOME}/consumer_groups/{group['id']}"
+    wrong = await tab.post(f"{base}/members", {"consumer": "nobody", "go": "add"})
+    await tab.post(f"{base}/members", {"consumer": "ada", "go": "add"})
+    page = await tab.get(base)
+    await tab.post(f"{base}/members", {"consumer": ada["id"], "go": "remove"})
+    left = await site.admin("GET", "/consumer_groups/gold/consumers")
+
+    assert wrong.status == 400
+    assert "there is no such consumer" in wrong.words
+    assert wrong.values()["consumer"] == ["nobody"]
+    assert ">ada</a>" in page.text
+    assert left["data"] == []
