@@ -22,8 +22,8 @@ class Kind:
     """
     One kind. `path` is its collection in the Admin API and here; `schema` its name there.
 
-    `folded` are fields that few people change, in groups. `below` are kinds whose rows are only
-    reached through one of this; `related` those that refer to it. `long` are fields of several lines.
+    `known_by` says what a list is searched by. `folded` are fields that few people change, in groups. `below` are kinds whose rows are only
+    reached through one of this; `related` those that refer to it.
     """
 
     path: str
@@ -36,9 +36,8 @@ class Kind:
     folded: tuple[tuple[str, tuple[str, ...]], ...] = ()
     below: tuple[str, ...] = ()
     related: tuple[str, ...] = ()
-    refers: str = ""
     warns: str = ""
-    is_named: bool = True
+    known_by: str = "Name or ID"
     labels: Mapping[str, str] = field(default_factory=dict)
     hints: Mapping[str, str] = field(default_factory=dict)
 
@@ -80,7 +79,7 @@ _ALL: Final = (
                 "regex_priority", "request_buffering", "response_buffering",
             )),
         ),
-        related=("plugins",), refers="service",
+        related=("plugins",),
         warns="Its plugins are deleted with it.",
         hints={
             "paths": "One a line. A path that begins with ~/ is a regular expression.",
@@ -95,7 +94,7 @@ _ALL: Final = (
     Kind(
         path="consumers", title="Consumers", one="consumer",
         about="A consumer is somebody whom the gateway knows: a person, an application, another service.",
-        columns=(("Custom ID", "custom_id", "text"), _TAGS, _CHANGED, _MADE),
+        columns=(("Custom ID", "custom_id", "text"), _TAGS, _CHANGED, _MADE), known_by="Username or ID",
         below=("key-auth", "basic-auth", "jwt", "acls"), related=("plugins",),
         warns="Its credentials and plugins are deleted with it.",
         hints={
@@ -112,6 +111,7 @@ _ALL: Final = (
         path="plugins", title="Plugins", one="plugin",
         about="A plugin acts on requests: of a route, a service, a consumer, or on all of them.",
         columns=(("Applied to", "route", "scope"), ("Enabled", "enabled", "switch"), _TAGS, _CHANGED),
+        known_by="Instance name or ID",
     ),
     Kind(
         path="upstreams", title="Upstreams", one="upstream",
@@ -134,7 +134,7 @@ _ALL: Final = (
         path="certificates", title="Certificates", one="certificate",
         about="A certificate with its key, served for the names that point to it.",
         columns=(("Names (SNIs)", "snis", "list"), _TAGS, _CHANGED, _MADE),
-        related=("snis",), is_named=False,
+        related=("snis",), known_by="Name (SNI) or ID",
         folded=(("A second certificate, with another kind of key", ("cert_alt", "key_alt")),),
         labels={"cert": "Certificate", "key": "Private key", "cert_alt": "Certificate", "key_alt": "Private key"},
         hints={"cert": "In PEM, with the chain after it.", "key": "In PEM. It is kept sealed and never shown again."},
@@ -142,18 +142,18 @@ _ALL: Final = (
     ),
     Kind(
         path="snis", title="SNIs", one="SNI", about="A host name for which a certificate is served.",
-        columns=(("Certificate", "certificate", "reference"), _TAGS, _CHANGED), refers="certificate",
+        columns=(("Certificate", "certificate", "reference"), _TAGS, _CHANGED),
         hints={"name": "* may be the first or the last label."},
     ),
     Kind(
         path="ca_certificates", title="CA certificates", one="CA certificate",
         about="Somebody who may vouch for upstreams. CA certificates are shared by all workspaces.",
         columns=(("Digest (SHA-256)", "cert_digest", "text"), _TAGS, _MADE), hidden=("cert_digest",),
-        labels={"cert": "Certificate"}, hints={"cert": "One certificate, in PEM."}, is_named=False,
+        labels={"cert": "Certificate"}, hints={"cert": "One certificate, in PEM."}, known_by="ID",
     ),
     Kind(
         path="keys", title="Keys", one="key", about="A key by its id, as JWK or PEM.",
-        columns=(("Key ID", "kid", "text"), ("Key set", "set", "reference"), _TAGS, _CHANGED), refers="set",
+        columns=(("Key ID", "kid", "text"), ("Key set", "set", "reference"), _TAGS, _CHANGED),
         hints={"jwk": "A JSON Web Key. One of JWK and PEM is needed.", "set": "The key set that it is in."},
         labels={"set": "Key set", "jwk": "JWK"},
     ),
@@ -165,6 +165,7 @@ _ALL: Final = (
         path="vaults", title="Vaults", one="vault",
         about="A place that secrets are read from when they are used, under {vault://prefix/…}.",
         columns=(("Kind", "name", "text"), ("Description", "description", "text"), _TAGS, _CHANGED),
+        known_by="Prefix or ID",
         labels={"name": "Kind", "config": "Configuration"},
         hints={"name": "env: the environment of the gateway.", "prefix": "What references begin with."},
     ),
@@ -178,7 +179,7 @@ _BELOW: Final = (
     ),
     Kind(
         path="key-auth", title="Keys (key-auth)", one="key", schema="keyauth_credentials",
-        about="A key that the plugin key-auth takes.", hidden=("consumer",), is_named=False,
+        about="A key that the plugin key-auth takes.", hidden=("consumer",),
         columns=(("Time to live (s)", "ttl", "text"), _TAGS, _MADE),
         hints={"key": "Leave empty to have one made; it is shown once.", "ttl": "Seconds until it expires; empty for never."},
         labels={"ttl": "Time to live (s)"},

@@ -270,6 +270,24 @@ async def load_related(visit: Visit, kind: Kind, row: Row) -> list[Related]:
     return found
 
 
+def build_declarative(kind: Kind, row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row as a declarative file has it: without what is null, or is the gateway's own to say. Any: JSON."""
+    own = {"created_at", "updated_at"}
+    kept = {k: _drop_nulls(v) for k, v in row.items() if v is not None and k not in own}
+    if kind.path == "certificates":
+        kept["snis"] = [{"name": name} for name in row.get("snis") or ()]
+    return {
+        "_format_version": "3.0",
+        kind.schema or kind.path.replace("-", "_"): [kept],
+    }
+
+
+def _drop_nulls(value: Any) -> Any:  # Any: JSON
+    if isinstance(value, dict):
+        return {k: _drop_nulls(v) for k, v in value.items() if v is not None}
+    return value
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
     """A field of a row with what stands in it, or the fields of the record that it is."""
@@ -365,7 +383,7 @@ async def show_row(
         references=references,
         facts=read_facts(shown, row),
         as_json=json.dumps(seen, indent=2, ensure_ascii=False),
-        as_yaml=visit.config.dump_yaml(seen),
+        as_yaml=visit.config.dump_yaml(build_declarative(kind, seen)),
         related=await load_related(visit, kind, row),
         extra=redirects,
         members=members,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from html import unescape
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ostiary.adapters.declarative import parse_yaml
+from ostiary.model.declarative import iterate_rows, read_declarative
 from tests.unit.admin.rows_kit import PAIR
 from tests.unit.manager.manager_kit import HOME, Browser, Reply, Site, manager_site
 
@@ -421,3 +424,27 @@ async def test_consumers_are_put_into_groups_and_taken_out(
     assert wrong.values()["consumer"] == ["nobody"]
     assert ">ada</a>" in page.text
     assert left["data"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("services", {"name": "orders", "url": "http://orders.test"}),
+        ("routes", {"name": "r", "paths": ["/a"], "headers": {"x-a": ["1"]}}),
+        ("consumers", {"username": "ada", "tags": ["a"]}),
+        ("upstreams", {"name": "pool.test"}),
+        ("consumer_groups", {"name": "gold"}),
+        ("key-sets", {"name": "set"}),
+        ("vaults", {"name": "env", "prefix": "abc"}),
+        ("plugins", {"name": "rate-limiting", "config": {"minute": 5}}),
+    ],
+)
+async def test_the_yaml_of_a_row_is_a_declarative_file(
+    site: Site, tab: Browser, path: str, body: dict[str, Any]
+) -> None:
+    row = await site.admin("POST", f"/{path}", body)
+    page = await tab.get(f"{HOME}/{path}/{row['id']}")
+    text = unescape(page.text.split('<pre class="wrap copy"><code>')[2].split("</code>")[0])  # fmt: skip
+    rows = [row for _, row in iterate_rows(read_declarative(parse_yaml(text)))]
+
+    assert [row["id"]] == [r.id for r in rows]
