@@ -7,6 +7,7 @@ Spec: portal §4; decision 0041.
 from __future__ import annotations
 
 import logging
+import traceback
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -114,6 +115,19 @@ async def _answer(gate: Gate, request: Request, handler: Handler) -> Response:
         return _show_refusal(visit, refused)
 
 
+def _fail(gate: Gate, request: Request, error: Exception) -> Response:
+    # Without its text: errors of validators quote what was typed, which may be a secret.
+    frames = traceback.extract_tb(error.__traceback__)
+    places = " < ".join(f"{f.name}:{f.lineno}" for f in reversed(frames[-4:]))
+    _LOG.error("a page failed: %s in %s", type(error).__name__, places)
+    return _show_error(
+        _build_visit(gate, request, None, Form()),
+        status=500,
+        title="Something went wrong",
+        message="It is our fault, and the error log says where. What you did may not have been saved.",
+    )
+
+
 def _bind(
     gate: Gate, get: Handler | None, post: Handler | None
 ) -> Callable[[Request], Awaitable[Response]]:
@@ -131,6 +145,8 @@ def _bind(
                 {"Retry-After": "1", "Cache-Control": "no-store"},
                 "text/plain",
             )
+        except Exception as error:  # noqa: BLE001 - the next request may be better
+            return _fail(gate, request, error)
 
     return endpoint
 

@@ -104,7 +104,7 @@ _ALL: Final = (
     ),
     Kind(
         path="consumer_groups", title="Consumer groups", one="consumer group", schema="consumer_groups",
-        about="Consumers who are treated alike.",
+        about="Consumers who are treated alike.", related=("plugins",),
         columns=(_TAGS, _CHANGED, _MADE),
     ),
     Kind(

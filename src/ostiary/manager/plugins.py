@@ -30,8 +30,19 @@ from ostiary.ports.admin_client import AdminReply
 
 _KIND: Final[Kind] = KINDS["plugins"]
 _PLACE: Final = Place(kind=_KIND)
-SCOPES: Final = ("service", "route", "consumer")
-_PATHS: Final = {"service": "services", "route": "routes", "consumer": "consumers"}
+SCOPES: Final = ("service", "route", "consumer", "consumer_group")
+_OF_CONSUMERS: Final = frozenset({"consumer", "consumer_group"})
+_PATHS: Final = {
+    "service": "services", "route": "routes", "consumer": "consumers",
+    "consumer_group": "consumer_groups",
+}  # fmt: skip
+# What the page "OpenID Connect with Amazon Cognito" chooses; the issuer is the pool's.
+_PRESETS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+    "cognito": {
+        "config.auth_methods": ("authorization_code", "session"),
+        "config.scopes": ("openid\nemail\nprofile",),
+    }
+}
 # Category and what it does, in a sentence.
 _ABOUT: Final[Mapping[str, tuple[str, str]]] = {
     "openid-connect": ("Authentication", "Sign people in at an OpenID Connect provider, such as Amazon Cognito, and take its tokens."),
@@ -79,7 +90,12 @@ async def get_select(visit: Visit) -> Response:
         category, about = _ABOUT.get(name, _OTHER)
         url = visit.url("plugins", "new", name=name, **scope)
         groups[category].append(Card(name=name, about=about, url=url))
-    groups["Authentication"].sort(key=lambda card: card.name != oidc.NAME)
+        if name == oidc.NAME:
+            preset = visit.url("plugins", "new", name=name, preset="cognito", **scope)
+            about = "Sign people in at a user pool: the code flow and a session, with the scopes that pools know."
+            card = Card(name=f"{name} for Amazon Cognito", about=about, url=preset)
+            groups[category].append(card)
+    groups["Authentication"].sort(key=lambda card: not card.name.startswith(oidc.NAME))
     return visit.show(
         "manager-plugin-select.html",
         here="plugins",
@@ -92,7 +108,8 @@ async def get_select(visit: Visit) -> Response:
 
 async def load_name(visit: Visit, scope: str, key: str) -> str:
     """What a service, route or consumer is called."""
-    row = await visit.look(_PATHS[scope], key) or {}
+    found = await visit.look(_PATHS[scope], key) or {}
+    row = found.get("consumer_group") or found
     return str(row.get("name") or row.get("username") or row.get("custom_id") or key)
 
 
@@ -104,7 +121,9 @@ async def _load_fields(visit: Visit, name: str) -> tuple[Field, ...]:
     config = told["config"]
     if name == oidc.NAME:
         config = replace(config, fields=oidc.dress_config(config.fields))
-    scopes = pick(own, *(s for s in SCOPES if s != "consumer" or "consumer" in told))
+    scopes = pick(
+        own, *(s for s in SCOPES if s not in _OF_CONSUMERS or "consumer" in told)
+    )
     return (
         *(replace(f, hint=_HINTS[f.name]) for f in pick(own, "enabled")),
         *(replace(f, hint=_HINTS["scope"]) for f in scopes),
@@ -157,6 +176,7 @@ async def get_new(visit: Visit) -> Response:
         return visit.go("plugins", "select")
     editor = await _open_editor(visit, name, None)
     values = dict(write_defaults(editor.fields).values)
+    values |= _PRESETS.get(visit.query("preset"), {}) if name == oidc.NAME else {}
     values |= {scope: (key,) for scope, key in _scope_of(visit).items()}
     return await _show(visit, editor, Sheet(form=Form(values)))
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
 from starlette.applications import Starlette
 
 from ostiary import __version__
@@ -30,6 +31,7 @@ from ostiary.manager.config import (
     TokenDoor,
 )
 from ostiary.model.access import RbacUser
+from ostiary.model.words import describe_problems, read_problems
 from ostiary.model.workspaces import (
     DEFAULT_NAME,
     DEFAULT_WORKSPACE,
@@ -104,7 +106,17 @@ class Examiner:
             log=lambda _level, _line: None,
             client_keys=self.client_keys,
         )
-        checked = OpenidConnectConfig.model_validate(dict(config), strict=False)
+        try:
+            checked = OpenidConnectConfig.model_validate(dict(config), strict=False)
+        except ValidationError as error:
+            # Its own text quotes what was given, secrets too.
+            return [
+                Finding(
+                    level="error", code="configuration", text=describe_problems([problem]),
+                    remedy="correct it and save",
+                )
+                for problem in read_problems(error)
+            ]  # fmt: skip
         party = compile_party(checked, "manager-test")
         return [
             Finding(level=f.level, code=f.code, text=f.text, remedy=f.remedy)

@@ -253,3 +253,49 @@ async def test_trying_changes_nothing(site: Site, tab: Browser) -> None:
 
     assert row == await site.admin("GET", f"/plugins/{row['id']}")
     assert (await site.admin("GET", "/audit/objects?dao_name=plugins"))["total"] == 1
+
+
+async def test_the_preset_for_cognito_chooses_what_its_page_does(
+    site: Site, tab: Browser
+) -> None:
+    route = await make_route(site)
+    gallery = await tab.get(f"{HOME}/plugins/select?route={route['id']}")
+    link = f"{HOME}/plugins/new?name=openid-connect&preset=cognito&route={route['id']}"
+    await make(tab, link.removeprefix(HOME), config__issuer=ISSUER, config__client_id="app")  # fmt: skip
+    row = (await site.admin("GET", "/plugins"))["data"][0]
+
+    assert link.replace("&", "&amp;") in gallery.text
+    assert row["config"]["auth_methods"] == ["authorization_code", "session"]
+    assert row["config"]["scopes"] == ["openid", "email", "profile"]
+
+
+async def test_a_plugin_is_for_a_group_of_consumers(site: Site, tab: Browser) -> None:
+    group = await site.admin("POST", "/consumer_groups", {"name": "gold"})
+    page = await tab.get(f"{HOME}/consumer_groups/{group['id']}")
+    link = f"/plugins/new?name=rate-limiting&consumer_group={group['id']}"
+    await make(tab, link, config__minute="5")
+    listed = await tab.get(f"{HOME}/plugins")
+    after = await tab.get(f"{HOME}/consumer_groups/{group['id']}")
+
+    assert f"{HOME}/plugins/select?consumer_group={group['id']}" in page.text
+    assert "consumer group gold" in listed.words
+    assert "rate-limiting" in after.words
+
+
+async def test_what_fails_says_nothing_of_what_was_typed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with manager_site(tmp_path) as site:
+
+        async def fail(config: Any, uri: str) -> Any:
+            raise RuntimeError(f"{config} {uri}")
+
+        object.__setattr__(site.config, "examine", fail)
+        tab = site.tab()
+        row = await make_oidc(site, tab)
+        reply = await tab.post(f"{HOME}/plugins/{row['id']}/test")
+
+        assert reply.status == 500
+        assert "Something went wrong" in reply.words
+        assert "a page failed: RuntimeError in fail" in caplog.text
+        assert SECRET not in reply.text + caplog.text

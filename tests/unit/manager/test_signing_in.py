@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ostiary.manager.attempts import FREE_FAILURES, LONGEST_WAIT_S, Attempts
+from ostiary.ports.shared import SharedUnavailable
 from tests.unit.manager.manager_kit import ADA, EVE, HOME, Browser, Site, manager_site
 
 PLAIN, SAFE = "ostiary-manager", "__Host-ostiary-manager"
@@ -288,3 +289,18 @@ async def test_a_browser_that_says_nothing_shows_the_pages_token(site: Site) -> 
     right = await tab.send("POST", f"{HOME}/services/new", data)
 
     assert [wrong.status, right.status] == [403, 302]
+
+
+async def test_without_the_nodes_shared_state_nobody_is_let_in(site: Site) -> None:
+    tab = site.tab()
+    await tab.sign_in()
+
+    async def away(_: str) -> bytes | None:
+        raise SharedUnavailable
+
+    site.shared.get = away  # type: ignore[method-assign]  # as if the socket were gone
+    page = await tab.get(HOME)
+
+    assert page.status == 503
+    assert page.header("retry-after") == "1"
+    assert "Services" not in page.text
