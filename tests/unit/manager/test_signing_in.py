@@ -295,7 +295,7 @@ async def test_without_the_nodes_shared_state_nobody_is_let_in(site: Site) -> No
     tab = site.tab()
     await tab.sign_in()
 
-    async def away(_: str) -> bytes | None:
+    async def away(key: str) -> bytes | None:
         raise SharedUnavailable
 
     site.shared.get = away  # type: ignore[method-assign]  # as if the socket were gone
