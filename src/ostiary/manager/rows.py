@@ -120,7 +120,11 @@ async def load_row(visit: Visit, *steps: str) -> Row:
     found: dict[str, Any] = await visit.get(*steps)
     # Kong wraps a group together with its members.
     inner = found.get("consumer_group") if steps[0] == "consumer_groups" else None
-    return inner if isinstance(inner, dict) else found
+    row = inner if isinstance(inner, dict) else found
+    # Below some collections there are answers that are no rows, such as `/plugins/enabled`.
+    if "id" not in row:
+        raise missing()
+    return row
 
 
 def _endpoint(row: Row) -> str:
@@ -202,7 +206,7 @@ async def get_list(visit: Visit) -> Response:
             raise Refused(reply)
         row = reply.value if reply.is_good else None
         row = row.get("consumer_group", row) if isinstance(row, dict) else None
-        rows: list[Row] = [row] if isinstance(row, dict) else []
+        rows: list[Row] = [row] if isinstance(row, dict) and "id" in row else []
     else:
         query = {"size": PAGE, "tags": tags, "offset": visit.query("page")}
         reply = await visit.call(

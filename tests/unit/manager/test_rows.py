@@ -448,3 +448,14 @@ async def test_the_yaml_of_a_row_is_a_declarative_file(
     rows = [row for _, row in iterate_rows(read_declarative(parse_yaml(text)))]
 
     assert [row["id"]] == [r.id for r in rows]
+
+
+async def test_what_is_no_row_is_not_shown_as_one(tab: Browser) -> None:
+    pages = [
+        await tab.get(f"{HOME}/plugins/enabled{more}")
+        for more in ("", "/edit", "/delete")
+    ]
+    listed = await tab.get(f"{HOME}/plugins?name=enabled")
+
+    assert [404] * 3 == [page.status for page in pages]
+    assert "Nothing fits" in listed.words
