@@ -52,7 +52,7 @@ async def test_clicks_from_nothing_to_a_guarded_route(
     await page.get_by_label("Paths").fill("/clicked")
     await page.get_by_role("button", name="Create route").click()
     await page.get_by_role("link", name="New plugin").click()
-    await page.get_by_role("link", name="openid-connect").click()
+    await page.get_by_role("link", name="openid-connect", exact=True).click()
     await page.get_by_label("Client ID").fill(demo.client_id)
     await page.locator("[id='config.issuer']").fill(demo.issuer)
     for box in await page.locator("input[name='config.auth_methods']").all():

@@ -82,7 +82,8 @@ def _dress(kind: Kind, fields: Sequence[Field]) -> tuple[Field, ...]:
 def _order(kind: Kind, fields: tuple[Field, ...]) -> tuple[Field, ...]:
     """Names come first, tags last."""
     first = {
-        "services": ("name", "url"), "routes": ("name", "service"), "vaults": ("name", "prefix"),
+        "services": ("name", "url"), "routes": ("name", "service", "protocols", "hosts", "paths", "methods"),
+        "vaults": ("name", "prefix"),
         "keys": ("name", "set", "kid"), "jwt": ("key", "algorithm"),
     }.get(kind.path, ("name", "username", "target", "key"))  # fmt: skip
     return (
