@@ -61,7 +61,10 @@ def is_loopback_address(address: str) -> bool:
 
 
 def _is_loopback_host(host: str) -> bool:
-    name = split_host(host)[0]
+    try:
+        name = split_host(host)[0]
+    except MalformedUrl:
+        return False
     return (
         name == "localhost"
         or name.endswith(".localhost")
@@ -146,12 +149,12 @@ class Gate:
 
     def may_sign_in(self, request: Request) -> bool:
         """Whether a token can be typed here: never where a network could read it."""
-        try:
-            return self.is_encrypted(request) or _is_loopback_host(
-                request.headers.get("host", "")
-            )
-        except MalformedUrl:
-            return False
+        # A name such as `kong-ee` may lead to this machine by its hosts file.
+        return (
+            self.is_encrypted(request)
+            or not self._is_stranger(request)
+            or _is_loopback_host(request.headers.get("host", ""))
+        )
 
     def cookie_name(self, request: Request) -> str:
         """What the cookie of a session is called."""

@@ -457,5 +457,23 @@ async def test_what_is_no_row_is_not_shown_as_one(tab: Browser) -> None:
     ]
     listed = await tab.get(f"{HOME}/plugins?name=enabled")
 
-    assert [404] * 3 == [page.status for page in pages]
+    assert [page.status for page in pages] == [404] * 3
     assert "Nothing fits" in listed.words
+
+
+async def test_what_there_is_too_much_of_to_choose_from_is_typed(
+    site: Site, tab: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ostiary.manager.editing._OPTIONS", "1")
+    for name in ("one", "two"):
+        await site.admin("POST", "/services", {"name": name, "host": f"{name}.test"})
+    page = await tab.get(f"{HOME}/routes/new")
+    await make(tab, "/routes/new", name="r", paths="/a", service="two")
+    wrong = await tab.submit(f"{HOME}/routes/new", paths="/b", service="three")
+    row = await site.admin("GET", "/routes/r")
+    two = await site.admin("GET", "/services/two")
+
+    assert '<input id="service" name="service"' in page.text
+    assert row["service"]["id"] == two["id"]
+    assert wrong.status == 400
+    assert "three" in wrong.words

@@ -209,7 +209,7 @@ def test_one_network_of_ipv6_counts_as_one_address() -> None:
 async def test_a_token_is_not_asked_for_where_a_network_could_read_it(
     site: Site,
 ) -> None:
-    tab = site.tab(host="gui.example:8002")
+    tab = site.tab(host="gui.example:8002", address="10.0.0.7")
     page = await tab.get("/auth/sign-in")
     reply = await tab.sign_in()
 
@@ -217,6 +217,13 @@ async def test_a_token_is_not_asked_for_where_a_network_could_read_it(
     assert "came without encryption" in page.words
     assert reply.status == 403
     assert not {PLAIN, SAFE} & tab.jar.keys()
+
+
+async def test_a_name_of_this_machine_needs_no_tls_on_it(site: Site) -> None:
+    near = await site.tab(host="gui.example:8002").sign_in()
+    behind = await site.tab(host="gui.example:8002", headers={"via": "1.1 p"}).sign_in()
+
+    assert [near.status, behind.status] == [302, 403]
 
 
 async def test_a_terminator_of_tls_that_is_named_is_believed(tmp_path: Path) -> None:
