@@ -52,9 +52,11 @@ class OpenDoor:
     Nobody signs in, because the Admin API asks nobody either.
 
     `admits_strangers`: it listens openly where other machines reach it, so they may come here, too.
+    `is_shut`: it listens nowhere, so nobody may come here either.
     """
 
     admits_strangers: bool
+    is_shut: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

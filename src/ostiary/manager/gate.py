@@ -33,6 +33,10 @@ CLOSED: Final = (
     "gateway's own machine. To open it to others, set enforce_rbac = on and password, and sign in "
     "with an RBAC token."
 )
+SHUT: Final = (
+    "The Admin API listens nowhere (admin_listen is off) and nobody signs in (enforce_rbac is off), so "
+    "the Manager is shut, too. Set enforce_rbac = on and password to sign in with an RBAC token."
+)
 
 
 class NotAdmitted(Exception):
@@ -132,6 +136,8 @@ class Gate:
         if reason is not None:
             raise NotAdmitted(f"{reason[:1].upper()}{reason[1:]}.")
         door = self.config.door
+        if isinstance(door, OpenDoor) and door.is_shut:
+            raise NotAdmitted(SHUT)
         if (
             isinstance(door, OpenDoor)
             and not door.admits_strangers

@@ -131,7 +131,7 @@ def choose_door(
     if settings.enforce_rbac != "off":
         return TokenDoor(people=StoredPeople(store, users))
     is_open = any(not is_loopback(address) for address in settings.admin_listen)
-    return OpenDoor(admits_strangers=is_open)
+    return OpenDoor(admits_strangers=is_open, is_shut=not settings.admin_listen)
 
 
 def choose_proxy(settings: Settings) -> tuple[str, int]:

@@ -116,21 +116,21 @@ def settings_of(**given: str) -> Settings:
 
 
 @pytest.mark.parametrize(
-    ("listen", "admits"),
+    ("listen", "expected"),
     [
-        ("127.0.0.1:8001", False),
-        ("127.0.0.1:8001, [::1]:8001", False),
-        ("off", False),
-        ("0.0.0.0:8001", True),
-        ("127.0.0.1:8001, 10.0.0.1:8444 ssl", True),
+        ("127.0.0.1:8001", OpenDoor(admits_strangers=False)),
+        ("127.0.0.1:8001, [::1]:8001", OpenDoor(admits_strangers=False)),
+        ("off", OpenDoor(admits_strangers=False, is_shut=True)),
+        ("0.0.0.0:8001", OpenDoor(admits_strangers=True)),
+        ("127.0.0.1:8001, 10.0.0.1:8444 ssl", OpenDoor(admits_strangers=True)),
     ],
 )
 async def test_the_door_is_as_open_as_the_admin_api(
-    site: Site, listen: str, *, admits: bool
+    site: Site, listen: str, expected: OpenDoor
 ) -> None:
     door = choose_door(settings_of(admin_listen=listen), site.node.rows, None)  # type: ignore[arg-type]  # nobody is asked for
 
-    assert OpenDoor(admits_strangers=admits) == door
+    assert door == expected
 
 
 @pytest.mark.parametrize(
@@ -148,3 +148,12 @@ def test_people_reach_the_gateway_by_tls_where_it_speaks_it(
     more = {"port_maps": ports} if ports else {}
 
     assert expected == choose_proxy(settings_of(proxy_listen=listen, **more))
+
+
+async def test_where_the_admin_api_is_off_nobody_is_let_in(tmp_path: Path) -> None:
+    door = OpenDoor(admits_strangers=False, is_shut=True)
+    async with manager_site(tmp_path, door=door) as site:
+        page = await site.tab().get(HOME)
+
+        assert page.status == 403
+        assert "The Admin API listens nowhere" in page.words
