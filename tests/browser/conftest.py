@@ -29,7 +29,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoState]:
     with start_demo(folder) as process:
         state = process.wait_ready()
         register_callback(state, f"{state.proxy_tls_url}/staff")
-        apply_config(state, build_awkward_config(folder))
+        apply_config(state, build_awkward_config(state))
         yield state
         status = process.interrupt()
 

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import time
-import urllib.request
-from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
-import yaml
 
+from ostiary.cli.demo import steps
 from ostiary.cli.demo.values import DemoState
 
-READY_S = 10
 
-
-def build_awkward_config(folder: Path) -> dict[str, Any]:
+def build_awkward_config(state: DemoState) -> dict[str, Any]:
     """The demo's own routes and two more: one whose upstream is dead, one that asks for a group."""
-    config: dict[str, Any] = yaml.safe_load(
-        (folder / "kong.yml").read_text(encoding="utf-8")
+    config = steps.build_declarative(
+        build_site(state),
+        steps.Made(user_pool_id=state.user_pool_id, client_id=state.client_id),
     )
     routes = config["services"][0]["routes"]
     page = next(r for r in routes if r["name"] == "cognito")
@@ -45,25 +41,24 @@ def build_awkward_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def apply_config(state: DemoState, config: dict[str, Any]) -> None:
-    """Give the gateway a configuration, and wait until every worker serves it."""
-    request = urllib.request.Request(
-        f"{state.admin_url}/config",
-        data=json.dumps(config).encode(),
-        headers={"Content-Type": "application/json"},
-        method="POST",
+def build_site(state: DemoState) -> steps.Site:
+    """The addresses of a demo, as its steps know them."""
+    return steps.Site(
+        gateway=state.proxy_tls_url,
+        admin=state.admin_url,
+        userpool=state.userpool_url,
+        hosted_ui=state.hosted_ui_url,
+        issuer_base=state.userpool_tls_url,
+        upstream=state.upstream_url,
+        gateway_host=urlsplit(state.proxy_tls_url).hostname or "",
+        portal_gui=state.portal_url.removesuffix("/default"),
+        portal_api=state.portal_api_url.removesuffix("/default"),
     )
-    with urllib.request.urlopen(request, timeout=10):
-        pass
-    deadline = time.monotonic() + READY_S
-    while not _is_everywhere(state):
-        assert time.monotonic() < deadline, "the new routes did not come up"
 
 
-def _is_everywhere(state: DemoState) -> bool:
-    with urllib.request.urlopen(f"{state.admin_url}/status", timeout=5) as reply:
-        found = json.load(reply)
-    return set(found["workers"].values()) == {found["configuration_hash"]}
+def apply_config(state: DemoState, config: dict[str, Any]) -> None:
+    """Give the gateway more routes, and wait until every worker serves them."""
+    steps.put_services(state.admin_url, config)
 
 
 def register_callback(state: DemoState, url: str) -> None:

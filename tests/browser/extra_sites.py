@@ -109,7 +109,7 @@ async def extra_sites(state: DemoState) -> AsyncIterator[Extra]:
     for name in ("strict-clock", "lenient-clock"):
         site.provider(name).wire_clock.move(300)
     app_port = choose_ports(free=True, say=lambda _: None).upstream
-    config = build_awkward_config(trust.parent)
+    config = build_awkward_config(state)
     _add_routes(config, extra, app_port)
     app = Starlette(routes=[Route("/", _page), Route("/data", _data)])
     async with serve_site(app, _listen(app_port)), site.serve():

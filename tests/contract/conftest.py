@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from ostiary.cli.demo import steps
 from tests.contract.page_node import PageNode
 from tests.support.lean_node import eventually
 from tests.support.node import running_node
+from tests.support.page_file import perform_page
 
 SHARED = "page_node"
 
@@ -23,9 +23,7 @@ async def made_node(
 ) -> AsyncIterator[PageNode]:
     """Not for tests: they take `page_node`."""
     async with running_node(tmp_path_factory.mktemp("page")) as node:
-        made = await asyncio.to_thread(
-            steps.perform, node.site, node.file, {}, lambda _: None
-        )
+        made = await asyncio.to_thread(perform_page, node.site, node.file)
         yield PageNode(node=node, made=made, file=node.file.read_text())
 
 

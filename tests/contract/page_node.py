@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ostiary.cli.demo import steps
 from tests.support.node import Node
+from tests.support.page_file import apply_declarative
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,4 +43,4 @@ class PageNode:
     def put_back(self) -> None:
         """Serve the page's file again."""
         self.node.file.write_text(self.file)
-        steps.apply_declarative(self.node.site, self.node.file)
+        apply_declarative(self.node.site, self.node.file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,13 @@ from typing import Any
 import pytest
 import yaml
 
+from ostiary.admin.tokens import hash_token
+from ostiary.cli.rows import opened
+from ostiary.model.access import RbacRole, RbacRoleEndpoint, RbacUser
+from ostiary.model.identity import build_id
+from ostiary.model.row import Row
+from ostiary.ports.config_store import Wanted
+from ostiary.settings import read_settings
 from tests.support.command import Commands
 from tests.support.lean_node import eventually, lean_node
 from tests.support.postgres_server import PASSWORD, PostgresServer, postgres_server
@@ -276,3 +284,86 @@ def test_a_file_about_one_workspace_leaves_the_others_alone(commands: Commands) 
     assert sorted(team or "" for team in teams) == ["", now["workspaces"][0]["id"]]
     assert commands.run("config", "diff", whole).code == 0
     assert commands.run("config", "diff", commands.folder / "a.yml").code == 0
+
+
+TOKEN = "planted-token-of-bob"
+
+
+async def hire(commands: Commands, workspace: str) -> None:
+    """Somebody who may do everything in a workspace, and a role of `default` that says so too."""
+    settings = read_settings(file_text=None, environ=commands.whole_environ()).settings
+    async with opened(settings) as store, store.writing() as write:
+        named = await write.find("workspaces", {"name": workspace})
+        assert named is not None
+        inside = write.within(named.id or "")
+        user = RbacUser(
+            id=build_id("rbac_users", "bob", named.id), name="bob", ws_id=named.id,
+            user_token=hash_token(TOKEN, b"s" * 16), created_at=1, updated_at=1,
+        )  # fmt: skip
+        await inside.put(user)
+        role = RbacRole(id=build_id("rbac_roles", "outer"), name="outer", created_at=1, updated_at=1)  # fmt: skip
+        await write.put(role)
+        await write.put(
+            RbacRoleEndpoint(
+                id=build_id("rbac_role_endpoints", "outer"), role=role.id or "",
+                workspace=workspace, endpoint="*", created_at=1, updated_at=1,
+            )
+        )  # fmt: skip
+
+
+async def count_access(commands: Commands) -> dict[str, int]:
+    settings = read_settings(file_text=None, environ=commands.whole_environ()).settings
+    async with opened(settings) as store:
+        found = await store.find("workspaces", {"name": "team"})
+        home = await store.page(Wanted(kind="rbac_role_endpoints"), size=100)
+        rules = [r for r in home.rows if getattr(r, "workspace", "") == "team"]
+        users: tuple[Row, ...] = ()
+        if found is not None:
+            inside = store.within(found.id or "")
+            users = (await inside.page(Wanted(kind="rbac_users"), size=10)).rows
+        return {"rules": len(rules), "users": len(users)}
+
+
+@pytest.mark.spec("gateway#1.15")
+@pytest.mark.parametrize("replaces", [False, True])
+def test_a_workspace_that_is_made_again_is_nobodys_of_before(
+    commands: Commands, replaces: bool
+) -> None:
+    ids = [f"{n}1111111-2222-4333-8444-555555555555" for n in range(1, 5)]
+    a, b = ({"id": ids[n], "name": "ab"[n], "host": "h"} for n in range(2))
+    r: dict[str, Any] = {"id": ids[2], "name": "r", "paths": ["/r"]}
+    listed = [{"name": "default"}, {"name": "team"}]
+    first = commands.write(
+        "a.yml", workspaces=listed, services=[a, b], routes=[{**r, "service": "a"}]
+    )
+    # A route that leaves a service that goes is in the way row by row: all is written anew.
+    gone = commands.write(
+        "b.yml", workspaces=listed[:1], services=[b] if replaces else [a, b],
+        routes=[{**r, "service": "b" if replaces else "a"}],
+    )  # fmt: skip
+    commands.fine("config", "apply", first)
+    asyncio.run(hire(commands, "team"))
+    assert asyncio.run(count_access(commands)) == {"rules": 1, "users": 1}
+
+    commands.fine("config", "apply", gone)
+    assert asyncio.run(count_access(commands)) == {"rules": 0, "users": 0}
+    commands.fine("config", "apply", first)
+
+    assert asyncio.run(count_access(commands)) == {"rules": 0, "users": 0}
+
+
+@pytest.mark.spec("gateway#1.15")
+def test_a_workspace_keeps_its_name_and_shared_rows_their_owner(
+    on_sqlite: Commands,
+) -> None:
+    commands = on_sqlite
+    identity = "11111111-2222-4333-8444-555555555555"
+    listed = [{"name": "default"}, {"name": "team", "id": identity}]
+    commands.fine("config", "apply", commands.write("a.yml", workspaces=listed))
+    renamed = [listed[0], {"name": "prod", "id": identity}]
+    refused = commands.run(
+        "config", "apply", commands.write("b.yml", workspaces=renamed)
+    )
+
+    assert refused.code == 1
+    assert "Traceback" not in refused.err

@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 import pytest
 
-from ostiary.cli.demo import steps
 from tests.support.node import Node, running_node
+from tests.support.page_file import perform_page
 from tests.support.person import Person
 
 
@@ -29,7 +29,7 @@ def ask(node: Node, path: str, method: str = "GET") -> tuple[int, Any]:
 
 
 def walk(node: Node) -> None:
-    steps.perform(node.site, node.file, {}, lambda _: None)
+    perform_page(node.site, node.file)
     page = f"{node.site.gateway}/cognito/anything?x=1"
     Person(node.trust.ca_file).get(page)
     status, listed = ask(node, "")

@@ -13,6 +13,7 @@ import pytest
 from ostiary.cli.demo import steps
 from tests.support.lean_node import LeanNode, lean_node, read_samples, total
 from tests.support.node import Node, running_node
+from tests.support.page_file import perform_page
 from tests.support.person import PASSWORD, Person, Seen
 
 EMAIL = "ada@example.com"
@@ -124,7 +125,7 @@ async def test_no_value_of_a_sign_in_is_in_the_logs(tmp_path: Path, form: str) -
         "KONG_PROXY_ERROR_LOG": f"logs/proxy_error.log{word}",
     }
     async with running_node(tmp_path, **logs) as node:
-        await asyncio.to_thread(steps.perform, node.site, node.file, {}, lambda _: None)
+        await asyncio.to_thread(perform_page, node.site, node.file)
         person = Person(node.trust.ca_file)
         await _sign_in_and_out(node, person)
         secrets = {s for s in person.secrets if len(s) > 5} | {PASSWORD}

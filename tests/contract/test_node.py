@@ -21,6 +21,7 @@ from ostiary.node.supervisor import Supervisor
 from ostiary.settings import read_settings
 from tests.contract.page_node import PageNode
 from tests.support.node import Node, running_node
+from tests.support.page_file import apply_declarative, perform_page
 from tests.support.person import PASSWORD, Person
 
 EMAIL = "ada@example.com"
@@ -44,7 +45,7 @@ def _quietly(check: Callable[[], bool]) -> bool:
 
 
 def perform(node: Node) -> steps.Made:
-    return steps.perform(node.site, node.file, {}, lambda _: None)
+    return perform_page(node.site, node.file)
 
 
 def members(node: Node) -> str:
@@ -114,7 +115,7 @@ async def test_the_example_for_real_aws_works_with_the_local_pool(
     config["issuer"] = f"{made.issuer(node.site)}/.well-known/openid-configuration"
     config["client_id"] = [made.client_id]
     node.file.write_text(yaml.safe_dump(data))
-    await asyncio.to_thread(steps.apply_declarative, node.site, node.file)
+    await asyncio.to_thread(apply_declarative, node.site, node.file)
     person = Person(node.trust.ca_file)
     page = f"{node.site.gateway}/cognito/anything"
     arrived = await asyncio.to_thread(person.sign_up, node, page, "aws@example.com")
@@ -263,7 +264,7 @@ async def test_a_full_disk_is_said_in_words_and_the_configuration_stays(
         node.file.write_text(node.file.read_text().replace("/members", "/others"))
 
         with pytest.raises(steps.StepFailed, match="cannot be kept"):
-            await asyncio.to_thread(steps.apply_declarative, node.site, node.file)
+            await asyncio.to_thread(apply_declarative, node.site, node.file)
         assert node.status()["configuration_hash"] == revision
         stranger = Person(node.trust.ca_file)
         page = f"{node.site.gateway}/members/anything"
@@ -272,7 +273,7 @@ async def test_a_full_disk_is_said_in_words_and_the_configuration_stays(
         resource.prlimit(control, resource.RLIMIT_FSIZE, usual)
 
     # With room again it takes configurations again.
-    await asyncio.to_thread(steps.apply_declarative, node.site, node.file)
+    await asyncio.to_thread(apply_declarative, node.site, node.file)
     assert node.status()["configuration_hash"] != revision
     await asyncio.to_thread(page_node.put_back)
     assert node.status()["configuration_hash"] == revision
@@ -288,7 +289,7 @@ async def test_a_provider_that_is_away_is_a_page_that_says_so(tmp_path: Path) ->
             node.file.write_text(
                 text.replace("client_id:", "timeout: 500\n        client_id:")
             )
-            await asyncio.to_thread(steps.apply_declarative, node.site, node.file)
+            await asyncio.to_thread(apply_declarative, node.site, node.file)
             stranger = Person(node.trust.ca_file)
             page = f"{node.site.gateway}/cognito/anything"
             seen = await asyncio.to_thread(stranger.get, page)

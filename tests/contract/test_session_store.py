@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Protocol
 
 import pytest
@@ -13,8 +14,10 @@ from hypothesis import strategies as st
 from ostiary.adapters.redis import RedisStore, RedisStores
 from ostiary.adapters.shared import MemoryStore
 from ostiary.adapters.shared.store import SPARE_NAMES
+from ostiary.adapters.sql.config_store import open_config_store
 from ostiary.ports.session_store import SessionStore, StorePlace, Stores
 from tests.support.ports import FakeClock
+from tests.support.postgres_server import PostgresServer, postgres_server
 from tests.support.redis_server import RedisServer, redis_server
 
 
@@ -52,8 +55,26 @@ def place_of(redis: RedisServer, way: str) -> StorePlace:
 WAYS = ["unix", "tls", "narrow user", "narrow user over tls", "database"]
 
 
-@pytest.fixture(params=["memory", *WAYS])
-async def kit(request: pytest.FixtureRequest, redis: RedisServer) -> AsyncIterator[Kit]:
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[PostgresServer]:
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgresql", *WAYS])
+async def kit(
+    request: pytest.FixtureRequest, redis: RedisServer, tmp_path: Path
+) -> AsyncIterator[Kit]:
+    if request.param in {"sqlite", "postgresql"}:
+        url = f"sqlite:///{tmp_path / 'config.db'}"
+        if request.param == "postgresql":
+            server: PostgresServer = request.getfixturevalue("postgres")
+            url = server.url(server.make_database())
+        opened = await open_config_store(url, b"k" * 32)
+        clock = FakeClock()
+        yield Kit(opened.open_sessions(clock), clock)
+        await opened.close()
+        return
     if request.param == "memory":
         clock = FakeClock()
         yield Kit(MemoryStore(clock), clock)

@@ -34,6 +34,7 @@ from tests.interop.clients import (
 from tests.interop.install import FOLDER, NODE
 from tests.support.node import HOST as GATEWAY_HOST
 from tests.support.node import Node
+from tests.support.page_file import perform_page
 from tests.support.person import Person, Seen
 
 DEADLINE_S = 15.0
@@ -329,7 +330,7 @@ def start_with_all(
     node: Node, providers: Providers, holding: str
 ) -> tuple[steps.Made, Any]:
     """Make the pool, write one file for pool and providers, start the node with it."""
-    made = steps.perform(node.site, node.file, {}, lambda _: None)
+    made = perform_page(node.site, node.file)
     file = steps.build_declarative(node.site, made)
     issuer = providers.certified.issuer
     file["services"][0]["routes"] += [

@@ -21,6 +21,7 @@ from ostiary.cli.demo.ports import Ports, choose_ports
 from ostiary.cli.demo.sites import Mailbox, echo_app, mailbox_app, serve_smtp
 from ostiary.cli.demo.trust import Trust, prepare_trust
 from ostiary.node.serving import serve_sites
+from tests.support.page_file import write_declarative
 
 READY_S = 40
 HOST = "kong-ee.localhost"
@@ -182,9 +183,11 @@ async def running_node(folder: Path, **extra: str) -> AsyncIterator[Node]:
             issuer_base=f"https://cognito-idp.localhost:{ports.userpool_tls}",
             upstream=f"http://127.0.0.1:{ports.upstream}",
             gateway_host=HOST,
+            portal_gui=f"https://{HOST}:{ports.portal_gui_tls}",
+            portal_api=f"https://{HOST}:{ports.portal_api_tls}",
         ),
     )
-    steps.write_declarative(node.file, node.site, None)
+    write_declarative(node.file, node.site, None)
     sites = [
         (echo_app(), _listen(ports.upstream)),
         (mailbox_app(node.mailbox), _listen(ports.mailbox)),

@@ -14,7 +14,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ostiary.userpool.app import create_app
 from ostiary.userpool.config import ConsoleConfig, LoopbackOnly
-from ostiary.userpool.limits import Buckets, Limits
+from ostiary.userpool.limits import Limits
+from ostiary.web.buckets import Buckets
 from tests.userpool.hosted_kit import SIGN_IN
 from tests.userpool.pool_kit import (
     CALLBACK,

@@ -16,7 +16,8 @@ from starlette.types import Receive, Scope, Send
 from ostiary.adapters.system import SystemClock
 from ostiary.userpool.api.signature import derive_key
 from ostiary.userpool.app import create_app
-from ostiary.userpool.limits import Buckets, Limits
+from ostiary.userpool.limits import Limits
+from ostiary.web.buckets import Buckets
 from tests.userpool.pool_kit import open_site
 from tests.userpool.pool_sdk import Sdk, serve_sdk
 

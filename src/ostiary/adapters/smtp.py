@@ -42,7 +42,7 @@ class SmtpMailer:
             recipient = message.recipient
             if message.medium == "SMS":
                 recipient = f"{recipient}@{self.sms_domain}"
-            mail = _build_mail(self.sender, recipient, message)
+            mail = _build_mail(message.sender or self.sender, recipient, message)
             await aiosmtplib.send(
                 mail,
                 # Said outright: nobody reads the header again to find out who gets it.
@@ -76,6 +76,8 @@ def _build_mail(sender: str, recipient: str, message: Message) -> EmailMessage:
     if _only_address(mail, "To") != recipient:
         raise ValueError("the recipient can be read as another address")
     mail["Subject"] = message.subject or "SMS"
+    if message.reply_to:
+        mail["Reply-To"] = message.reply_to
     mail.set_content(message.text)
     return mail
 

@@ -14,12 +14,14 @@ import hmac
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
 from starlette.requests import Request
 
 from ostiary.admin import refusals
 from ostiary.admin.entities import Entities
+from ostiary.admin.rows import read_every
 from ostiary.admin.tokens import build_hint, check_token
 from ostiary.model.access import (
     Action,
@@ -36,9 +38,8 @@ from ostiary.model.kinds import KINDS, OF_MODEL, PORTAL_KINDS
 from ostiary.model.row import Row
 from ostiary.model.workspaces import DEFAULT, DEFAULT_WORKSPACE, Workspace, workspace_of
 from ostiary.ports.admin_client import OPERATOR, Operator
-from ostiary.ports.config_store import ConfigReads, ConfigStore, ConfigWrites, Wanted
+from ostiary.ports.config_store import ConfigReads, ConfigStore, ConfigWrites
 
-_MANY: Final = 1000
 _KNOWN_TOKENS: Final = 1024
 _CHECKS_AT_ONCE: Final = 2
 # What belongs to a workspace; everything else is the node's, whatever path leads there.
@@ -59,13 +60,7 @@ _READ_BY_ALL: Final = frozenset(
 
 async def read_all(reads: ConfigReads, kind: str, **where: str) -> list[Row]:
     """Every row of a kind that refers as `where` says."""
-    found: list[Row] = []
-    after: str | None = ""
-    while after is not None:
-        page = await reads.page(Wanted(kind=kind, where=where), after=after, size=_MANY)
-        found += page.rows
-        after = page.after
-    return found
+    return await read_every(reads, kind, where)
 
 
 async def read_endpoints(
@@ -111,7 +106,9 @@ class Rights:
         kind = OF_MODEL[type(row)]
         if kind.name not in KINDS:
             return True  # rows about access and the portal are judged by their paths
-        is_here = kind.in_workspace or action == "read"
+        # Of workspaces each is its own's business; of the rest everybody may know.
+        is_own = kind.name != "workspaces" or row.id == self.workspace.id
+        is_here = kind.in_workspace or (action == "read" and is_own)
         return may_touch(
             self.rules,
             workspace=self.workspace if is_here else DEFAULT,
@@ -233,9 +230,13 @@ class RbacAccess:
         home = self.store.within(workspace_of(user))
         roles = await read_roles(home, user)
         action = read_action(request.method)
+        request.state.may_do = partial(self._may_do, home, roles, workspace)
         # What is no row is judged by its path, whatever the level.
         if (
-            self.level != "entity" or not _is_about_rows(steps, action)
+            self.level != "entity"
+            or not _is_about_rows(steps, action)
+            # No rule of rows is about one that is not there yet: elsewhere its path decides.
+            or (action == "create" and workspace_of(user) != workspace.id)
         ) and not may_call(
             await read_endpoints(home, roles),
             workspace=_judged_in(workspace, steps, action),
@@ -243,6 +244,8 @@ class RbacAccess:
             action=action,
         ):
             raise _forbidden(user, action)
+        # Whoever may not do everything takes nothing from below somebody else's parent.
+        entities = replace(entities, moves_rows=False)
         if self.level == "on":
             return entities
         rules = tuple(await read_entities(home, roles))
@@ -270,11 +273,32 @@ class RbacAccess:
             raise refusals.say(401, "Invalid RBAC credentials")
         request.state.rbac_user = user
 
+    async def _may_do(
+        self,
+        home: ConfigReads,
+        roles: Sequence[str],
+        workspace: Workspace,
+        steps: Sequence[str],
+        action: Action,
+    ) -> bool:
+        return may_call(
+            await read_endpoints(home, roles),
+            workspace=_judged_in(workspace, steps, action),
+            steps=steps,
+            action=action,
+        )
+
     async def _find_operator(self, operator: Operator) -> RbacUser | None:
         """Whoever signed in at a site, as they are now."""
         home = self.store.within(operator.workspace or DEFAULT_WORKSPACE)
         row = await home.get("rbac_users", operator.user or "")
         return row if isinstance(row, RbacUser) else None
+
+
+async def may_do(request: Request, steps: Sequence[str], action: Action) -> bool:
+    """Whether whoever sent a request may do something else as well, at a path of its workspace."""
+    ask = getattr(request.state, "may_do", None)
+    return ask is None or bool(await ask(steps, action))
 
 
 def _judged_in(workspace: Workspace, steps: Sequence[str], action: Action) -> Workspace:

@@ -29,6 +29,8 @@ from ostiary.admin.autofill import Autofill
 from ostiary.admin.certificates import CertificateNames
 from ostiary.admin.collections import Collections, allow
 from ostiary.admin.configuration import ConfigurationEndpoint, WholeConfiguration
+from ostiary.admin.developers import PATHS as DEVELOPER_PATHS
+from ostiary.admin.developers import DeveloperEndpoints, PortalDesk
 from ostiary.admin.entities import Entities
 from ostiary.admin.gate import Access, Gate, OpenAccess
 from ostiary.admin.groups import OF_CONSUMER, OF_GROUP, GroupEndpoints
@@ -46,6 +48,8 @@ from ostiary.admin.state import NodeView, describe_redirect_uris
 from ostiary.admin.status import StatusEndpoints
 from ostiary.admin.workspaces import WorkspaceEndpoints
 from ostiary.model.kinds import KINDS
+from ostiary.model.words import Problem
+from ostiary.model.workspaces import Workspace
 from ostiary.ports.client_keys import ClientKeysUnavailable, PublishedKeys
 from ostiary.ports.config_store import ConfigStore
 from ostiary.ports.pool_store import StoreUnavailable
@@ -79,6 +83,7 @@ class AdminConfig:
     sign-in decisions; `client_keys` sign for clients without a key of their own; `providers` are
     those that workers have fetched. `settings` are shown at the root: no secret is in them.
     `access` lets in whoever may, `rbac` says who that is; without it there are no users.
+    `portal` knows the workspaces' portals; without it there are none.
     With `keeps_routes_apart` no route takes the requests of another workspace's.
     """
 
@@ -103,6 +108,7 @@ class AdminConfig:
     rbac: RbacEndpoints | None = None
     keeps_routes_apart: bool = True
     audit: AuditRules | None = None
+    portal: PortalDesk | None = None
 
 
 class _Keys:
@@ -178,6 +184,9 @@ class _Rows:
         match steps:
             case ["rbac", *rest] if self._config.rbac is not None:
                 return await self._config.rbac.answer(request, rest)
+            case ["developers", *rest] if self._config.portal is not None:
+                developers = DeveloperEndpoints(desk=self._config.portal)
+                return await developers.answer(request, rest)
             case ["workspaces", *_]:
                 return await self._workspaces.answer(request, steps)
             case ["upstreams", key, "health"] | ["upstreams", key, "targets", "all"]:
@@ -310,6 +319,7 @@ def _list_routes(config: AdminConfig) -> list[Route]:
     more = (
         *(() if config.audit is None else AUDIT_PATHS),
         *(RBAC_PATHS if has_rbac else ()),
+        *(() if config.portal is None else DEVELOPER_PATHS),
     )
     keys = _Keys(config)
     issuers = IssuerEndpoints(config.providers)
@@ -370,7 +380,19 @@ def _build_entities(config: AdminConfig, auditor: Auditor | None) -> Entities:
             "workspaces": WorkspaceRoles(),
         },
         keeps_routes_apart=config.keeps_routes_apart,
+        judge_portal=_portal_judge(config.portal),
     )
+
+
+def _portal_judge(desk: PortalDesk | None) -> Callable[[Workspace], Sequence[Problem]]:
+    """What is wrong with a workspace's portal; a node without any keeps nothing of one."""
+    return _refuse_portal if desk is None else desk.judge
+
+
+def _refuse_portal(workspace: Workspace) -> list[Problem]:
+    text = "the portal is off on this node: see the setting portal"
+    said = workspace.config.model_dump(exclude_defaults=True)
+    return [(("config", name), text) for name in said]
 
 
 def create_app(config: AdminConfig) -> Starlette:

@@ -28,6 +28,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ostiary.admin.audit_path import (
+    NAMING,
     find_kind,
     has_names,
     hide_path,
@@ -275,6 +276,9 @@ class Auditor:
         kind = find_kind(steps)
         if kind is None and not has_names(steps):
             return None, _whole("of a path that says nothing of it")
+        if kind is None and isinstance(data, dict):
+            # Whatever else is said there is said in the wrong place.
+            data = {k: v for k, v in data.items() if k in NAMING}
         redacted = self._redactor.redact(data, kind)
         return json.dumps(redacted.value, separators=(",", ":")), redacted.named
 

@@ -15,15 +15,17 @@ from collections.abc import Sequence
 from typing import Final
 from urllib.parse import unquote
 
-from ostiary.admin.entities import is_uuid
 from ostiary.admin.places import read_place
 from ostiary.admin.redaction import is_secret_name, is_secret_text
+from ostiary.admin.rows import is_uuid
 from ostiary.admin.scope import split_path
 from ostiary.model.kinds import EVERY_KIND, KINDS, Kind
 
 HIDDEN: Final = "***"
 MAX_CHARS: Final = 2048
 _CUT_SHORT: Final = "..."
+# What a body says that names rows and nothing else.
+NAMING: Final = frozenset({"roles", "group", "consumer"})
 
 
 def _words(kind: Kind) -> set[str]:
@@ -102,6 +104,10 @@ def find_kind(steps: Sequence[str]) -> Kind | None:
         match [*some]:
             case ["schemas", name, "validate"]:
                 return KINDS.get(name.replace("-", "_"))
+            case ["developers", "roles", *rest] if len(rest) <= 1:
+                return EVERY_KIND["developer_roles"]
+            case ["developers", *rest] if len(rest) <= 1:
+                return EVERY_KIND["developers"]
             case ["rbac", "users" | "roles" as what, *rest] if len(rest) <= 1:
                 return EVERY_KIND[f"rbac_{what}"]
             case ["rbac", "roles", _, "endpoints", *_]:

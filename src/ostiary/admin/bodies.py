@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from email.message import Message
 from math import isfinite
 from typing import Any
 from urllib.parse import parse_qsl
@@ -124,8 +125,17 @@ def _read_pairs(body: bytes) -> list[tuple[str, Any]]:
         raise say(400, "Too many arguments") from error
 
 
+def _read_charset(request: Request) -> str:
+    """What a content type says of its character set: any that Python knows would be tried."""
+    head = Message()
+    head["content-type"] = request.headers.get("content-type", "")
+    return (head.get_content_charset() or "").lower()
+
+
 async def _read_parts(request: Request) -> list[tuple[str, Any]]:
     pairs: list[tuple[str, Any]] = []
+    if _read_charset(request) not in {"", "utf-8", "utf8"}:
+        raise say(415, "a multipart body must be UTF-8")
     try:
         async with request.form(
             max_files=MAX_ARGUMENTS,

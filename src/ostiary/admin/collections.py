@@ -14,9 +14,10 @@ from starlette.responses import JSONResponse, Response
 
 from ostiary.admin import refusals
 from ostiary.admin.bodies import Given, read_given
-from ostiary.admin.entities import Entities, Parent, is_uuid, nothing_there
+from ostiary.admin.entities import Entities, Parent, nothing_there
 from ostiary.admin.paging import MAX_SIZE, Asked, build_list, read_asked
 from ostiary.admin.places import Place, read_place
+from ostiary.admin.rows import is_uuid
 from ostiary.admin.scope import shown_path
 from ostiary.model.kinds import Kind
 from ostiary.model.row import Row

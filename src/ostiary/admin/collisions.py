@@ -6,6 +6,7 @@ Spec: gateway §1.15 (`route_validation_strategy = smart`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Iterable
 from typing import Final
 
@@ -17,6 +18,7 @@ from ostiary.model.workspaces import DEFAULT_WORKSPACE, workspace_of
 from ostiary.ports.config_store import ConfigReads, Wanted
 
 _MANY: Final = 1000
+_SIGNS: Final = re.compile(r"[\\\[\](){}.*+?^$|]")
 
 
 async def refuse_collision(reads: ConfigReads, row: Route) -> None:
@@ -74,16 +76,35 @@ def _shares_hosts(new: Iterable[str] | None, old: Iterable[str] | None) -> bool:
     if not old:
         return True
     return any(
-        _is_host(mine.lower(), theirs.lower()) for mine in new or () for theirs in old
+        _is_host(_bare(mine), _bare(theirs)) for mine in new or () for theirs in old
     )
 
 
+def _bare(host: str) -> str:
+    """A host as it is compared: a port asks for more, but of the same requests."""
+    name, colon, port = host.lower().rpartition(":")
+    return name if colon and port.isdecimal() else host.lower()
+
+
 def _is_host(mine: str, theirs: str) -> bool:
-    if mine == theirs or "*" in mine:
-        return mine == theirs  # different wildcards are told apart
+    """Whether there are hosts of theirs that are mine then: a whole name wins over a wildcard."""
+    if mine == theirs:
+        return True
+    my_start, my_star, my_end = mine.partition("*")
     start, star, end = theirs.partition("*")
-    is_longer = len(mine) > len(theirs) - 1
-    return bool(star) and mine.startswith(start) and mine.endswith(end) and is_longer
+    if my_star and star:
+        # `a.*` and `*.a` meet in `a.x.a`; two that begin alike, or end alike, in the longer one.
+        return _begins(my_start, start) and _begins(my_end[::-1], end[::-1])
+    return bool(star) and not my_star and _fits(mine, start, end)
+
+
+def _fits(host: str, start: str, end: str) -> bool:
+    is_longer = len(host) > len(start) + len(end)
+    return host.startswith(start) and host.endswith(end) and is_longer
+
+
+def _begins(one: str, other: str) -> bool:
+    return one.startswith(other) or other.startswith(one)
 
 
 def _shares_paths(new: Iterable[str] | None, old: Iterable[str] | None) -> bool:
@@ -93,12 +114,30 @@ def _shares_paths(new: Iterable[str] | None, old: Iterable[str] | None) -> bool:
 
 
 def _is_path(mine: str, theirs: str) -> bool:
+    """
+    Whether the requests of one path are another's.
+
+    Of regexes only what they begin with is compared: what follows cannot be judged, and they come
+    before every plain path.
+    """
     if theirs in {mine, "/"}:
         return True
     if mine.startswith("~"):
-        # Regexes come before plain paths: one that takes theirs takes their requests.
-        is_plain = not theirs.startswith("~")
-        return is_plain and compile_pattern(mine[1:]).match(theirs) is not None
+        sign = "~" if theirs.startswith("~") else ""
+        begin = _literal(mine[1:])
+        other = _literal(theirs[1:]) if sign else theirs
+        return _begins(begin, other)
     if theirs.startswith("~"):
         return compile_pattern(theirs[1:]).match(mine) is not None
     return mine.startswith(theirs)
+
+
+def _literal(pattern: str) -> str:
+    """The letters that everything begins with that a regex fits, as far as that is plain."""
+    pattern = pattern.removeprefix("^")
+    if "|" in pattern:
+        return ""
+    found = _SIGNS.split(pattern, maxsplit=1)[0]
+    # What a sign behind it makes optional is no letter of every text.
+    rest = pattern[len(found) :]
+    return found[:-1] if rest[:1] in {"?", "*", "{"} else found

@@ -9,11 +9,10 @@ Spec: gateway §§1.1, 1.10, 1.11.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -21,12 +20,13 @@ from ostiary.admin import refusals
 from ostiary.admin.autofill import Autofill
 from ostiary.admin.bodies import Given
 from ostiary.admin.collisions import refuse_collision
+from ostiary.admin.contracts import Extra, PluginRules, RowRights
+from ostiary.admin.rows import is_uuid, judge_protocols, needed_action, read_every
 from ostiary.admin.shapes import Json, drop_nulls, merge, show_row, validate
 from ostiary.model.access import Action
 from ostiary.model.certificates import Sni
-from ostiary.model.entity import Entity
 from ostiary.model.gateway import Plugin, Route
-from ostiary.model.kinds import EVERY_KIND, OF_MODEL, Kind, Reference, Shorthand
+from ostiary.model.kinds import EVERY_KIND, KINDS, OF_MODEL, Kind, Reference, Shorthand
 from ostiary.model.row import Row
 from ostiary.model.words import Problem
 from ostiary.model.workspaces import (
@@ -43,28 +43,9 @@ from ostiary.ports.config_store import (
     PrimaryKeyViolation,
     StillReferenced,
     UniqueViolation,
-    Wanted,
 )
 
 _DEFAULT_KEYS = frozenset({DEFAULT_WORKSPACE, DEFAULT_NAME})
-# Of a service with more routes than this, none of the others is looked at.
-_ROUTES_LOOKED_AT = 1000
-
-
-class PluginRules(Protocol):
-    """What is known of plugins: which there are, and what their configurations must be."""
-
-    def schema(self, name: str) -> type[Entity] | None:
-        """The model of a plugin's config; None for a plugin that is not there."""
-        ...
-
-    def protocols(self, name: str) -> tuple[str, ...]:
-        """What rows get that do not say; nothing for a plugin that is not there."""
-        ...
-
-    def judge(self, row: Plugin, *, lax: bool = True) -> Plugin | tuple[Problem, ...]:
-        """The row with its config complete, or what is wrong; `lax` as a form means it."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,42 +56,6 @@ class Parent:
     field: str
 
 
-class RowRights(Protocol):
-    """What somebody may do with single rows."""
-
-    def may(self, action: Action, row: Row) -> bool:
-        """Whether a row may be read, updated or deleted."""
-        ...
-
-    def refuse(self, action: Action) -> refusals.Refused:
-        """What is said where it may not."""
-        ...
-
-    async def own(self, write: ConfigWrites, row: Row) -> None:
-        """Let whoever has made a row do everything with it."""
-        ...
-
-
-class Extra(Protocol):
-    """What a kind takes and shows beside its own fields."""
-
-    def take(self, given: Given) -> tuple[Given, object]:
-        """What is given without the extra, and the extra."""
-        ...
-
-    def name(self, given: Given, name: str) -> Given:
-        """What is given, for a new row that is put at a name which no field of its own is."""
-        ...
-
-    async def keep(self, write: ConfigWrites, row: Row, extra: object) -> None:
-        """Keep it with its row."""
-        ...
-
-    async def show(self, reads: ConfigReads, row: Row) -> Json:
-        """It as JSON, to stand beside the fields."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entities:
     """
@@ -118,7 +63,8 @@ class Entities:
 
     `changed` is called after every write; `extras` are by kind, and `record` keeps records of a
     write with it. Without `writable` nothing is written one by one: a file says what there is.
-    `rights` say what of it may be done.
+    `rights` say what of it may be done. With `moves_rows` a row that is put below a parent is
+    its from then on, wherever it was.
     """
 
     store: ConfigStore
@@ -133,6 +79,10 @@ class Entities:
     workspace: str = DEFAULT_WORKSPACE
     keeps_routes_apart: bool = False
     rights: RowRights | None = field(default=None, repr=False)
+    moves_rows: bool = True
+    judge_portal: Callable[[Workspace], Sequence[Problem]] = field(
+        default=lambda _: (), repr=False
+    )
 
     def visible(self, rows: Sequence[Row]) -> list[Row]:
         """Those of some rows that may be read."""
@@ -292,9 +242,13 @@ class Entities:
             if before is not None:
                 self.check("update", before)
             await self._judge_place(write, row)
-            await write.put(row)
-            if before is None and self.rights is not None:
-                await self.rights.own(write, row)
+            if before is not None or (self.moves_rows and parent is not None):
+                await write.put(row)
+            else:
+                # Not put: a row with this id that the path does not lead to is another's.
+                await write.add(row)
+                if self.rights is not None:
+                    await self.rights.own(write, row)
             await self._keep(kind, write, row, extra)
         return row
 
@@ -353,6 +307,8 @@ class Entities:
             if is_default != (row.name == DEFAULT_NAME):
                 taken = UniqueViolation("workspaces", {"name": DEFAULT_NAME})
                 raise refusals.unique_violation(taken)
+            if problems := self.judge_portal(row):
+                raise refusals.schema_violation(problems)
 
     def take(self, kind: Kind, given: Given) -> tuple[Given, object]:
         """What is given for the row itself, and what for beside it."""
@@ -386,7 +342,26 @@ class Entities:
             Refused: It may not.
         """
         self.check("delete", row)
+        if self.rights is not None:
+            await self._check_below(write, row)
         await write.delete(OF_MODEL[type(row)].name, row.id or "")
+
+    async def _check_below(self, write: ConfigWrites, row: Row) -> None:
+        """
+        What goes along with a row must be allowed to go.
+
+        Raises:
+            Refused: Something of it must not.
+        """
+        above = OF_MODEL[type(row)].name
+        for kind in KINDS.values():
+            for reference in kind.references:
+                if reference.kind != above or reference.on_delete != "cascade":
+                    continue
+                where = {reference.field: row.id or ""}
+                for below in await read_every(write, kind.name, where):
+                    self.check("delete", below)
+                    await self._check_below(write, below)
 
     async def build(
         self,
@@ -416,7 +391,7 @@ class Entities:
             told = {path[0] for path, _ in problems}
             problems += [p for p in checked if not told.intersection(p[0][:1])]
         elif isinstance(checked, Plugin):
-            problems += await _judge_protocols(reads, checked)
+            problems += await judge_protocols(reads, checked)
             judged = self.plugins.judge(checked, lax=given.is_form)
             if isinstance(judged, tuple):
                 problems += judged
@@ -448,9 +423,12 @@ class Entities:
         problems: list[Problem] = []
         for reference in kind.references:
             name = reference.field
-            if reference.is_list or name not in found:
+            if name not in found:
                 continue
             value = found[name]
+            if reference.is_list:
+                await self._check_listed(reads, reference, value)
+                continue
             if value is None:
                 continue
             try:
@@ -461,6 +439,22 @@ class Entities:
         if parent is not None:
             found[parent.field] = parent.row.id
         return found, problems
+
+    async def _check_listed(
+        self, reads: ConfigReads, reference: Reference, value: object
+    ) -> None:
+        """
+        What is referred to must be there to be read.
+
+        Raises:
+            Refused: It may not be read.
+        """
+        for identity in value if isinstance(value, list | tuple) else ():
+            if self.rights is None or not isinstance(identity, str):
+                continue
+            row = await reads.get(reference.kind, identity)
+            if row is not None:
+                self.check("read", row)
 
     async def _resolve_one(
         self, reads: ConfigReads, reference: Reference, value: object
@@ -477,7 +471,7 @@ class Entities:
             if self.rights is not None and (
                 row := await reads.get(kind.name, identity)
             ):
-                self.check("read", row)
+                self.check(needed_action(reference), row)
             return identity
         for name, *more in kind.unique:
             named = value.get(name)
@@ -486,7 +480,7 @@ class Entities:
             row = await reads.find(kind.name, {name: named})
             if row is None or row.id is None:
                 raise refusals.unresolved(reference.field, kind.name, {name: named})
-            self.check("read", row)
+            self.check(needed_action(reference), row)
             return row.id
         raise _Wrong((), "expected a record of an id or a name")
 
@@ -544,24 +538,6 @@ class _Wrong(Exception):
         self.text = text
 
 
-async def _judge_protocols(reads: ConfigReads, row: Plugin) -> list[Problem]:
-    """A plugin must share a protocol with what it is bound to."""
-    text = "must match the associated route's protocols"
-    routes: tuple[Row, ...] = ()
-    if row.route is not None:
-        found = await reads.get("routes", row.route)
-        routes = () if found is None else (found,)
-    elif row.service is not None:
-        text = "must match the protocols of at least one route pointing to this Plugin's service"
-        wanted = Wanted(kind="routes", where={"service": row.service})
-        routes = (await reads.page(wanted, size=_ROUTES_LOOKED_AT)).rows
-    shared = (
-        isinstance(route, Route) and set(route.protocols) & set(row.protocols)
-        for route in routes
-    )
-    return [(("protocols",), text)] if routes and not any(shared) else []
-
-
 def _expand(shorthand: Shorthand, data: Json) -> Json:
     try:
         return shorthand(data)
@@ -588,11 +564,3 @@ def _nothing_to_change(kind: Kind, key: str) -> refusals.Refused:
 def _named_by(kind: Kind) -> str | None:
     """The field that a key of a path is, when it is no id."""
     return "group" if kind.name == "acls" else kind.endpoint_key
-
-
-def is_uuid(text: str) -> bool:
-    """Whether a text is an id rather than a name."""
-    try:
-        return str(uuid.UUID(text)) == text
-    except ValueError:
-        return False

@@ -16,7 +16,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from ostiary.admin import refusals
 from ostiary.admin.bodies import read_given
-from ostiary.admin.entities import Entities, PluginRules
+from ostiary.admin.contracts import PluginRules
+from ostiary.admin.entities import Entities
 from ostiary.admin.paging import build_list, read_asked
 from ostiary.admin.places import list_places
 from ostiary.admin.schemas import describe_kind, describe_plugin

@@ -58,6 +58,15 @@ def _read_size(text: str | None) -> int:
     return int(size)
 
 
+def _is_text(value: str) -> bool:
+    """Whether a database takes it: no half of a pair, no NUL."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\x00" not in value
+
+
 def _read_offset(text: str | None, columns: int) -> tuple[str, ...]:
     if text is None:
         return ()
@@ -73,7 +82,7 @@ def _read_offset(text: str | None, columns: int) -> tuple[str, ...]:
     if (
         not isinstance(values, list)
         or len(values) != columns
-        or not all(isinstance(value, str) for value in values)
+        or not all(isinstance(value, str) and _is_text(value) for value in values)
     ):
         raise refusals.invalid_offset(text, "bad json encoding")
     return tuple(values)

@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, Response
 from ostiary.admin import refusals
 from ostiary.admin.access import (
     Users,
+    may_do,
     read_all,
     read_endpoints,
     read_entities,
@@ -143,7 +144,7 @@ class _Call:
             async with entities.writing() as write:
                 row = await entities.add(write, kind, given)
                 if isinstance(row, RbacUser):
-                    await _give_role_of_name(entities, write, row)
+                    await self._give_role_of_name(write, row)
             return JSONResponse(await self._entities.show(kind, row), status_code=201)
         rows = await read_all(self._entities.store, kind.name)
         return await self._list(kind, [r for r in rows if not _is_own_role(r)])
@@ -168,7 +169,7 @@ class _Call:
                 row = await entities.put(kind, key, await self._read(kind, before))
                 if isinstance(row, RbacUser) and before is None:
                     async with entities.writing() as write:
-                        await _give_role_of_name(entities, write, row)
+                        await self._give_role_of_name(write, row)
             case "PATCH":
                 row = await entities.update(kind, key, await self._read(kind, before))
             case _ if before is None:
@@ -176,6 +177,25 @@ class _Call:
             case _:
                 row = before
         return JSONResponse(await entities.show(kind, row))
+
+    async def _give_role_of_name(self, write: ConfigWrites, user: RbacUser) -> None:
+        """
+        A user has the role of their name: one that is there, or one of their own.
+
+        One that is there they have only from whoever may give it to them.
+        """
+        role = await write.find("rbac_roles", {"name": user.name})
+        may_give = await may_do(
+            self._request, ("rbac", "users", user.name, "roles"), "create"
+        )
+        if role is None or _is_own_role(role) or not may_give:
+            # One that is somebody's already is left alone.
+            name = user.name if role is None else f"{user.name}:{user.id}"
+            comment = f"Default user role generated for {user.name}"
+            data = {"name": name, "is_default": True, "comment": comment}
+            role = await self._entities.build(write, _ROLES, Given(data=data))
+            await write.add(role)
+        await _join(self._entities, write, user, role)
 
     async def _read(self, kind: Kind, before: Row | None) -> Given:
         """What is given, with the hash of a token in its place."""
@@ -304,7 +324,8 @@ class _Call:
         if kind is _ENDPOINTS:
             data["workspace"] = await self._read_workspace(data.get("workspace"))
         else:
-            data["entity_type"] = await self._find_type(data.get("entity_id"))
+            said = data.get("entity_type")
+            data["entity_type"] = await self._find_type(data.get("entity_id"), said)
         made = Given(data=data, is_form=given.is_form)
         row = await self._entities.create(kind, made)
         return JSONResponse(await self._entities.show(kind, row), status_code=201)
@@ -337,19 +358,27 @@ class _Call:
             raise refusals.schema_violation([(("workspace",), text)])
         return named.name
 
-    async def _find_type(self, identity: object) -> str:
+    async def _find_type(self, identity: object, said: object) -> str:
         """
-        The kind of the row that a rule is about.
+        The kind of the row that a rule is about: the one that is said, or the only one.
 
         Raises:
-            Refused: There is none.
+            Refused: There is none, or there are several.
         """
         if identity == EVERYTHING:
             return EVERYTHING
-        for kind in KINDS if isinstance(identity, str) else ():
-            if await self._entities.store.get(kind, str(identity)) is not None:
-                return kind
-        raise refusals.schema_violation([(("entity_id",), "no such entity")])
+        found = [
+            kind
+            for kind in (KINDS if isinstance(identity, str) else ())
+            if said in {None, kind}
+            and await self._entities.store.get(kind, str(identity)) is not None
+        ]
+        if not found:
+            raise refusals.schema_violation([(("entity_id",), "no such entity")])
+        if len(found) > 1:
+            text = f"rows of {', '.join(found)} have this id: say which"
+            raise refusals.schema_violation([(("entity_type",), text)])
+        return found[0]
 
     async def find_endpoint(
         self, role: RbacRole, workspace: str, path: Sequence[str]
@@ -438,18 +467,3 @@ async def _join(
     """Let a user have a role."""
     data = {"user": {"id": user.id}, "role": {"id": role.id}}
     await write.add(await entities.build(write, _MEMBERS, Given(data=data)))
-
-
-async def _give_role_of_name(
-    entities: Entities, write: ConfigWrites, user: RbacUser
-) -> None:
-    """A user has the role of their name: one that is there, or one of their own."""
-    role = await write.find("rbac_roles", {"name": user.name})
-    if role is None or _is_own_role(role):
-        # One that is somebody's already is left alone.
-        name = user.name if role is None else f"{user.name}:{user.id}"
-        comment = f"Default user role generated for {user.name}"
-        data = {"name": name, "is_default": True, "comment": comment}
-        role = await entities.build(write, _ROLES, Given(data=data))
-        await write.add(role)
-    await _join(entities, write, user, role)

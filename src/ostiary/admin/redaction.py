@@ -32,7 +32,7 @@ _EXTRAS: Final[Mapping[str, tuple[str, ...]]] = {
     "certificates": ("snis",),
 }
 _SECRET_NAME: Final = re.compile(
-    r"secret|passw|pwd|passphrase|token|private|cookie|authorization|credential|signature|salt|"
+    r"secret|passw|^pass$|^sig$|pwd|passphrase|token|private|cookie|authorization|credential|signature|salt|"
     r"api[-_]?key|^x[-_].*key|^key(_alt)?$|(^|[-_])(jwks?|pem)$|(headers|args)_values$",
     re.IGNORECASE,
 )
@@ -43,6 +43,7 @@ _SECRET_TEXT: Final = re.compile(
     re.IGNORECASE,
 )
 _NAMED: Final = re.compile(r"(?:^|[\s?&;,#])([A-Za-z0-9_.~%-]+)\s*[:=]")
+_QUERY: Final = re.compile(r"(://[^\s?]*)\?\S+")
 _JSON: Final = re.compile(r'\s*(\{|\[\s*[\[{"])')
 
 
@@ -212,7 +213,9 @@ class Redactor:
         self, text: str, path: tuple[str, ...], removed: dict[str, None]
     ) -> Json:
         if not _JSON.match(text):
-            return self._cut(path, removed) if is_secret_text(text) else text
+            # What follows the question mark of a URL may be a key under any name.
+            bare = _QUERY.sub(r"\1?***", text)
+            return self._cut(path, removed) if is_secret_text(bare) else bare
         try:
             inner = json.loads(text)
         except (ValueError, RecursionError):

@@ -12,12 +12,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from ostiary.admin import refusals
-from ostiary.admin.access import read_all
 from ostiary.admin.collections import Collections, allow
 from ostiary.admin.entities import Entities
 from ostiary.admin.paging import MAX_SIZE, read_asked
 from ostiary.admin.scope import scoped, shown_path
-from ostiary.model.kinds import KINDS
+from ostiary.model.kinds import KINDS, PORTAL_KINDS
 from ostiary.model.row import Row
 from ostiary.model.workspaces import DEFAULT, DEFAULT_WORKSPACE
 from ostiary.ports.config_store import Wanted
@@ -92,14 +91,10 @@ class WorkspaceEndpoints:
             if _served(await write.counts()) and not is_asked:
                 raise refusals.say(400, "Workspace is not empty")
             await inside.remove(write, row)
-            # Another of its name must not be what roles of `default` say of this one.
-            home = write.within(DEFAULT_WORKSPACE)
-            for rule in await read_all(home, "rbac_role_endpoints"):
-                if getattr(rule, "workspace", None) == getattr(row, "name", None):
-                    await home.delete("rbac_role_endpoints", rule.id or "")
         return Response(status_code=204)
 
 
 def _served(counts: Mapping[str, int]) -> dict[str, int]:
     """Without who may use the Admin API: every workspace has roles."""
-    return {kind: counts[kind] for kind in sorted(counts) if kind in KINDS}
+    shown = {**KINDS, **PORTAL_KINDS}
+    return {kind: counts[kind] for kind in sorted(counts) if kind in shown}

@@ -6,6 +6,12 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from ostiary.admin.redaction import (
+    Known,
+    is_secret_name,
+    is_secret_text,
+    read_fields,
+)
 from ostiary.model.kinds import OF_MODEL, Kind
 from ostiary.model.plan import Key, Plan, Update, row_key
 from ostiary.model.row import Row
@@ -61,28 +67,43 @@ def _describe_update(update: Update) -> Iterator[str]:
     kind = OF_MODEL[type(update.after)]
     before = update.before.model_dump(mode="json")
     after = update.after.model_dump(mode="json")
+    fields = read_fields(type(update.after), sealed=kind.sealed)
     for name in update.fields:
-        is_secret = name in kind.sealed
-        for path, old, new in _leaves(name, before[name], after[name]):
+        for path, old, new, is_secret in _leaves(
+            name, before[name], after[name], fields.get(name)
+        ):
             yield f"{path}: {_show(old, is_secret=is_secret)} -> {_show(new, is_secret=is_secret)}"
 
 
 def _leaves(
-    path: str, old: Any, new: Any
-) -> Iterator[tuple[str, Any, Any]]:  # Any: JSON
+    path: str,
+    old: Any,
+    new: Any,
+    known: Known | None,
+    *,
+    is_secret: bool = False,
+) -> Iterator[tuple[str, Any, Any, bool]]:  # Any: JSON
+    """The values that differ, with their paths, and whether they may be secret."""
+    last = path.rpartition(".")[2]
+    is_secret |= known is None or known.is_secret or is_secret_name(last)
     if not (isinstance(old, dict) and isinstance(new, dict)):
-        yield path, old, new
+        yield path, old, new, is_secret
         return
+    below = (known.below if known else None) or {}
     for name in dict.fromkeys((*old, *new)):
         if old.get(name) != new.get(name):
-            yield from _leaves(f"{path}.{name}", old.get(name), new.get(name))
+            yield from _leaves(
+                f"{path}.{name}", old.get(name), new.get(name), below.get(name),
+                is_secret=is_secret,
+            )  # fmt: skip
 
 
 def _show(value: Any, *, is_secret: bool) -> str:  # Any: JSON
     # A number or a switch is nobody's password, and most of a plugin's config is that.
     if is_secret and not (value is None or isinstance(value, bool | int | float)):
         return MASK
-    return _shorten(json.dumps(value, ensure_ascii=False))
+    text = json.dumps(value, ensure_ascii=False)
+    return MASK if is_secret_text(text) else _shorten(text)
 
 
 def _shorten(text: str) -> str:

@@ -194,6 +194,7 @@ def plan_changes(bringing: Bringing, there: Sequence[Row]) -> Plan:
     ]
     _refuse_moves(there, wanted)
     if scope is not None:
+        _refuse_shared(there, wanted, scope)
         there = _within(there, scope, wanted)
     return build_plan(
         _complete(there, catalog),
@@ -207,13 +208,42 @@ def _refuse_moves(there: Iterable[Row], wanted: Iterable[Row]) -> None:
     """
     A row stays in its workspace: whoever writes its id in another does not get it.
 
+    Nor does a workspace get another name: what roles say of it, they say of its name.
+
     Raises:
-        PrimaryKeyViolation: One would be moved.
+        PrimaryKeyViolation: One would be moved or renamed.
     """
-    places = {row_key(row): workspace_of(row) for row in there}
+    known = {row_key(row): row for row in there}
     for row in wanted:
-        if places.get(row_key(row), workspace_of(row)) != workspace_of(row):
+        before = known.get(row_key(row), row)
+        is_renamed = (
+            isinstance(row, Workspace)
+            and isinstance(before, Workspace)
+            and row.name != before.name
+        )
+        if is_renamed or workspace_of(before) != workspace_of(row):
             raise PrimaryKeyViolation(*row_key(row))
+
+
+def _refuse_shared(there: Iterable[Row], wanted: Iterable[Row], scope: str) -> None:
+    """
+    What is everybody's is not changed by a file about one workspace, unless it is `default`.
+
+    Raises:
+        DeclarativeInvalid: It would be.
+    """
+    if scope == DEFAULT_WORKSPACE:
+        return
+    known = {row_key(row): row for row in there if isinstance(row, CaCertificate)}
+    for row in wanted:
+        before = known.get(row_key(row)) if isinstance(row, CaCertificate) else None
+        if (
+            isinstance(before, CaCertificate)
+            and isinstance(row, CaCertificate)
+            and before.cert != row.cert
+        ):
+            text = f"{row.id} is there for every workspace: change it with a file about default"
+            raise DeclarativeInvalid(((("ca_certificates",), text),))
 
 
 def _within(there: Sequence[Row], workspace: str, wanted: Iterable[Row]) -> list[Row]:
@@ -274,6 +304,10 @@ async def _bring(bringing: Bringing, store: ConfigStore, *, may_replace: bool) -
         if may_replace or not there or (count > _MANY and 4 * count > len(there)):
             await write.clear()
             await _put(write, apply_plan(there, plan))
+            await write.prune(
+                gone=[row for row in plan.deletes if isinstance(row, Workspace)],
+                new=[row for row in plan.creates if isinstance(row, Workspace)],
+            )
             await write.put_all(roles)
             return plan
         for row in plan.deletes:

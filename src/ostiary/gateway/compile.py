@@ -23,12 +23,13 @@ from ostiary.gateway.choice import Choices, Instance, ScopeTaken
 from ostiary.gateway.directory import KINDS as OF_DIRECTORY
 from ostiary.gateway.directory import Directory
 from ostiary.gateway.fields import CookieFilter
+from ostiary.gateway.outoforder import OutOfOrder, Unfit
 from ostiary.gateway.phases import Hooks, plan_hooks
 from ostiary.gateway.plan import NOTHING_REFERRED, Chain, Plan, Referred, build_plan
 from ostiary.gateway.router import Entry, RouterBuilder, build_entries
 from ostiary.gateway.snapshot import DEFAULT_ALONE, EMPTY, Snapshot
 from ostiary.gateway.vaults import Vaults, build_vaults, has_reference, see_environ
-from ostiary.kit import Catalog, OwnCookies, Services
+from ostiary.kit import Catalog, Handler, OwnCookies, Services
 from ostiary.model.balancing import Target, Upstream, upstream_key
 from ostiary.model.certificates import CaCertificate, Certificate, Sni
 from ostiary.model.config import Config
@@ -41,6 +42,7 @@ from ostiary.model.words import Problem
 from ostiary.model.workspaces import Workspace
 
 Steps = Generator[None, None, "Compiled"]
+Checked = Entity | Unfit
 AnyRow = TypeVar("AnyRow", bound=Row)
 # What requests never ask for.
 _UNUSED = frozenset({"keys", "key_sets"})
@@ -244,7 +246,7 @@ def _build_handlers(
 ) -> Generator[None, None, tuple[Mapping[str, Instance], Choices]]:
     problems: list[Problem] = []
     found = {**draft.previous.handlers}
-    equal: dict[tuple[str | None, str, str], Entity] = {}
+    equal: dict[tuple[str | None, str, str], Checked] = {}
     plugins = _find_plugins(draft)
     changed = draft.of("plugins") | {row.id or "" for row in plugins}
     before = [found.pop(key) for key in changed if key in found]
@@ -253,9 +255,7 @@ def _build_handlers(
     for index, row in enumerate(plugins):
         text = (row.ws_id, row.name, repr(row.config))
         try:
-            checked = equal.get(text) or check_plugin(
-                row, workshop.catalog, vaults.of(row.ws_id)
-            )
+            checked = equal.get(text) or _check(row, workshop, vaults.of(row.ws_id))
         except DeclarativeInvalid as error:
             problems += [
                 (("plugins", index, *path), text) for path, text in error.problems
@@ -263,9 +263,7 @@ def _build_handlers(
             continue
         equal[text] = checked
         if not problems:
-            kind = workshop.catalog[row.name]
-            handler = kind.build(checked, row.id or "", workshop.services)
-            after.append(Instance(row, handler, kind.priority))
+            after.append(_build_instance(row, checked, workshop))
         yield
     if problems:
         raise DeclarativeInvalid(tuple(problems))
@@ -279,6 +277,35 @@ def _build_handlers(
         raise DeclarativeInvalid(((("plugins", index), told),)) from error
     found |= {instance.row.id or "": instance for instance in after}
     return found, choices
+
+
+def _check(row: Plugin, workshop: Workshop, vaults: Vaults) -> Checked:
+    """
+    The checked config of a plugin, with what it refers to.
+
+    What a reference means is not known where a row is written, and differs between machines: where
+    it does not fit, that plugin alone is out of order, and says so.
+
+    Raises:
+        DeclarativeInvalid: The row is wrong as it is written.
+    """
+    try:
+        return check_plugin(row, workshop.catalog, vaults)
+    except DeclarativeInvalid as error:
+        if not has_reference(row.config):
+            raise
+        check_plugin(row, workshop.catalog)
+        # Without the texts: they may quote what was read.
+        return Unfit(tuple(".".join(map(str, path)) for path, _ in error.problems))
+
+
+def _build_instance(row: Plugin, checked: Checked, workshop: Workshop) -> Instance:
+    kind = workshop.catalog[row.name]
+    if isinstance(checked, Unfit):
+        handler: Handler = OutOfOrder(row, checked, workshop.services)
+    else:
+        handler = kind.build(checked, row.id or "", workshop.services)
+    return Instance(row, handler, kind.priority)
 
 
 class WorkspaceVaults:
@@ -306,9 +333,12 @@ class WorkspaceVaults:
             )
             # One that nobody knows reads nothing.
             name = None if workspace is None else self._names.get(workspace, workspace)
-            seen = see_environ(self._environ, name)
+            seen = see_environ(self._environ, name, others=self._find_others(name))
             found = self._found[workspace] = build_vaults(rows, seen)
         return found
+
+    def _find_others(self, name: str | None) -> tuple[str, ...]:
+        return tuple(other for other in self._names.values() if other != name)
 
 
 def _find_plugins(draft: _Draft) -> list[Plugin]:

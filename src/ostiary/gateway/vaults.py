@@ -80,20 +80,34 @@ class Vaults:
         return member if isinstance(member, str) else None
 
 
-def see_environ(environ: Mapping[str, str], workspace: str | None) -> dict[str, str]:
+def see_environ(
+    environ: Mapping[str, str], workspace: str | None, *, others: Iterable[str] = ()
+) -> dict[str, str]:
     """
     The variables that a workspace may read: never our own settings, which hold passwords.
 
     Args:
         workspace: Its name; those of others than `default` (None) read only what begins with it:
             `my-team` reads MY_TEAM__SECRET.
+        others: The other workspaces' names. What may be one's of them is nobody else's: `a` does
+            not read A__B__SECRET where there is a workspace `a__b`, and neither of `my-team` and
+            `my_team` reads anything.
     """
-    own = "" if workspace is None else _NO_LETTER.sub("_", workspace).upper() + "__"
+    own = "" if workspace is None else _begin(workspace)
+    theirs = tuple(
+        begin for begin in map(_begin, others) if own and begin.startswith(own)
+    )
+    hidden = (*_SETTINGS, *theirs)
     return {
         name: value
         for name, value in environ.items()
-        if name.startswith(own) and not name.startswith(_SETTINGS)
+        if name.startswith(own) and not name.startswith(hidden)
     }
+
+
+def _begin(workspace: str) -> str:
+    """What the variables of a workspace begin with."""
+    return _NO_LETTER.sub("_", workspace).upper() + "__"
 
 
 def build_vaults(rows: Iterable[Vault], environ: Mapping[str, str]) -> Vaults:

@@ -29,7 +29,7 @@ class Services:
     The ports are None where configurations are only checked: handlers are built there, too, but
     never asked anything. `counters` opens the numbers at a
     place; `logs` gives a log under a plugin's name; `count` is told the name of what happened.
-    `hostname` is this machine's.
+    `hostname` is this machine's; `may_write` tells which files are not the node's own.
     """
 
     signin: Signin
@@ -44,6 +44,7 @@ class Services:
     logs: Callable[[str], Log] | None = None
     node_id: str = ""
     hostname: str = ""
+    may_write: Callable[[str], bool] = lambda _: True
 
     def now(self) -> float:
         """Unix time in seconds."""

@@ -416,7 +416,9 @@ def read_scope(data: object, known: Known = NOTHING) -> str | None:
 
     A file without `_workspace` is about `default`, as Kong's tools have it.
     """
-    if not isinstance(data, Mapping) or "workspaces" in data:
+    if not isinstance(data, Mapping) or (
+        data.get("workspaces") and "_workspace" not in data
+    ):
         return None
     name = data.get("_workspace", DEFAULT_NAME)
     if name == DEFAULT_NAME or not isinstance(name, str):

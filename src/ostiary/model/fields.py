@@ -238,7 +238,8 @@ SET = BeforeValidator(as_set)
 NonEmpty = Annotated[str, Field(min_length=1)]
 Uuid = Annotated[str, AfterValidator(_check_uuid)]
 Name = Annotated[str, AfterValidator(_check_name)]
-Tag = Annotated[str, AfterValidator(_check_tag)]
+# As long as the database's column.
+Tag = Annotated[str, Field(max_length=255), AfterValidator(_check_tag)]
 Tags = Annotated[tuple[Tag, ...] | None, SET]
 Host = Annotated[str, AfterValidator(_check_host)]
 RouteHost = Annotated[str, AfterValidator(_check_route_host)]

@@ -36,7 +36,7 @@ from ostiary.model.gateway import (
     expand_url,
 )
 from ostiary.model.keys import Key, KeySet, Vault
-from ostiary.model.portal import Developer
+from ostiary.model.portal import Developer, DeveloperRole
 from ostiary.model.row import Row
 from ostiary.model.workspaces import Workspace
 
@@ -212,6 +212,7 @@ _OF_PORTAL = (
         "developers", Developer, path=None, endpoint_key="email",
         unique=(("email",), ("custom_id",)),
     ),
+    _kind("developer_roles", DeveloperRole, path=None, endpoint_key="name", unique=(("name",),)),
 )  # fmt: skip
 
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _ALL}

@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from ostiary.model.entity import Entity
-from ostiary.model.fields import NonEmpty
+from ostiary.model.fields import SET, NonEmpty
 from ostiary.model.row import Row
 from ostiary.model.words import Problem, read_problems
 
@@ -99,14 +99,15 @@ class Developer(Row):
     """
     Somebody who registered at a workspace's portal.
 
-    `meta` is what they said of themselves, a JSON object as a text; `was_approved` is whether they
-    have been told of an approval already.
+    `meta` is what they said of themselves, a JSON object as a text; `roles` are names.
+    `was_approved` is whether they have been told of an approval already.
     """
 
     email: Email
     status: Annotated[int, AfterValidator(_check_status)] = PENDING
     meta: Meta = "{}"
     custom_id: NonEmpty | None = None
+    roles: Annotated[tuple[NonEmpty, ...], SET] = ()
     was_approved: bool = False
 
     def read_meta(self) -> dict[str, Any]:
@@ -119,6 +120,19 @@ class Developer(Row):
         """How mails address them."""
         said = self.read_meta().get("full_name")
         return said if isinstance(said, str) and said.strip() else self.email
+
+
+def _check_role(value: str) -> str:
+    if not value.isprintable() or set(value) & set(",*/"):
+        raise ValueError("must have no commas, slashes, stars or control characters")
+    return value
+
+
+class DeveloperRole(Row):
+    """What several developers may read, by name."""
+
+    name: Annotated[NonEmpty, Field(max_length=100), AfterValidator(_check_role)]
+    comment: NonEmpty | None = None
 
 
 def _check_title(value: str) -> str:

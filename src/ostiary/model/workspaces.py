@@ -14,7 +14,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from ostiary.model.entity import Entity
-from ostiary.model.fields import NonEmpty, one_of
+from ostiary.model.fields import SET, NonEmpty, one_of
 from ostiary.model.portal import Email, read_meta_fields
 from ostiary.model.row import NotYet, Row
 
@@ -117,14 +117,15 @@ class WorkspaceConfig(Entity):
     portal_auth_conf: Record | None = Field(None, repr=False)
     portal_auto_approve: bool | None = None
     portal_oidc_auto_register: bool | None = None
+    portal_oidc_trust_email: bool | None = None
     portal_session_conf: NotYet = None
     portal_access_request_email: bool | None = None
     portal_approved_email: bool | None = None
-    portal_cors_origins: tuple[NonEmpty, ...] | None = None
+    portal_cors_origins: Annotated[tuple[NonEmpty, ...] | None, SET] = None
     portal_developer_meta_fields: MetaFields | None = None
     portal_emails_from: NonEmpty | None = None
     portal_emails_reply_to: NonEmpty | None = None
-    portal_smtp_admin_emails: tuple[Email, ...] | None = None
+    portal_smtp_admin_emails: Annotated[tuple[Email, ...] | None, SET] = None
     portal_invite_email: bool | None = None
     portal_reset_email: NotYet = None
     portal_reset_success_email: NotYet = None

@@ -13,6 +13,7 @@ import os
 import signal
 import socket
 from functools import partial
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 
@@ -64,6 +65,7 @@ from ostiary.node.stories import CHANNEL as STORIES
 from ostiary.node.stories import Stories
 from ostiary.node.tls import build_tls
 from ostiary.plugins import BUNDLED, CATALOG
+from ostiary.portal.plain import PlainContent
 from ostiary.ports.config_store import ConfigStore
 from ostiary.ports.fetch import FetchFailed, FetchLimits
 from ostiary.settings import Settings, show_settings
@@ -71,6 +73,9 @@ from ostiary.signin.authenticate import Signin
 from ostiary.signin.known import KnownIssuers
 from ostiary.signin.schema import OpenidConnectConfig
 from ostiary.signin.values import Toolbox
+
+if TYPE_CHECKING:
+    from ostiary.node.portal import NodePortal
 
 _LOG = logging.getLogger("ostiary.control")
 SERVED_WITHIN_S = 30.0
@@ -155,6 +160,7 @@ class Control:
             shown=self._show,
         )
         self.source = self._build_source()
+        self.portal: NodePortal | None = None
         self._heard = asyncio.Event()
         self._told: set[str] = set()
 
@@ -222,6 +228,17 @@ class Control:
             ),
         )
 
+    def _build_portal(self) -> NodePortal | None:
+        """The portal, where there is one: it needs a database."""
+        if not self.orders.settings.portal or isinstance(self.source, FileSource):
+            return None
+        # Late: a node without a portal does without its libraries.
+        from ostiary.node.portal import NodePortal
+
+        portal = NodePortal(self.orders, self.source.store, self.shared)
+        self.shared.on_connect(portal.forget_sessions)
+        return portal
+
     async def start(self) -> None:
         """Make the configuration live, and see it served by every worker."""
         known = await self.source.start()
@@ -256,6 +273,7 @@ class Control:
             access=_build_access(settings, source.store, users),
             rbac=RbacEndpoints(users=users, entropy=SystemEntropy()),
             keeps_routes_apart=settings.route_validation_strategy == "smart",
+            portal=None if self.portal is None else self.portal.desk,
             audit=build_audit_rules(settings, source.store.audit)
             if isinstance(source, DatabaseSource)
             else None,
@@ -264,6 +282,7 @@ class Control:
     async def run(self) -> None:
         """Serve until the end."""
         settings = self.orders.settings
+        self.portal = self._build_portal()
         await self.shared.connect()
         self.shared.subscribe(READY_CHANNEL, self._hear_worker)
         self.shared.subscribe(STORIES, self.stories.hear)
@@ -300,6 +319,8 @@ class Control:
                 self.orders.take_sockets("manager"),
             ),
         ]
+        if self.portal is not None:
+            sites += self.portal.sites(app, PlainContent())
         async with serve_sites(sites, tls=tls):
             # Who hears that we are ready may ask for a reload at once.
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
@@ -308,6 +329,8 @@ class Control:
             for task in tuple(tasks):
                 task.cancel()
         await fetch.close()
+        if self.portal is not None:
+            await self.portal.close()
         await self.live.close()
         await self.source.close()
         await self.shared.close()

@@ -1,8 +1,9 @@
-"""The error log as plugins get it: each under its own name, about the request in hand."""
+"""The error log as plugins get it, each under its own name; and which files they may write."""
 
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 from ostiary.gateway.error_log import CURRENT
 from ostiary.kit import Log
@@ -20,3 +21,9 @@ def log_as(plugin: str) -> Log:
         _LOG.log(LEVELS[level], "[%s] %s", plugin, line, extra={"about": about})
 
     return write
+
+
+def is_not_ours(prefix: Path, path: str) -> bool:
+    """Whether a file is none of the node's own: in its folder only logs are for plugins."""
+    real, own = Path(path).resolve(), prefix.resolve()
+    return not real.is_relative_to(own) or real.is_relative_to(own / "logs")

@@ -20,6 +20,7 @@ from urllib.parse import quote, urlencode
 from ostiary.admin.roles import prepare_access
 from ostiary.model.row import Row
 from ostiary.ports.audit import AuditLog, Found, ObjectRecord, RequestRecord, Search
+from ostiary.ports.clock import Clock
 from ostiary.ports.config_store import (
     ConfigStore,
     ConfigWrites,
@@ -28,6 +29,9 @@ from ostiary.ports.config_store import (
     Wanted,
     Written,
 )
+from ostiary.ports.pool_store import StoreUnavailable
+from ostiary.ports.session_store import SessionStore
+from ostiary.ports.shared import SharedUnavailable
 from ostiary.settings import Settings
 
 _LOG = logging.getLogger("ostiary.control")
@@ -51,6 +55,10 @@ class AuditedStore(ConfigStore, Protocol):
         """The records of what was asked and changed."""
         ...
 
+    def open_sessions(self, clock: Clock) -> SessionStore:
+        """The sessions of the node's sites."""
+        ...
+
     def within(self, workspace: str) -> AuditedStore:
         """The same rows, seen from the workspace of an id."""
         ...
@@ -63,9 +71,10 @@ class LateStore:
         self._opener = opener
         self._store: AuditedStore | None = None
         self._lock = asyncio.Lock()
-        self.audit = LateAudit(self._open)
+        self.audit = LateAudit(self.open)
 
-    async def _open(self) -> AuditedStore:
+    async def open(self) -> AuditedStore:
+        """The store itself. Raises StoreUnavailable."""
         async with self._lock:
             if self._store is None:
                 self._store = await self._opener()
@@ -73,47 +82,92 @@ class LateStore:
 
     def within(self, workspace: str) -> LateStore:
         async def enter() -> AuditedStore:
-            return (await self._open()).within(workspace)
+            return (await self.open()).within(workspace)
 
         return LateStore(enter)
 
     async def get(self, kind: str, identity: str) -> Row | None:
-        return await (await self._open()).get(kind, identity)
+        return await (await self.open()).get(kind, identity)
 
     async def find(self, kind: str, values: Mapping[str, str]) -> Row | None:
-        return await (await self._open()).find(kind, values)
+        return await (await self.open()).find(kind, values)
 
     async def page(self, wanted: Wanted, *, after: str = "", size: int) -> Page:
-        return await (await self._open()).page(wanted, after=after, size=size)
+        return await (await self.open()).page(wanted, after=after, size=size)
 
     async def tags(
         self, tag: str | None, *, after: tuple[str, str, str] | None, size: int
     ) -> tuple[Tagged, ...]:
-        return await (await self._open()).tags(tag, after=after, size=size)
+        return await (await self.open()).tags(tag, after=after, size=size)
 
     async def counts(self) -> Mapping[str, int]:
-        return await (await self._open()).counts()
+        return await (await self.open()).counts()
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[ConfigWrites]:
-        async with (await self._open()).writing() as write:
+        async with (await self.open()).writing() as write:
             yield write
 
     async def revision(self) -> int:
-        return await (await self._open()).revision()
+        return await (await self.open()).revision()
 
     async def load(self) -> Written:
-        return await (await self._open()).load()
+        return await (await self.open()).load()
 
     async def lines(self) -> tuple[int, list[bytes]]:
-        return await (await self._open()).lines()
+        return await (await self.open()).lines()
 
     async def since(self, revision: int) -> Written | None:
-        return await (await self._open()).since(revision)
+        return await (await self.open()).since(revision)
 
     async def close(self) -> None:
         if self._store is not None:
             await self._store.close()
+
+
+class LateSessions:
+    """
+    The session store port, of a database that is opened at first use.
+
+    Everything raises SharedUnavailable while it does not answer.
+    """
+
+    def __init__(self, store: LateStore, clock: Clock) -> None:
+        self._late = store
+        self._clock = clock
+        self._store: SessionStore | None = None
+
+    async def _open(self) -> SessionStore:
+        if self._store is None:
+            try:
+                self._store = (await self._late.open()).open_sessions(self._clock)
+            except StoreUnavailable as error:
+                raise SharedUnavailable(str(error)) from error
+        return self._store
+
+    async def get(self, key: str) -> bytes | None:
+        return await (await self._open()).get(key)
+
+    async def set(self, key: str, value: bytes, *, ttl_s: float) -> None:
+        await (await self._open()).set(key, value, ttl_s=ttl_s)
+
+    async def replace(self, key: str, old: bytes, new: bytes, *, ttl_s: float) -> bool:
+        return await (await self._open()).replace(key, old, new, ttl_s=ttl_s)
+
+    async def keep(self, key: str, *, ttl_s: float) -> bool:
+        return await (await self._open()).keep(key, ttl_s=ttl_s)
+
+    async def delete(self, key: str) -> None:
+        await (await self._open()).delete(key)
+
+    async def index(self, name: str, member: str, *, ttl_s: float) -> None:
+        await (await self._open()).index(name, member, ttl_s=ttl_s)
+
+    async def members(self, name: str) -> tuple[str, ...]:
+        return await (await self._open()).members(name)
+
+    async def unindex(self, name: str, member: str) -> None:
+        await (await self._open()).unindex(name, member)
 
 
 class LateAudit:

@@ -38,9 +38,10 @@ from ostiary.userpool.config import (
     TokenSignIn,
     UserPoolConfig,
 )
-from ostiary.userpool.limits import Buckets, Limits
+from ostiary.userpool.limits import Limits
 from ostiary.userpool.seed import SeedInvalid, apply_seed
 from ostiary.userpool.testing.tools import build_testing
+from ostiary.web.buckets import Buckets
 
 ERRANDS_WITHIN_S = 5.0
 _LOG = logging.getLogger("ostiary.userpool")

@@ -51,7 +51,7 @@ from ostiary.node.enabled import choose_plugins
 from ostiary.node.front import build_dns_times, build_limits, build_options
 from ostiary.node.health import WorkerHealth
 from ostiary.node.lastgood import open_last_good
-from ostiary.node.plugin_log import log_as
+from ostiary.node.plugin_log import is_not_ours, log_as
 from ostiary.node.reporter import CountingFetch, Reporter
 from ostiary.node.role import (
     CONFIG_CHANNEL,
@@ -150,6 +150,7 @@ class Worker:
             logs=log_as,
             node_id=self.orders.node_id,
             hostname=socket.gethostname(),
+            may_write=partial(is_not_ours, self.orders.prefix),
         )
 
     async def load(self, services: Services) -> None:

@@ -25,6 +25,7 @@ LAYERED_DESIGN: Final = f"@layer design {{ {DESIGN} }}"
 CONSOLE_DESIGN: Final = (
     _ROOT.joinpath("console.css").read_text(encoding="utf-8").strip()
 )
+PORTAL_DESIGN: Final = _ROOT.joinpath("portal.css").read_text(encoding="utf-8").strip()
 
 MANAGER_DESIGN: Final = (
     _ROOT.joinpath("manager.css").read_text(encoding="utf-8").strip()
@@ -71,6 +72,7 @@ def _environment() -> Environment:
     environment.globals["t"] = load_words(ENGLISH).say
     environment.globals["console_design"] = CONSOLE_DESIGN
     environment.globals["manager_design"] = MANAGER_DESIGN
+    environment.globals["portal_design"] = PORTAL_DESIGN
     return environment
 
 

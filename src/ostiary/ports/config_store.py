@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from ostiary.model.row import Row
+from ostiary.model.workspaces import Workspace
 from ostiary.ports.audit import ObjectRecord
 
 
@@ -206,6 +207,18 @@ class ConfigWrites(ConfigReads, Protocol):
 
     async def clear(self) -> None:
         """Let everything that requests are served by go, in every workspace."""
+        ...
+
+    async def prune(
+        self, *, gone: Sequence[Workspace], new: Sequence[Workspace]
+    ) -> None:
+        """
+        After a clearing: let go what is said of rows and workspaces that are not there.
+
+        Args:
+            gone: Workspaces that the clearing has let go.
+            new: Those that were not there before it.
+        """
         ...
 
     async def leave(self) -> None:

@@ -12,12 +12,15 @@ class Message:
     One plain-text mail or short message. The text may hold a code, so it stays out of `repr`.
 
     `recipient` is an address, or for SMS a number with its plus; then there is no subject.
+    `sender` and `reply_to` are as in a header, None for what the mailer says.
     """
 
     medium: Literal["EMAIL", "SMS"] = "EMAIL"
     recipient: str = field(repr=False)
     subject: str = ""
     text: str = field(repr=False)
+    sender: str | None = None
+    reply_to: str | None = None
 
 
 class MailUnavailable(Exception):

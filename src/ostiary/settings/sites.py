@@ -54,7 +54,17 @@ def _read_addresses(value: object) -> object:
 JsonText = Annotated[str, AfterValidator(_check_json)]
 Addresses = Annotated[tuple[str, ...], BeforeValidator(_read_addresses)]
 PublicHost = Annotated[str, AfterValidator(_check_public_host)]
-PortalAuth = Literal["basic-auth", "key-auth", "openid-connect"]
+
+
+def _check_auth(value: str) -> str:
+    if value != "openid-connect":
+        raise ValueError(
+            "must be openid-connect: other ways to sign in are not supported yet"
+        )
+    return value
+
+
+PortalAuth = Annotated[str, AfterValidator(_check_auth)]
 
 
 class SiteSettings(Entity):
@@ -96,7 +106,7 @@ class SiteSettings(Entity):
     )
     portal_auth: PortalAuth | None = Field(
         None,
-        description="How developers sign in where a workspace does not say: `openid-connect`, `basic-auth`, `key-auth`, or not at all.",
+        description="How developers sign in where a workspace does not say: `openid-connect`, or not at all when unset.",
     )
     portal_auth_conf: JsonText | None = Field(
         None,

@@ -10,9 +10,10 @@ from ostiary.ports.clock import Clock, Entropy
 from ostiary.ports.mail import Mailer
 from ostiary.ports.pool_store import PoolStore
 from ostiary.ports.triggers import Event, TriggerHost, TriggerUnavailable
-from ostiary.userpool.limits import Buckets, Limits
+from ostiary.userpool.limits import Limits
 from ostiary.userpool.passwords import HashCost
 from ostiary.userpool.testing.tools import TestingTools
+from ostiary.web.buckets import Buckets
 
 
 class NoTriggers:

@@ -1,50 +1,14 @@
 """
 How often somebody may ask: so many requests a second for each client and each address.
 
-A bucket holds one second's worth of requests and fills steadily. Buckets are kept in memory, the
-least recently used go first; each process counts for itself. Which requests are counted, and
-for whom, is said in `rates`.
+Which requests are counted, and for whom, is said in `rates`.
 """
 
 from __future__ import annotations
 
-import math
-from collections import OrderedDict
-from collections.abc import Hashable
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass
 
-_KEPT: Final = 10_000
-
-
-@dataclass(slots=True)
-class Buckets:
-    """The buckets of one kind of asker; a rate of 0 limits nobody."""
-
-    per_second: float
-    kept: int = _KEPT
-    _levels: OrderedDict[Hashable, tuple[float, float]] = field(
-        default_factory=OrderedDict, repr=False
-    )
-
-    def take(self, who: Hashable, *, now: float) -> bool:
-        """Take one request out of somebody's bucket, if there is one in it."""
-        if not self.per_second:
-            return True
-        size = max(self.per_second, 1.0)
-        level, since = self._levels.pop(who, (size, now))
-        level = min(size, level + max(now - since, 0.0) * self.per_second)
-        allowed = level >= 1
-        self._levels[who] = (level - 1 if allowed else level, now)
-        if len(self._levels) > self.kept:
-            self._levels.popitem(last=False)
-        return allowed
-
-    def wait_s(self, who: Hashable, *, now: float) -> int:
-        """Whole seconds until somebody whose bucket was empty may ask again, at least one."""
-        level, since = self._levels.get(who, (1.0, now))
-        missing = 1 - level - max(now - since, 0.0) * self.per_second
-        return max(math.ceil(missing / self.per_second), 1)
+from ostiary.web.buckets import Buckets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

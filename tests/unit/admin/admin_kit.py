@@ -68,6 +68,7 @@ class Node:
         self.changes = 0
         self.decrees: list[tuple[str, str, str | None, bool]] = []
         self.rows = RowsOfFile()
+        self.store: ConfigStore = store or self.rows
         self.show(read_declarative(file or {"_format_version": "3.0"}))
         config = {
             "view": self.view,

@@ -204,7 +204,8 @@ async def test_a_portal_that_is_not_there_is_not_switched_on(node: Node) -> None
     body = {"config": {"portal": True, "portal_auth": "openid-connect"}}
     reply = await node.send("PATCH", "/workspaces/team", body)
 
-    told = {"portal": "not supported yet", "portal_auth": "not supported yet"}
+    text = "the portal is off on this node: see the setting portal"
+    told = {"portal": text, "portal_auth": text}
     assert reply.json()["fields"] == {"config": told}
 
 
@@ -250,7 +251,16 @@ COLLISIONS = [
     ({"paths": ["/x"]}, {"paths": ["/x"], "hosts": ["a.test"]}, False),
     ({"hosts": ["A.test"]}, {"hosts": ["a.TEST"]}, True),
     ({"hosts": ["a.test"]}, {"hosts": ["*.test"]}, True),
-    ({"hosts": ["*.a.test"]}, {"hosts": ["*.test"]}, False),
+    ({"hosts": ["*.a.test"]}, {"hosts": ["*.test"]}, True),
+    ({"hosts": ["a.*"]}, {"hosts": ["*.test"]}, True),
+    ({"hosts": ["*.a.test"]}, {"hosts": ["*.b.test"]}, False),
+    ({"hosts": ["*.test"]}, {"hosts": ["a.test"]}, False),
+    ({"hosts": ["a.test:80"]}, {"hosts": ["a.test"]}, True),
+    ({"paths": ["~/api/.+"]}, {"paths": ["/api"]}, True),
+    ({"paths": ["~/a[p]i/"]}, {"paths": ["/api"]}, True),
+    ({"paths": ["~/api/.*"]}, {"paths": ["~/api/[a-z]+"]}, True),
+    ({"paths": ["~/(b|api)"]}, {"paths": ["/api"]}, True),
+    ({"paths": ["~/other/.*"]}, {"paths": ["/api"]}, False),
     ({"hosts": ["*.test"]}, {"hosts": ["*.test"]}, True),
     ({"hosts": ["a.test"]}, {"hosts": ["b.test"]}, False),
     ({"methods": ["GET"]}, {"methods": ["POST"]}, False),

@@ -72,6 +72,25 @@ def test_texts_of_a_plugins_config_are_masked_and_numbers_are_not() -> None:
     ]
 
 
+def test_what_may_be_secret_elsewhere_is_masked_too() -> None:
+    """Headers, whatever they are called, and texts that look like credentials."""
+
+    def route(value: str) -> dict[str, Any]:
+        found = {"name": "r", "paths": ["/"], "headers": {"x-anything": [value]}}
+        return {"routes": [found]}
+
+    def upstream(value: str) -> dict[str, Any]:
+        active = {"headers": {"authorization": [value]}}
+        return {"upstreams": [{"name": "u", "healthchecks": {"active": active}}]}
+
+    for build in (route, upstream):
+        text = "\n".join(
+            told(rows(**build("Bearer planted-1")), rows(**build("planted-2")))
+        )
+        assert "planted" not in text
+        assert "******" in text
+
+
 def test_keys_are_told_by_id_alone() -> None:
     ada = {"username": "ada", "keyauth_credentials": [{"key": "planted"}]}
 

@@ -30,4 +30,7 @@ STATE = DemoState(
     second_url=f"{GATEWAY}/members/anything",
     logout_url=f"{GATEWAY}/members?logout=true",
     landing_url="http://127.0.0.1:8080",
+    portal_url="https://kong-ee.localhost:8446/default",
+    portal_api_url="https://kong-ee.localhost:8447/default",
+    admin_email="admin@example.org",
 )

@@ -15,11 +15,14 @@ from ostiary.gateway.compile import (
     compile_lines,
     finish,
 )
+from ostiary.gateway.outoforder import OutOfOrder
 from ostiary.gateway.vaults import Vaults, build_vaults, has_reference, see_environ
 from ostiary.kit import Services
 from ostiary.model.declarative import dump_rows, read_declarative
 from ostiary.model.keys import EnvConfig, Vault
+from ostiary.plugins import CATALOG
 from tests.unit.gateway.gateway_kit import FakePlugin, World
+from tests.unit.plugins.plugin_kit import Gate
 
 ENVIRON = {
     "MY_SECRET": "s3",
@@ -132,3 +135,54 @@ def test_a_workspace_reads_variables_of_its_own_and_nobody_our_settings(
     workspace: str | None, seen: set[str]
 ) -> None:
     assert set(see_environ(ENVIRON, workspace)) == seen
+
+
+@pytest.mark.spec("T-O7")
+@pytest.mark.parametrize(
+    ("workspace", "others", "seen"),
+    [
+        ("a", ("a__b",), {"A__SECRET"}),
+        ("a__b", ("a",), {"A__B__SECRET"}),
+        ("my-team", ("my_team",), set()),
+        (None, ("a",), {"A__SECRET", "A__B__SECRET", "MY_TEAM__X"}),
+    ],
+)
+def test_what_may_be_another_workspaces_is_read_by_nobody_else(
+    workspace: str | None, others: tuple[str, ...], seen: set[str]
+) -> None:
+    environ = {"A__SECRET": "1", "A__B__SECRET": "2", "MY_TEAM__X": "3"}
+
+    assert set(see_environ(environ, workspace, others=others)) == seen
+
+
+@pytest.mark.spec("gateway#1.9")
+async def test_a_plugin_whose_reference_does_not_fit_is_out_of_order_alone() -> None:
+    """What a variable holds is not known where a row is written: it must not stop the others."""
+    said: list[str] = []
+    lent = Services(signin=None, log=lambda _, line: said.append(line))  # type: ignore[arg-type] # nobody signs in
+    transform = {
+        "name": "request-transformer",
+        "config": {"add": {"body": ["{vault://env/home}"]}},
+    }
+    parts: dict[str, Any] = {
+        "routes": [
+            {"name": "bad", "paths": ["/bad"], "plugins": [transform]},
+            {"name": "good", "paths": ["/good"]},
+        ],
+    }
+    lines = dump_rows(read_declarative({"_format_version": "3.0", **parts}))
+
+    def compile_with(value: str) -> Compiled:
+        workshop = Workshop(catalog=CATALOG, services=lent, environ={"HOME": value})
+        return finish(compile_lines(NOTHING, lines, workshop))
+
+    fits, unfit = compile_with("name:value"), compile_with("planted-value")
+
+    assert len(fits.snapshot.plans) == len(unfit.snapshot.plans) == 2
+    (broken,) = (i.handler for i in unfit.handlers.values())
+    assert isinstance(broken, OutOfOrder)
+    asked = await Gate(handlers=(broken,)).ask()
+    assert asked.reply is not None
+    assert asked.reply.status == 500
+    assert "planted-value" not in "".join(said)
+    assert "config.add.body" in said[0]

@@ -462,7 +462,12 @@ def test_a_workspace_that_is_there_is_the_one_that_a_file_means() -> None:
     assert config.services[0].ws_id == ID
     assert read_scope(file(_workspace="team"), build_known([there])) == ID
     assert read_scope(file()) == DEFAULT_WORKSPACE
-    assert read_scope(file(workspaces=[])) is None
+    assert read_scope(file(workspaces=[{"name": "team"}])) is None
+    # A list that is none says nothing, and a file that names one workspace is about that one.
+    assert read_scope(file(workspaces=[])) == DEFAULT_WORKSPACE
+    assert read_scope(file(workspaces=None)) == DEFAULT_WORKSPACE
+    listed = file(_workspace="team", workspaces=[{"name": "team"}, {"name": "other"}])
+    assert read_scope(listed, build_known([there])) == ID
 
 
 @pytest.mark.spec("T-O7")

@@ -7,6 +7,7 @@ import json
 import os
 from base64 import b64encode
 from collections.abc import Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 
 from ostiary.kit import Background
 from ostiary.kit.queue import NotTaken, Queue, QueueRecord
+from ostiary.node.plugin_log import is_not_ours
 from ostiary.plugins import CATALOG
 from tests.support.ports import FakeClock, LogBook
 from tests.unit.plugins.plugin_kit import (
@@ -257,6 +259,38 @@ async def test_a_file_that_cannot_be_written_is_told_and_harms_nobody(
         await log_one("file-log", {"path": str(path)}, lender)
 
     assert lender.book.text.count("failed to write") == 2
+
+
+def test_files_of_the_node_are_not_for_plugins(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "secrets")
+
+    for name in (
+        "secrets/database.key",
+        "config.db",
+        "logs/../config.db",
+        "link/x",
+        ".",
+    ):
+        assert not is_not_ours(tmp_path, str(tmp_path / name))
+    for path in (tmp_path / "logs" / "a.log", tmp_path.parent / "a.log", "/dev/stdout"):
+        assert is_not_ours(tmp_path, str(path))
+
+
+async def test_a_file_that_plugins_must_not_write_stays_as_it_is(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "secret"
+    file.write_text("k")
+    lender = Lender()
+    services = replace(lender.services(), may_write=lambda _: False)
+    handler = CATALOG["file-log"].build(
+        check("file-log", {"path": str(file)}), "r", services
+    )
+    (await Gate(handlers=(handler,)).ask()).finish()
+
+    assert file.read_text() == "k"
+    assert "Operation not permitted" in lender.book.text
 
 
 @pytest.mark.spec("Kong#http-log")

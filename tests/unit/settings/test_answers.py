@@ -90,6 +90,9 @@ def test_a_reference_that_leads_nowhere_stops_the_start(reference: str) -> None:
     ("name", "wrong", "fine"),
     [
         ("admin_gui_auth", "basic-auth", "off"),
+        ("portal_email_verification", "on", "off"),
+        ("portal_is_legacy", "on", "off"),
+        ("portal_gui_use_subdomains", "on", "off"),
         ("enforce_route_path_pattern", "/a/.*", "off"),
         ("role", "data_plane", "traditional"),
         ("role", "control_plane", "traditional"),
@@ -127,10 +130,10 @@ def test_required_tls_is_what_tls_means_with_postgresql() -> None:
 
 # Of §§5.2-5.8, those that have no field here, with a value that asks for something.
 ANSWERED = {
-    "cassandra_port": "9042", "license_path": "/x", "portal_auth": "basic-auth",
+    "cassandra_port": "9042", "license_path": "/x", "portal_session_conf": "{}",
     "admin_gui_api_url": "http://a", "admin_gui_session_conf": "{}",
     "admin_invitation_expiry": "1", "keyring_enabled": "on", "event_hooks_enabled": "on", "vitals": "on",
-    "smtp_mock": "on", "smtp_domain": "a", "admin_emails_from": "a", "cluster_mtls": "shared",
+    "smtp_domain": "a", "admin_emails_from": "a", "cluster_mtls": "shared",
     "cluster_listen": "0.0.0.0:8005", "cluster_dp_labels": "a:b", "pg_ro_host": "b", "pg_max_concurrent_queries": "9",
     "pg_semaphore_timeout": "9", "db_update_frequency": "5", "db_cache_ttl": "1", "mem_cache_size": "128m",
     "worker_consistency": "strict", "worker_state_update_frequency": "5", "lmdb_map_size": "2048m", "admin_ssl_cert": "/x",
@@ -139,7 +142,7 @@ ANSWERED = {
     "tracing_instrumentations": "all", "tracing_sampling_rate": "1", "request_debug": "on", "anonymous_reports": "on",
     "error_default_type": "text/html", "error_template_html": "/x", "stream_listen": "0.0.0.0:9000", "proxy_stream_access_log": "x",
     "client_body_buffer_size": "8k", "lua_max_req_headers": "9", "lua_socket_pool_size": "9", "untrusted_lua": "on", "nginx_user": "kong",
-    "nginx_daemon": "on", "nginx_http_gzip": "on", "nginx_admin_client_max_body_size": "10m", "nginx_main_env": "A", "portal": "on",
+    "nginx_daemon": "on", "nginx_http_gzip": "on", "nginx_admin_client_max_body_size": "10m", "nginx_main_env": "A",
     "proxy_server_ssl_verify": "on",
 }  # fmt: skip
 

@@ -205,8 +205,16 @@ def test_the_variables_of_the_pages_command_are_obeyed_or_named() -> None:
     assert [text.partition(": ")[0] for text in loaded.warnings] == [
         "KONG_CASSANDRA_CONTACT_POINTS",
         "KONG_LICENSE_DATA",
-        "KONG_PORTAL, KONG_PORTAL_GUI_HOST, KONG_PORTAL_GUI_PROTOCOL",
     ]
+    assert found.portal
+    assert found.portal_gui_protocol == "https"
+    assert found.portal_gui_host == "kong-ee:8446"
+    assert found.portal_gui_listen == (
+        at("0.0.0.0", 8003), at("0.0.0.0", 8446, tls=True)
+    )  # fmt: skip
+    assert found.portal_api_listen == (
+        at("0.0.0.0", 8004), at("0.0.0.0", 8447, tls=True)
+    )  # fmt: skip
     assert "planted" not in "".join(loaded.warnings)
 
 

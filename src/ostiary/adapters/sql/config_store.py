@@ -38,9 +38,11 @@ from ostiary.adapters.sql.config_tables import (
 )
 from ostiary.adapters.sql.config_writes import Ledger, Write
 from ostiary.adapters.sql.engine import Database
+from ostiary.adapters.sql.session_store import SqlSessionStore
 from ostiary.model.kinds import EVERY_KIND, KINDS, OF_MODEL
 from ostiary.model.row import Row
 from ostiary.model.workspaces import DEFAULT_WORKSPACE
+from ostiary.ports.clock import Clock
 from ostiary.ports.config_store import Page, Tagged, Wanted, Written
 
 STEPS: Final = "config_migrations"
@@ -120,7 +122,13 @@ class Reads:
         self, tag: str | None, *, after: tuple[str, str, str] | None, size: int
     ) -> tuple[Tagged, ...]:
         row = and_(ROWS.c.kind == TAGS.c.kind, ROWS.c.id == TAGS.c.id)
-        everywhere = [kind.name for kind in KINDS.values() if not kind.in_workspace]
+        # What a workspace is called is the business of `default`.
+        is_home = self.workspace == DEFAULT_WORKSPACE
+        everywhere = [
+            kind.name
+            for kind in KINDS.values()
+            if not kind.in_workspace and (is_home or kind.name != "workspaces")
+        ]
         query = (
             select(TAGS)
             .join(ROWS, row)
@@ -175,6 +183,10 @@ class SqlConfigStore:
         self._sealer = sealer
         self._workspace = workspace
         self.audit = SqlAuditLog(database)
+
+    def open_sessions(self, clock: Clock) -> SqlSessionStore:
+        """The sessions of the node's sites, in the same database."""
+        return SqlSessionStore(self._database, clock)
 
     def within(self, workspace: str) -> SqlConfigStore:
         return SqlConfigStore(self._database, self._sealer, workspace)

@@ -226,12 +226,39 @@ class Write:
             await self._delete(gone)
         if isinstance(row, Workspace):
             await self.within(row.id or "").leave()
+            await self._forget_rules_of([row.name])
         await self._forget({key})
         self._change([key])
         self.deeds.append(Deed(operation="delete", row=row))
 
-    async def prune(self) -> None:
-        """After a clearing: let go what is said of rows and workspaces that are not there."""
+    async def _forget_rules_of(self, names: Sequence[str]) -> None:
+        """Another workspace of a name must not be what roles of `default` say of this one."""
+        home = self.within(DEFAULT_WORKSPACE)
+        gone: list[Key] = []
+        after: str | None = ""
+        while after is not None:
+            wanted = Wanted(kind="rbac_role_endpoints")
+            page = await home.page(wanted, after=after, size=_AT_ONCE)
+            gone += [
+                _key(r) for r in page.rows if getattr(r, "workspace", None) in names
+            ]
+            after = page.after
+        await self._forget(dict.fromkeys(gone))
+
+    async def prune(
+        self, *, gone: Sequence[Workspace], new: Sequence[Workspace]
+    ) -> None:
+        """
+        After a clearing: let go what is said of rows and workspaces that are not there.
+
+        Args:
+            gone: Workspaces that the clearing has let go.
+            new: Those that were not there before it.
+        """
+        await self._forget_rules_of([row.name for row in gone])
+        await self._prune({row.id or "" for row in new})
+
+    async def _prune(self, new: set[str]) -> None:
         about = (REFERENCES.c.to_kind, REFERENCES.c.to_id)
         rules = REFERENCES.c.field == RULE_ABOUT
         said = await self._db.execute(
@@ -243,7 +270,8 @@ class Write:
         found = await self._db.execute(
             select(ROWS.c.kind, ROWS.c.id, ROWS.c.workspace).where(access)
         )
-        places = {i for kind, i in kept if kind == "workspaces"} | {DEFAULT_WORKSPACE}
+        places = {i for kind, i in kept if kind == "workspaces"} - new
+        places.add(DEFAULT_WORKSPACE)
         gone += [(kind, i) for kind, i, place in found if place not in places]
         await self._forget(dict.fromkeys(gone))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ostiary.admin.entities import PluginRules
+from ostiary.admin.contracts import PluginRules
 from ostiary.admin.openapi.document import build_document
 from ostiary.admin.openapi.replies import JSON
 from ostiary.admin.openapi.rows import PluginModels

@@ -16,7 +16,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import quote, urlsplit
 
 from ostiary.cli.demo.browser import BrowserMissing, launch_browser
@@ -286,8 +286,16 @@ async def _picture(
     out(f"      the page at that moment: {path}")
 
 
+class Steps(Protocol):
+    """Something to be done in a browser, step by step."""
+
+    def steps(self) -> tuple[tuple[str, Callable[[], Awaitable[None]]], ...]:
+        """Each step, and what does and judges it."""
+        ...
+
+
 async def take_steps(
-    walk: Walk, page: Page, *, out: Callable[[str], None], artifacts: Path | None
+    walk: Steps, page: Page, *, out: Callable[[str], None], artifacts: Path | None
 ) -> bool:
     """Take the steps until one fails; tell each with its result."""
     from botocore.exceptions import BotoCoreError, ClientError
@@ -310,13 +318,19 @@ async def run_walk(
     state: DemoState, *, out: Callable[[str], None], artifacts: Path | None
 ) -> bool:
     """Do the whole walk in a browser of its own; True when every step ended as it should."""
+    # Late: it takes its steps as these do.
+    from ostiary.cli.demo.portal_walk import PortalWalk
+
     try:
         async with launch_browser(ca_file=Path(state.ca_file)) as browser:
             context = await browser.new_context()
             page = await context.new_page()
             page.set_default_timeout(TIMEOUT_MS)
-            walk = Walk(state, page, new_person())
-            return await take_steps(walk, page, out=out, artifacts=artifacts)
+            person = new_person()
+            for walk in (Walk(state, page, person), PortalWalk(state, page, person)):
+                if not await take_steps(walk, page, out=out, artifacts=artifacts):
+                    return False
+            return True
     except BrowserMissing as error:
         out(f"FAIL  The browser starts: {error}")
         return False

@@ -18,6 +18,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from ostiary.adapters.certificates import write_private
@@ -38,6 +39,7 @@ from ostiary.node.supervisor import CannotStart, Supervisor
 from ostiary.settings import Settings, read_settings
 
 STATE_FILE = "state.json"
+ADMIN_EMAIL = "admin@example.org"
 AWS_ISSUER_HOST = f"cognito-idp.{steps.REGION}.amazonaws.com"
 AWS_DOMAIN_SUFFIX = f"auth.{steps.REGION}.amazoncognito.com"
 AWS_NAMES = (AWS_ISSUER_HOST, f"{steps.DOMAIN}.{AWS_DOMAIN_SUFFIX}")
@@ -97,11 +99,18 @@ def build_settings(options: DemoOptions, ports: Ports, trust: Trust) -> Settings
         environ={},
         overrides={
             "prefix": str(options.folder / "node"),
-            "declarative_config": str(options.folder / "kong.yml"),
+            "database": "sqlite",
             "proxy_listen": f"{loopback}:{ports.proxy}, {loopback}:{ports.proxy_tls} ssl",
             "admin_listen": f"{loopback}:{ports.admin}",
             "admin_gui_listen": f"{loopback}:{ports.manager}, {loopback}:{ports.manager_tls} ssl",
             "status_listen": f"{loopback}:{ports.status}",
+            "portal": True,
+            "portal_gui_listen": f"{loopback}:{ports.portal_gui}, {loopback}:{ports.portal_gui_tls} ssl",
+            "portal_gui_protocol": "https",
+            "portal_gui_host": f"{options.host}:{ports.portal_gui_tls}",
+            "portal_api_listen": f"{loopback}:{ports.portal_api}, {loopback}:{ports.portal_api_tls} ssl",
+            "smtp_mock": False,
+            "smtp_admin_emails": ADMIN_EMAIL,
             "nginx_worker_processes": 2,
             "ssl_cert": str(trust.gateway_cert),
             "ssl_cert_key": str(trust.gateway_key),
@@ -132,6 +141,8 @@ def build_site(options: DemoOptions, ports: Ports) -> steps.Site:
         issuer_base=issuer_base,
         upstream=f"http://127.0.0.1:{ports.upstream}",
         gateway_host=options.host,
+        portal_gui=f"https://{options.host}:{ports.portal_gui_tls}",
+        portal_api=f"https://{options.host}:{ports.portal_api_tls}",
     )
 
 
@@ -168,6 +179,9 @@ def build_state(
         second_url=f"{members}/anything",
         logout_url=f"{members}?logout=true",
         landing_url=f"http://127.0.0.1:{ports.landing}",
+        portal_url=f"{site.portal_gui}/default",
+        portal_api_url=f"{site.portal_api}/default",
+        admin_email=ADMIN_EMAIL,
     )
 
 
@@ -238,9 +252,6 @@ async def running_demo(
         )
         known = _read_known(options.folder)
         site = build_site(options, ports)
-        file = options.folder / "kong.yml"
-        if not file.exists():
-            steps.write_declarative(file, site, None)
         supervisor = Supervisor(
             build_settings(options, ports, trust),
             roles=("control", "worker", "userpool"),
@@ -261,7 +272,11 @@ async def running_demo(
         supervisor.prepare()
         stack.push_async_callback(supervisor.stop)
         await supervisor.start()
-        made = await asyncio.to_thread(steps.perform, site, file, known, say)
+        made = await asyncio.to_thread(
+            partial(steps.perform, site, known, say, configure=steps.configure_gateway)
+        )
+        await asyncio.to_thread(steps.configure_portal, site, made)
+        say("Dev Portal: on, Open ID Connect, the Auth Config JSON pasted")
         pids = tuple(sorted(set(supervisor.pids.values())))
         state = build_state(site, made, ports, trust, pids)
         landing = landing_app(state, count_users=lambda: _count_users(site, made))

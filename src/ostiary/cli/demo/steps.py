@@ -9,14 +9,13 @@ Spec: the page "OpenID Connect with Amazon Cognito"; decision D33 (what the walk
 from __future__ import annotations
 
 import json
+import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
-
-import yaml
+from typing import Any, Final
+from urllib.parse import quote
 
 POOL_NAME = "test-pool"
 CLIENT_NAME = "kong-api"
@@ -25,6 +24,8 @@ REGION = "ap-southeast-1"
 READ_WRITE = ["email", "family_name", "given_name"]
 SCOPES = ["email", "openid", "aws.cognito.signin.user.admin", "profile"]
 LOGOUT_ROUTE = "/members"
+_SERVED_WITHIN_S: Final = 10.0
+_LOOK_EVERY_S: Final = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,8 @@ class Site:
     issuer_base: str
     upstream: str
     gateway_host: str
+    portal_gui: str
+    portal_api: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,11 +76,10 @@ def cognito(site: Site) -> Any:
 
 def callback_urls(site: Site) -> list[str]:
     """The four URLs of the page."""
-    host = site.gateway_host
     return [
-        f"https://{host}:8446/default",
-        f"https://{host}:8447/default/",
-        f"https://{host}:8447/default/auth",
+        f"{site.portal_gui}/default",
+        f"{site.portal_api}/default/",
+        f"{site.portal_api}/default/auth",
         f"{site.gateway}/cognito",
     ]
 
@@ -205,34 +207,70 @@ def build_declarative(site: Site, made: Made | None) -> dict[str, Any]:
     }
 
 
-def write_declarative(path: Path, site: Site, made: Made | None) -> None:
-    """Write the gateway's file."""
-    text = yaml.safe_dump(build_declarative(site, made), sort_keys=False)
-    path.write_text(f"# Written by the demo.\n{text}")
-
-
-def apply_declarative(site: Site, path: Path) -> None:
+def _ask(admin: str, method: str, path: str, body: Any = None) -> Any:  # Any: JSON
     """
-    Give the file to the running gateway through its Admin API.
+    One request to the gateway's Admin API.
 
     Raises:
         StepFailed: It was refused.
     """
     request = urllib.request.Request(  # noqa: S310 - our own address
-        f"{site.admin}/config",
-        data=path.read_bytes(),
-        headers={"Content-Type": "text/yaml"},
-        method="POST",
+        f"{admin}{path}",
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"Content-Type": "application/json"},
+        method=method,
     )
     try:
-        with urllib.request.urlopen(request, timeout=10):  # noqa: S310 - our own address
-            return
+        with urllib.request.urlopen(request, timeout=10) as reply:  # noqa: S310 - our own address
+            return json.load(reply)
     except urllib.error.HTTPError as error:
         raise StepFailed(
-            f"the Admin API refused the configuration: {_message(error)}"
+            f"the Admin API refused {method} {path}: {_message(error)}"
         ) from error
     except OSError as error:
         raise StepFailed(f"the Admin API does not answer: {error}") from error
+
+
+def put_services(admin: str, config: Mapping[str, Any]) -> None:
+    """
+    Give services with their routes and plugins to the Admin API; those of a name are replaced.
+
+    It returns when every worker serves them.
+
+    Raises:
+        StepFailed: One was refused.
+    """
+    for service in config["services"]:
+        own = {k: v for k, v in service.items() if k != "routes"}
+        made = _ask(admin, "PUT", f"/services/{service['name']}", own)
+        for route in service["routes"]:
+            said = {k: v for k, v in route.items() if k != "plugins"}
+            link = {"service": {"id": made["id"]}}
+            _ask(admin, "PUT", f"/routes/{route['name']}", said | link)
+            for plugin in route.get("plugins", ()):
+                _put_plugin(admin, route["name"], plugin)
+    deadline = time.monotonic() + _SERVED_WITHIN_S
+    while not _is_served(admin):
+        if time.monotonic() > deadline:
+            raise StepFailed("the workers do not serve the configuration")
+        time.sleep(_LOOK_EVERY_S)
+
+
+def _put_plugin(admin: str, route: str, plugin: Mapping[str, Any]) -> None:
+    place = f"/routes/{route}/plugins"
+    there = [
+        p for p in _ask(admin, "GET", place)["data"] if p["name"] == plugin["name"]
+    ]
+    if there:
+        _ask(admin, "PUT", f"{place}/{there[0]['id']}", plugin)
+    else:
+        _ask(admin, "POST", place, plugin)
+
+
+def _is_served(admin: str) -> bool:
+    """Whether every worker serves what the Admin API has taken."""
+    found = _ask(admin, "GET", "/status")
+    return set(found["workers"].values()) == {found["configuration_hash"]}
 
 
 def _message(error: urllib.error.HTTPError) -> str:
@@ -243,10 +281,17 @@ def _message(error: urllib.error.HTTPError) -> str:
 
 
 def perform(
-    site: Site, file: Path, known: dict[str, str], say: Callable[[str], None]
+    site: Site,
+    known: dict[str, str],
+    say: Callable[[str], None],
+    *,
+    configure: Callable[[Site, Made], None],
 ) -> Made:
     """
     All steps of the page up to "Validating the flows", each told as it is done.
+
+    Args:
+        configure: Gives the gateway what `build_declarative` says.
 
     Raises:
         StepFailed: One did not work.
@@ -265,13 +310,73 @@ def perform(
         create_domain(client, made)
         say(f"Domain name: {DOMAIN}, hosted pages at {site.hosted_ui}")
         members = f"{site.gateway}{LOGOUT_ROUTE}"
-        set_app_client(client, made, [*callbacks, members], [members])
-        say(f"Extra, the page omits it: sign-out URL {members} is registered")
+        sign_outs = [members, f"{site.portal_gui}/default"]
+        set_app_client(client, made, [*callbacks, members], sign_outs)
+        say(f"Extra, the page omits it: sign-out URLs {', '.join(sign_outs)}")
     except StepFailed:
         raise
     except Exception as error:
         raise StepFailed(f"the user pool refused a step: {error}") from error
-    write_declarative(file, site, made)
-    apply_declarative(site, file)
+    configure(site, made)
     say("OpenID Connect plugin on /cognito: issuer, client_id, nothing else")
     return made
+
+
+def configure_gateway(site: Site, made: Made) -> None:
+    """
+    Do the page's step OIDC Plugin Configuration through the Admin API.
+
+    Raises:
+        StepFailed: It was refused.
+    """
+    put_services(site.admin, build_declarative(site, made))
+
+
+def build_auth_config(site: Site, made: Made) -> dict[str, Any]:
+    """The page's Auth Config JSON, field for field, with the addresses and ids of this run."""
+    host = site.portal_gui.partition("://")[2]
+    return {
+        "leeway": 100,
+        "consumer_by": ["username", "custom_id", "id"],
+        "scopes": ["openid", "profile", "email"],
+        "logout_query_arg": "logout",
+        "client_id": [made.client_id],
+        "login_action": "redirect",
+        "logout_redirect_uri": [
+            f"{site.hosted_ui}/logout?client_id={made.client_id}&logout_uri={host}/default"
+        ],
+        "login_tokens": {},
+        "login_redirect_uri": [f"{site.portal_gui}/default"],
+        "forbidden_redirect_uri": [f"{site.portal_gui}/default/unauthorized"],
+        "ssl_verify": False,
+        "issuer": f"{made.issuer(site)}/.well-known/openid-configuration",
+        "logout_methods": ["GET"],
+        "consumer_claim": ["email"],
+        "login_redirect_mode": "query",
+        "redirect_uri": [f"{site.portal_api}/default/auth"],
+    }
+
+
+def configure_portal(site: Site, made: Made) -> None:
+    """
+    Do the page's step Dev Portal Integration: on, Open ID Connect, the Auth Config JSON pasted.
+
+    Raises:
+        StepFailed: It was refused.
+    """
+    config = {
+        "portal": True,
+        "portal_auth": "openid-connect",
+        "portal_auth_conf": json.dumps(build_auth_config(site, made)),
+    }
+    _ask(site.admin, "PATCH", "/workspaces/default", {"config": config})
+
+
+def approve_developer(admin: str, email: str) -> None:
+    """
+    Approve somebody who has registered at the portal.
+
+    Raises:
+        StepFailed: Nobody has, or it was refused.
+    """
+    _ask(admin, "PATCH", f"/developers/{quote(email, safe='')}", {"status": 0})

@@ -43,6 +43,9 @@ class DemoState:
     second_url: str
     logout_url: str
     landing_url: str
+    portal_url: str
+    portal_api_url: str
+    admin_email: str
 
     @property
     def discovery_url(self) -> str:

@@ -8,6 +8,7 @@ Spec: gateway §4.5 (file-log), §4.6 (what is in a line).
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import weakref
@@ -31,6 +32,7 @@ class FileLog:
     ) -> None:
         self._path = config.path
         self._reopens = config.reopen
+        self._may_write = services.may_write
         self._log = services.log_as("file-log")
         self._descriptor: int | None = None
 
@@ -45,13 +47,19 @@ class FileLog:
     def _write(self, line: bytes) -> None:
         """Write a line; raises OSError."""
         if self._reopens:
-            descriptor = os.open(self._path, _FLAGS, 0o644)
+            descriptor = self._open()
             try:
                 os.write(descriptor, line)
             finally:
                 os.close(descriptor)
             return
         if self._descriptor is None:
-            self._descriptor = os.open(self._path, _FLAGS, 0o644)
+            self._descriptor = self._open()
             weakref.finalize(self, os.close, self._descriptor)
         os.write(self._descriptor, line)
+
+    def _open(self) -> int:
+        """The file; raises OSError for what is the node's own, its secrets above all."""
+        if not self._may_write(self._path):
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+        return os.open(self._path, _FLAGS, 0o644)

@@ -101,11 +101,14 @@ class Visit:
             look=self.look,
             **{**values, **spoken},
         )
-        origin = origin_of(self.authorization.redirect_uri)
+        # A client may send people on to another of its addresses: a portal's API to its pages.
+        settings = self.client.settings
+        uris = (self.authorization.redirect_uri, *(settings.CallbackURLs or ()))
+        origins = tuple(dict.fromkeys(filter(None, map(origin_of, uris))))
         response = page(
             body,
             status=status,
-            form_action=(origin,) if origin else (),
+            form_action=origins,
             styles=(LAYERED_DESIGN,) if self.look else (),
             has_own_files=self.look is not None,
         )

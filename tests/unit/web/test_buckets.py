@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ostiary.userpool.limits import Buckets
+from ostiary.web.buckets import Buckets
 
 
 def test_a_bucket_holds_one_second_and_fills_steadily() -> None:

@@ -1,0 +1,435 @@
+"""
+`/developers`: who registered at a workspace's portal, what became of it, and their roles.
+
+A change is kept before anybody is told of it by mail; who cannot be told loses nothing.
+
+Spec: portal §§1.5 (statuses), 1.7 (paths and shapes), 1.8 (mails).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, Protocol
+
+from pydantic import TypeAdapter, ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from ostiary.admin import refusals
+from ostiary.admin.access import read_all
+from ostiary.admin.bodies import Given, read_given
+from ostiary.admin.collections import allow
+from ostiary.admin.entities import Entities
+from ostiary.admin.paging import build_list, read_asked
+from ostiary.admin.rows import is_uuid
+from ostiary.admin.scope import scoped, shown_path
+from ostiary.admin.shapes import Json, show_row
+from ostiary.model.kinds import EVERY_KIND, KINDS
+from ostiary.model.portal import (
+    APPROVED,
+    PENDING,
+    STATUS_NAMES,
+    Developer,
+    DeveloperRole,
+    Email,
+    MetaField,
+    judge_meta,
+    may_become,
+)
+from ostiary.model.row import Row
+from ostiary.model.words import Problem
+from ostiary.model.workspaces import Workspace
+from ostiary.ports.config_store import ConfigReads, ConfigWrites
+
+_DEVELOPERS: Final = EVERY_KIND["developers"]
+_ROLES: Final = EVERY_KIND["developer_roles"]
+_HIDDEN: Final = frozenset({"was_approved", "tags"})
+_MAX_INVITED: Final = 100
+_EMAIL: Final = TypeAdapter(Email)
+PATHS: Final = (
+    "/developers", "/developers/export", "/developers/invite", "/developers/roles",
+    "/developers/roles/{developer_roles}", "/developers/{developers}",
+)  # fmt: skip
+
+Event = Literal["request-access", "approved-access", "invite"]
+
+
+class Told(Protocol):
+    """Who was told by mail, and who was not and why; `mock` when mail is only logged."""
+
+    @property
+    def sent(self) -> tuple[str, ...]:
+        """Addresses."""
+        ...
+
+    @property
+    def failed(self) -> Mapping[str, str] | None:
+        """Reasons by address."""
+        ...
+
+    @property
+    def mock(self) -> bool:
+        """Whether no mail is really sent."""
+        ...
+
+
+class PortalDesk(Protocol):
+    """What the portal says of workspaces and of developers."""
+
+    def judge(self, workspace: Workspace) -> Sequence[Problem]:
+        """What is wrong with a workspace's portal as it is configured."""
+        ...
+
+    def is_on(self, workspace: Workspace) -> bool:
+        """Whether the workspace has a portal."""
+        ...
+
+    def auto_approves(self, workspace: Workspace) -> bool:
+        """Whether new developers need nobody's approval."""
+        ...
+
+    def meta_fields(self, workspace: Workspace) -> Sequence[MetaField]:
+        """What developers tell of themselves."""
+        ...
+
+    async def tell(
+        self,
+        event: Event,
+        workspace: Workspace,
+        email: str,
+        developer: Developer | None = None,
+    ) -> Told:
+        """Send the mail that is due, if one is. Never raises for the mail's sake."""
+        ...
+
+
+def show_developer(row: Developer) -> Json:
+    """A developer as JSON."""
+    shown = show_row(row, _DEVELOPERS)
+    return {name: value for name, value in shown.items() if name not in _HIDDEN}
+
+
+def _show_role(row: DeveloperRole) -> Json:
+    shown = {k: v for k, v in show_row(row, _ROLES).items() if k not in _HIDDEN}
+    return {**shown, "permissions": {}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeveloperEndpoints:
+    """Everything below `/developers`."""
+
+    desk: PortalDesk
+
+    async def answer(self, request: Request, steps: Sequence[str]) -> Response:
+        """
+        Answer a request about developers.
+
+        Raises:
+            Refused: It cannot be done.
+        """
+        entities = scoped(request)
+        row = await entities.find(
+            entities.store, KINDS["workspaces"], entities.workspace
+        )
+        assert isinstance(row, Workspace)
+        call = _Call(request, entities, self.desk, row)
+        match [*steps]:
+            case []:
+                return await call.run({"GET": call.list, "POST": call.create})
+            case ["export"]:
+                return await call.run({"GET": call.export})
+            case ["invite"]:
+                return await call.run({"POST": call.invite})
+            case ["roles"]:
+                return await call.run({"GET": call.list_roles, "POST": call.add_role})
+            case ["roles", key]:
+                roles = _RoleCall(call, key)
+                return await call.run(
+                    {"GET": roles.show, "PATCH": roles.change, "DELETE": roles.delete}
+                )
+            case [key]:
+                one = _OneCall(call, key)
+                return await call.run(
+                    {"GET": one.show, "PATCH": one.change, "DELETE": one.delete}
+                )
+        raise refusals.not_found()
+
+
+class _Call:
+    """One request about the developers of one workspace."""
+
+    def __init__(
+        self,
+        request: Request,
+        entities: Entities,
+        desk: PortalDesk,
+        workspace: Workspace,
+    ) -> None:
+        self.request = request
+        self.entities = entities
+        self.desk = desk
+        self.workspace = workspace
+
+    async def run(self, verbs: Mapping[str, object]) -> Response:
+        """
+        Answer by the verb.
+
+        Raises:
+            Refused: The path does not know it, or what it does cannot be done.
+        """
+        method = "GET" if self.request.method == "HEAD" else self.request.method
+        if method == "OPTIONS":
+            return allow(tuple(verbs))
+        handler = verbs.get(method)
+        if handler is None:
+            raise refusals.not_allowed(verbs)
+        assert callable(handler)
+        answer: Response = await handler()
+        return answer
+
+    async def developers(self) -> list[Developer]:
+        """Everybody, the newest last."""
+        rows = await read_all(self.entities.store, _DEVELOPERS.name)
+        found = [row for row in rows if isinstance(row, Developer)]
+        return sorted(found, key=lambda row: (row.created_at or 0, row.email))
+
+    async def list(self) -> Response:
+        """`GET /developers`, with `?status=`."""
+        query = dict(self.request.query_params)
+        asked = read_asked(query)
+        rows = await self.developers()
+        if (status := query.get("status")) is not None:
+            if status not in {str(known) for known in STATUS_NAMES}:
+                raise refusals.say(400, f"status must be one of {_list_statuses()}")
+            rows = [row for row in rows if row.status == int(status)]
+        seen = asked.after[0] if asked.after else None
+        start = next((n for n, row in enumerate(rows, 1) if row.id == seen), 0)
+        page = rows[start : start + asked.size]
+        more = start + asked.size < len(rows)
+        found = build_list(
+            [show_developer(row) for row in page],
+            after=(page[-1].id or "",) if more else None,
+            path=shown_path(self.request),
+            query=query,
+        )
+        return JSONResponse({**found, "total": len(rows)})
+
+    async def create(self) -> Response:
+        """`POST /developers`: somebody is registered, by an admin or by the portal."""
+        if not self.desk.is_on(self.workspace):
+            raise refusals.say(400, "the portal of this workspace is off")
+        given = _without_ours(await read_given(self.request))
+        status = given.data.get("status")
+        if status is None:
+            is_free = self.desk.auto_approves(self.workspace)
+            status = APPROVED if is_free else PENDING
+        data = {**given.data, "status": status}
+        async with self.entities.writing() as write:
+            row = await self.build(write, Given(data=data, is_form=given.is_form))
+            row = row.model_copy(update={"was_approved": row.status == APPROVED})
+            await write.add(row)
+        if row.status == PENDING:
+            await self.tell("request-access", row)
+        if row.status == APPROVED:
+            await self.tell("approved-access", row)
+        return JSONResponse(show_developer(row))
+
+    async def build(
+        self, write: ConfigWrites, given: Given, before: Developer | None = None
+    ) -> Developer:
+        """
+        The developer that is meant.
+
+        Raises:
+            Refused: Something is wrong; everything that is wrong is told.
+        """
+        row = await self.entities.build(write, _DEVELOPERS, given, before=before)
+        assert isinstance(row, Developer)
+        problems: list[Problem] = []
+        if before is None or before.meta != row.meta:
+            fields = self.desk.meta_fields(self.workspace)
+            problems += judge_meta(fields, row.read_meta())
+        known = await read_role_names(write)
+        problems += [
+            (("roles", place), f"there is no role named {name}")
+            for place, name in enumerate(row.roles)
+            if name not in known
+        ]
+        if before is not None and not may_become(before.status, row.status):
+            old, new = STATUS_NAMES[before.status], STATUS_NAMES[row.status]
+            problems.append((("status",), f"cannot change from {old} to {new}"))
+        if problems:
+            raise refusals.schema_violation(problems)
+        return row
+
+    async def tell(self, event: Event, row: Developer) -> None:
+        """Let whoever is concerned know, if a mail is due."""
+        await self.desk.tell(event, self.workspace, row.email, row)
+
+    async def export(self) -> Response:
+        """`GET /developers/export`: addresses and statuses as CSV."""
+        out = io.StringIO()
+        lines = csv.writer(out, lineterminator="\n")
+        out.write("Email, Status\n")
+        for row in await self.developers():
+            # What a spreadsheet takes for a formula is none with an apostrophe before it.
+            mark = "'" if row.email[0] in "=+-@" else ""
+            lines.writerow([f"{mark}{row.email}", STATUS_NAMES[row.status]])
+        disposition = 'attachment; filename="developers.csv"'
+        headers = {"Content-Disposition": disposition}
+        return Response(out.getvalue(), media_type="text/csv", headers=headers)
+
+    async def invite(self) -> Response:
+        """`POST /developers/invite`: mails with the way to the portal's registration."""
+        said = (await read_given(self.request)).data.get("emails")
+        emails = [said] if isinstance(said, str) else said
+        if not isinstance(emails, list) or not 1 <= len(emails) <= _MAX_INVITED:
+            text = f"expected an array of 1 to {_MAX_INVITED} addresses"
+            raise refusals.schema_violation([(("emails",), text)])
+        addresses = dict.fromkeys(
+            _read_email(email, place) for place, email in enumerate(emails)
+        )
+        sent: dict[str, bool] = {}
+        failed: dict[str, str] = {}
+        is_mock = False
+        for email in addresses:
+            told = await self.desk.tell("invite", self.workspace, email)
+            sent |= dict.fromkeys(told.sent, True)
+            failed |= told.failed or {}
+            is_mock = told.mock
+        return JSONResponse(
+            {
+                "sent": {"count": len(sent), "emails": sent},
+                "error": {"count": len(failed), "emails": failed},
+                "smtp_mock": is_mock,
+            }
+        )
+
+    async def list_roles(self) -> Response:
+        """`GET /developers/roles`."""
+        query = dict(self.request.query_params)
+        rows = await read_all(self.entities.store, _ROLES.name)
+        shown = [_show_role(row) for row in rows if isinstance(row, DeveloperRole)]
+        path = shown_path(self.request)
+        return JSONResponse(build_list(shown, after=None, path=path, query=query))
+
+    async def add_role(self) -> Response:
+        """`POST /developers/roles`."""
+        given = await read_given(self.request)
+        row = await self.entities.create(_ROLES, given)
+        assert isinstance(row, DeveloperRole)
+        return JSONResponse(_show_role(row), status_code=201)
+
+
+class _OneCall:
+    """One request about one developer, by id or address."""
+
+    def __init__(self, call: _Call, key: str) -> None:
+        self._call = call
+        self._key = key if is_uuid(key) else key.lower()
+
+    async def _find(self, reads: ConfigReads) -> Developer:
+        row = await self._call.entities.find(reads, _DEVELOPERS, self._key)
+        if not isinstance(row, Developer):
+            raise refusals.not_found()
+        return row
+
+    async def show(self) -> Response:
+        """`GET /developers/{developer}`."""
+        row = await self._find(self._call.entities.store)
+        return JSONResponse(show_developer(row))
+
+    async def change(self) -> Response:
+        """`PATCH /developers/{developer}`: approve, reject, revoke, or say something else."""
+        given = _without_ours(await read_given(self._call.request))
+        async with self._call.entities.writing() as write:
+            before = await self._find(write)
+            row = await self._call.build(write, given, before)
+            is_first = row.status == APPROVED and not before.was_approved
+            if is_first:
+                row = row.model_copy(update={"was_approved": True})
+            await write.put(row)
+        if is_first:
+            await self._call.tell("approved-access", row)
+        return JSONResponse({"developer": show_developer(row)})
+
+    async def delete(self) -> Response:
+        """`DELETE /developers/{developer}`."""
+        await self._call.entities.delete(_DEVELOPERS, self._key)
+        return Response(status_code=204)
+
+
+class _RoleCall:
+    """One request about one role of developers, by id or name."""
+
+    def __init__(self, call: _Call, key: str) -> None:
+        self._call = call
+        self._key = key
+
+    async def _find(self, reads: ConfigReads) -> DeveloperRole:
+        row = await self._call.entities.find(reads, _ROLES, self._key)
+        if not isinstance(row, DeveloperRole):
+            raise refusals.not_found()
+        return row
+
+    async def show(self) -> Response:
+        """`GET /developers/roles/{role}`."""
+        return JSONResponse(_show_role(await self._find(self._call.entities.store)))
+
+    async def change(self) -> Response:
+        """`PATCH /developers/roles/{role}`: another comment; the name is what files say."""
+        given = await read_given(self._call.request)
+        entities = self._call.entities
+        async with entities.writing() as write:
+            before = await self._find(write)
+            row = await entities.build(write, _ROLES, given, before=before)
+            assert isinstance(row, DeveloperRole)
+            if row.name != before.name:
+                problem: Problem = (("name",), "cannot be changed: make another role")
+                raise refusals.schema_violation([problem])
+            await write.put(row)
+        return JSONResponse(_show_role(row))
+
+    async def delete(self) -> Response:
+        """`DELETE /developers/roles/{role}`: nobody has it any more."""
+        entities = self._call.entities
+        async with entities.writing() as write:
+            row = await entities.find(write, _ROLES, self._key)
+            if isinstance(row, DeveloperRole):
+                for developer in await _holders(write, row.name):
+                    roles = tuple(r for r in developer.roles if r != row.name)
+                    await write.put(developer.model_copy(update={"roles": roles}))
+                await entities.remove(write, row)
+        return Response(status_code=204)
+
+
+async def read_role_names(reads: ConfigReads) -> frozenset[str]:
+    """The names of the developers' roles of a workspace."""
+    rows = await read_all(reads, _ROLES.name)
+    return frozenset(row.name for row in rows if isinstance(row, DeveloperRole))
+
+
+async def _holders(reads: ConfigReads, role: str) -> list[Developer]:
+    rows: Sequence[Row] = await read_all(reads, _DEVELOPERS.name)
+    return [r for r in rows if isinstance(r, Developer) and role in r.roles]
+
+
+def _without_ours(given: Given) -> Given:
+    """Without what nobody sets from outside."""
+    data = {k: v for k, v in given.data.items() if k != "was_approved"}
+    return Given(data=data, is_form=given.is_form)
+
+
+def _read_email(said: object, place: int) -> str:
+    try:
+        return _EMAIL.validate_python(said, strict=True)
+    except ValidationError as error:
+        problem: Problem = (("emails", place), "must be an e-mail address")
+        raise refusals.schema_violation([problem]) from error
+
+
+def _list_statuses() -> str:
+    return ", ".join(f"{number} ({name})" for number, name in STATUS_NAMES.items())

@@ -1,0 +1,120 @@
+"""
+The Developer Portal of a node: its two apps, what they work with, and their end.
+
+Spec: architecture §4 (control serves the portal); portal §1.1.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Iterator
+from typing import Any, Final
+
+from starlette.types import ASGIApp
+
+from ostiary.adapters.fetch import AiohttpFetch
+from ostiary.adapters.redis import RedisStores
+from ostiary.adapters.smtp import SmtpMailer
+from ostiary.adapters.system import SystemClock, SystemEntropy
+from ostiary.admin.inside import InsideClient
+from ostiary.node.client_keys import KeyFile
+from ostiary.node.role import FINISH_S, LEVELS, Orders
+from ostiary.node.stores import LateSessions, LateStore
+from ostiary.portal.accounts import Accounts
+from ostiary.portal.api import create_api
+from ostiary.portal.desk import Desk
+from ostiary.portal.door import OWN_PLACE, Door
+from ostiary.portal.gui import Content, create_gui
+from ostiary.portal.outbox import Outbox
+from ostiary.portal.site import Site
+from ostiary.ports.session_store import SessionStore, StorePlace
+from ostiary.ports.shared import Shared
+from ostiary.settings import Settings
+from ostiary.signin.authenticate import Signin
+from ostiary.signin.values import Toolbox
+
+_LOG: Final = logging.getLogger("ostiary.portal")
+
+
+def _log(level: str, line: str) -> None:
+    _LOG.log(LEVELS[level], "%s", line)
+
+
+class _Stores:
+    """Opens the node's own database for sessions, and Redis where one is named."""
+
+    def __init__(self, own: SessionStore, others: RedisStores) -> None:
+        self._own = own
+        self._others = others
+
+    def open(self, place: StorePlace) -> SessionStore:
+        return self._own if place == OWN_PLACE else self._others.open(place)
+
+
+def _build_mailer(settings: Settings) -> SmtpMailer:
+    return SmtpMailer(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        sender=settings.portal_emails_from or settings.smtp_sender,
+        username=settings.smtp_username,
+        password=settings.smtp_password,
+        start_tls=settings.smtp_starttls or None,
+        use_tls=settings.smtp_ssl,
+    )
+
+
+class NodePortal:
+    """The portal as control runs it."""
+
+    def __init__(self, orders: Orders, store: LateStore, shared: Shared) -> None:
+        settings = orders.settings
+        self._orders = orders
+        self._store = store
+        clock = SystemClock()
+        trusted = settings.lua_ssl_trusted_certificate
+        ca_file = None if trusted in {None, "system"} else trusted
+        self._fetch = AiohttpFetch(ca_file=ca_file)
+        self._redis = RedisStores(ca_file=ca_file)
+        mailer = _build_mailer(settings)
+        self._outbox = Outbox(mailer)
+        self.desk = Desk(settings, self._outbox, mailer)
+        self._signin = Signin(
+            Toolbox(
+                fetch=self._fetch,
+                shared=shared,
+                clock=clock,
+                entropy=SystemEntropy(),
+                ring=orders.ring,
+                log=_log,
+                stores=_Stores(LateSessions(store, clock), self._redis),
+                client_keys=KeyFile(orders.prefix, orders.database_key),
+            )
+        )
+
+    def sites(
+        self, admin: ASGIApp, content: Content
+    ) -> Iterator[tuple[Any, list[tuple[str, socket.socket]]]]:
+        """The apps and the sockets that they are served on."""
+        clock = SystemClock()
+        site = Site(
+            store=self._store,
+            portals=self.desk,
+            door=Door(self._signin),
+            accounts=Accounts(InsideClient(admin), clock.now),
+            clock=clock,
+            entropy=SystemEntropy(),
+        )
+        yield create_gui(site, content), self._orders.take_sockets("portal_gui")
+        yield create_api(site), self._orders.take_sockets("portal_api")
+
+    def forget_sessions(self) -> None:
+        """Look at every session anew: word of an end may have been missed."""
+        self._signin.forget_sessions()
+
+    async def close(self) -> None:
+        """Let connections go."""
+        await self._signin.close(FINISH_S)
+        await self._outbox.close()
+        await self._fetch.close()
+        await self._redis.close()

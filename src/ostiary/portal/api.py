@@ -1,0 +1,378 @@
+"""
+The portal's API for browsers and scripts: signing in and out, and a developer's own account.
+
+No reply holds a token. Nobody but the portal's own pages may use a developer's cookie.
+
+Spec: portal §§1.6, 2.3, 2.5; security T-C12, T-K13.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from ostiary.http.cookies import CookieAttributes, build_set_cookie
+from ostiary.http.forms import MalformedForm, parse_form
+from ostiary.http.path import AmbiguousTarget
+from ostiary.portal.accounts import Registered, TooOften
+from ostiary.portal.config import Portal
+from ostiary.portal.door import DoorClosed
+from ostiary.portal.people import Visitor
+from ostiary.portal.places import NEXT_COOKIE, NEXT_FOR_S, base_of
+from ostiary.portal.replies import add_fields, carry_out, looks_for_page
+from ostiary.portal.site import NoPortal, Site, client_ip
+from ostiary.ports.pool_store import StoreUnavailable
+from ostiary.signin.values import Allowed, SendAway
+from ostiary.web.body import FORM_TYPE, BodyTooLarge, read_body
+from ostiary.web.cookies import read_cookie
+
+_BODY_LIMIT: Final = 64 * 1024
+_UNAUTHORIZED: Final = "Invalid authentication credentials"
+_VERBS: Final = ("GET", "POST", "PATCH", "DELETE", "OPTIONS")
+
+
+class _Refused(Exception):
+    """An answer that is an error: status and JSON body."""
+
+    def __init__(self, status: int, body: Mapping[str, Any]) -> None:
+        super().__init__("refused")
+        self.status = status
+        self.body = body
+
+
+def _say(status: int, message: str) -> _Refused:
+    return _Refused(status, {"message": message})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Call:
+    """One request to a portal."""
+
+    site: Site
+    portal: Portal
+    request: Request
+
+    async def meet(self) -> Visitor:
+        return await self.site.meet(self.request, self.portal)
+
+    async def developer(self) -> Visitor:
+        """
+        Whoever asks, a developer in good standing.
+
+        Raises:
+            _Refused: Nobody is signed in, or they are not approved.
+        """
+        visitor = await self.meet()
+        if visitor.signed_in is None:
+            raise _say(401, _UNAUTHORIZED)
+        if not visitor.is_approved:
+            body = {"message": "Forbidden", "standing": visitor.standing}
+            raise _Refused(403, body)
+        return visitor
+
+    async def read(self) -> dict[str, Any]:
+        """
+        The body, JSON or a form.
+
+        Raises:
+            _Refused: It is neither.
+        """
+        kind = self.request.headers.get("content-type", "").partition(";")[0].strip()
+        try:
+            body = await read_body(self.request, _BODY_LIMIT)
+            if kind == FORM_TYPE:
+                return dict(parse_form(body))
+            found = json.loads(body) if body else {}
+        except BodyTooLarge as error:
+            raise _say(413, "the body is too large") from error
+        except (ValueError, RecursionError, MalformedForm) as error:
+            raise _say(400, "the body is neither JSON nor a form") from error
+        if kind not in {"application/json", ""} or not isinstance(found, dict):
+            raise _say(415, "send a JSON object or a form")
+        return found
+
+
+Handler = Callable[[_Call], Awaitable[Response]]
+
+
+async def enter(call: _Call) -> Response:
+    """`GET /auth`: sign in at the provider, come back from it, or sign out."""
+    portal, request = call.portal, call.request
+    wants_page = looks_for_page(request.method, request.headers.raw)
+    if portal.oidc is None:
+        raise _say(404, "Not found")
+    try:
+        step = await call.site.door.enter(request, portal)
+    except AmbiguousTarget as error:
+        raise _say(400, "the request cannot be read") from error
+    if isinstance(step, Allowed):
+        if not wants_page:
+            fields = [f for f in step.downstream_fields if f[0] == b"Set-Cookie"]
+            return add_fields(JSONResponse({}), fields)
+        location = _after_login(portal)
+        step = SendAway(
+            status=303,
+            location=location,
+            why="signed_in",
+            fields=tuple(step.downstream_fields),
+        )
+    request_id = request.headers.get("x-request-id", "")[:64]
+    response = carry_out(
+        step, wants_page=wants_page, home=portal.gui, request_id=request_id
+    )
+    if isinstance(step, SendAway) and step.why in {"login_action", "signed_in"}:
+        _keep_next(response, request, portal)
+    return response
+
+
+def _after_login(portal: Portal) -> str:
+    said = portal.oidc.login_redirect_uri if portal.oidc is not None else None
+    return said[0] if said else portal.gui
+
+
+def _keep_next(response: Response, request: Request, portal: Portal) -> None:
+    """Let the pages know that somebody has just signed in, unless they know where to go on."""
+    if read_cookie(request, NEXT_COOKIE) is not None:
+        return
+    base = base_of(portal.name)
+    attributes = CookieAttributes(
+        path=base,
+        max_age_s=NEXT_FOR_S,
+        secure=portal.gui.startswith("https:"),
+    )
+    value = f"{base}/dashboard"
+    add_fields(
+        response, [(b"set-cookie", build_set_cookie(NEXT_COOKIE, value, attributes))]
+    )
+
+
+async def show_session(call: _Call) -> Response:
+    """`GET /session`: until when somebody is signed in; never a redirect, never a token."""
+    visitor = await call.meet()
+    if visitor.signed_in is None:
+        raise _say(401, _UNAUTHORIZED)
+    oidc = call.portal.oidc
+    assert oidc is not None
+    now = int(call.site.clock.now())
+    idle = int(oidc.session_idling_timeout or oidc.session_rolling_timeout)
+    shown = {
+        "session": {
+            "expires": now + idle,
+            "cookie": {"lifetime": int(oidc.session_rolling_timeout), "renew": idle},
+        }
+    }
+    return add_fields(JSONResponse(shown), visitor.fields)
+
+
+async def register(call: _Call) -> Response:
+    """`POST /register`: somebody asks to become a developer."""
+    portal = call.portal
+    if not portal.has_sign_in:
+        raise _say(404, "Not found")
+    call.site.accounts.count(client_ip(call.request))
+    given = await call.read()
+    email, meta = given.get("email"), given.get("meta", {})
+    if not isinstance(email, str) or not email:
+        fields = {"email": "required field missing"}
+        raise _Refused(400, {"code": 2, "fields": fields})
+    visitor = await call.meet()
+    done = await call.site.accounts.register(
+        portal,
+        visitor,
+        email=email,
+        meta=_read_meta(meta),
+        client_ip=client_ip(call.request),
+    )
+    _refuse_wrong(done)
+    shown = done.row or {"email": email.lower(), "meta": meta, "status": done.status}
+    return JSONResponse({"developer": shown})
+
+
+def _read_meta(said: object) -> dict[str, Any]:
+    try:
+        found = json.loads(said) if isinstance(said, str) else said
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        text = "must be a JSON object, as a text"
+        raise _Refused(400, {"code": 2, "fields": {"meta": text}})
+    return found
+
+
+def _refuse_wrong(done: Registered) -> None:
+    if done.problem is not None:
+        raise _say(400, done.problem)
+    if done.errors:
+        own = {k: v for k, v in done.errors.items() if k in {"email", "custom_id"}}
+        inner = {k: v for k, v in done.errors.items() if k not in own}
+        fields = {**own, **({"meta": inner} if inner else {})}
+        raise _Refused(400, {"code": 2, "fields": fields})
+
+
+async def show_developer(call: _Call) -> Response:
+    """`GET /developer`: one's own account."""
+    visitor = await call.developer()
+    row = visitor.developer
+    assert row is not None
+    shown = {
+        "id": row.id,
+        "email": row.email,
+        "meta": row.meta,
+        "status": row.status,
+        "created_at": row.created_at,
+        "updated_at": row.updated_at,
+    }
+    return add_fields(JSONResponse(shown), visitor.fields)
+
+
+async def delete_developer(call: _Call) -> Response:
+    """`DELETE /developer`: leave."""
+    visitor = await call.developer()
+    assert visitor.developer is not None
+    ip = client_ip(call.request)
+    if not await call.site.accounts.leave(call.portal, visitor.developer, ip):
+        raise _say(503, "the account cannot be deleted now")
+    return Response(status_code=204)
+
+
+async def show_meta_fields(call: _Call) -> Response:
+    """`GET /developer/meta_fields`: what a registration asks for."""
+    fields = [f.model_dump(mode="json") for f in call.portal.meta_fields]
+    return JSONResponse(fields)
+
+
+async def set_meta(call: _Call) -> Response:
+    """`PATCH /developer/meta`: say something else of oneself."""
+    visitor = await call.developer()
+    assert visitor.developer is not None
+    meta = _read_meta((await call.read()).get("meta"))
+    done = await call.site.accounts.set_meta(
+        call.portal, visitor.developer, json.dumps(meta), client_ip(call.request)
+    )
+    _refuse_wrong(done)
+    return JSONResponse({"developer": done.row})
+
+
+async def refuse_address(call: _Call) -> Response:
+    """`PATCH /developer/email`, `/password`: they are the identity provider's."""
+    await call.developer()
+    raise _say(400, "this is changed at the identity provider")
+
+
+async def show_config(_: _Call) -> Response:
+    """`GET /config`: which credentials a developer can have; none yet."""
+    return JSONResponse({"plugins": {"enabled_in_cluster": []}})
+
+
+_ROUTES: Final[Mapping[str, Mapping[str, Handler]]] = {
+    "/auth": {"GET": enter, "POST": enter, "DELETE": enter},
+    "/session": {"GET": show_session},
+    "/register": {"POST": register},
+    "/developer": {"GET": show_developer, "DELETE": delete_developer},
+    "/developer/meta_fields": {"GET": show_meta_fields},
+    "/developer/meta": {"PATCH": set_meta},
+    "/developer/email": {"PATCH": refuse_address},
+    "/developer/password": {"PATCH": refuse_address},
+    "/config": {"GET": show_config},
+}
+
+
+def _allow_origin(request: Request, portal: Portal) -> str | None:
+    """
+    The origin that may read the answer.
+
+    Raises:
+        _Refused: A page of another origin asks, with whatever cookies its visitor has.
+    """
+    origin = request.headers.get("origin")
+    site = request.headers.get("sec-fetch-site")
+    if origin is None or origin == "null":
+        if site == "cross-site" and request.method not in {"GET", "HEAD"}:
+            raise _say(403, "cross-site requests may not use this API")
+        return None
+    if origin in portal.cors or origin == _own_origin(portal):
+        return origin
+    # A provider posts the answer of a login (`form_post`); the flow's own cookie proves it.
+    if request.method == "POST" and request.url.path.endswith("/auth"):
+        return None
+    raise _say(403, "this Origin may not use this API; see portal_cors_origins")
+
+
+def _own_origin(portal: Portal) -> str:
+    return "/".join(portal.api.split("/")[:3])
+
+
+def _build_endpoint(site: Site, verbs: Mapping[str, Handler]) -> Any:
+    async def endpoint(request: Request) -> Response:
+        origin: str | None = None
+        try:
+            portal = await site.find(request.path_params["workspace"])
+            origin = _allow_origin(request, portal)
+            if request.method == "OPTIONS":
+                return _allow(origin, verbs)
+            method = "GET" if request.method == "HEAD" else request.method
+            handler = verbs.get(method)
+            if handler is None:
+                response: Response = JSONResponse(
+                    {"message": "Method not allowed"}, status_code=405
+                )
+                response.headers["Allow"] = ", ".join((*verbs, "OPTIONS"))
+            else:
+                call = _Call(site=site, portal=portal, request=request)
+                response = await handler(call)
+        except _Refused as error:
+            response = JSONResponse(dict(error.body), status_code=error.status)
+        except NoPortal:
+            response = JSONResponse({"message": "Not found"}, status_code=404)
+        except TooOften as error:
+            response = JSONResponse({"message": "Too many requests"}, status_code=429)
+            response.headers["Retry-After"] = str(error.wait_s)
+        except (DoorClosed, StoreUnavailable):
+            response = JSONResponse(
+                {"message": "the portal is not available now"}, status_code=503
+            )
+            response.headers["Retry-After"] = "5"
+        return _with_origin(response, origin)
+
+    return endpoint
+
+
+def _with_origin(response: Response, origin: str | None) -> Response:
+    if origin is not None:
+        response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers["Access-Control-Allow-Credentials"] = "true"
+    response.headers["Vary"] = "Origin, Cookie"
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    return response
+
+
+def _allow(origin: str | None, verbs: Mapping[str, Handler]) -> Response:
+    response = Response(status_code=204)
+    if origin is not None:
+        response.headers["Access-Control-Allow-Methods"] = ", ".join(verbs)
+        response.headers["Access-Control-Allow-Headers"] = "Content-Type"
+    response.headers["Allow"] = ", ".join((*verbs, "OPTIONS"))
+    return _with_origin(response, origin)
+
+
+async def _not_found(_request: Request, _error: Exception) -> Response:
+    return JSONResponse({"message": "Not found"}, status_code=404)
+
+
+def create_api(site: Site) -> Starlette:
+    """The portal's API."""
+    routes = [
+        Route(f"/{{workspace}}{path}", _build_endpoint(site, verbs), methods=[*_VERBS])
+        for path, verbs in _ROUTES.items()
+    ]
+    app = Starlette(routes=routes, exception_handlers={404: _not_found})
+    app.router.redirect_slashes = False
+    return app

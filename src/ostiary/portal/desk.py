@@ -1,0 +1,137 @@
+"""
+What the Admin API asks the portal: whether a configuration works, and to tell people by mail.
+
+Spec: portal §§1.2, 1.7, 1.8.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ostiary.model.portal import Developer, MetaField
+from ostiary.model.words import Problem
+from ostiary.model.workspaces import Workspace
+from ostiary.portal.config import Portal, describe_warnings, judge_portal, read_portal
+from ostiary.portal.mails import Event, Facts, build_text
+from ostiary.portal.outbox import Letter, Outbox
+from ostiary.ports.mail import Mailer, MailUnavailable, Message
+from ostiary.settings import Settings
+
+_LOG: Final = logging.getLogger("ostiary.portal")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """Who was told by mail, and who was not and why; `mock` when mail is only logged."""
+
+    sent: tuple[str, ...] = ()
+    failed: dict[str, str] | None = None
+    mock: bool = False
+
+
+class Desk:
+    """Judges portals and sends their mail."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        outbox: Outbox,
+        mailer: Mailer,
+        *,
+        warn: Callable[[str], None] = _LOG.warning,
+    ) -> None:
+        self._settings = settings
+        self._outbox = outbox
+        self._mailer = mailer
+        self._warn = warn
+
+    def portal(self, workspace: Workspace) -> Portal:
+        """A workspace's portal."""
+        return read_portal(self._settings, workspace)
+
+    def judge(self, workspace: Workspace) -> Sequence[Problem]:
+        """What is wrong with a workspace's portal as it is configured."""
+        problems = judge_portal(self._settings, workspace)
+        if not problems:
+            for warning in describe_warnings(self.portal(workspace)):
+                self._warn(warning)
+        return problems
+
+    def is_on(self, workspace: Workspace) -> bool:
+        """Whether the workspace has a portal."""
+        return self.portal(workspace).is_on
+
+    def auto_approves(self, workspace: Workspace) -> bool:
+        """Whether new developers need nobody's approval."""
+        return self.portal(workspace).auto_approve
+
+    def meta_fields(self, workspace: Workspace) -> Sequence[MetaField]:
+        """What developers tell of themselves."""
+        return self.portal(workspace).meta_fields
+
+    async def tell(
+        self,
+        event: Event,
+        workspace: Workspace,
+        email: str,
+        developer: Developer | None = None,
+    ) -> Delivery:
+        """Send the mail that is due, if one is. Never raises for the mail's sake."""
+        portal = self.portal(workspace)
+        recipients = _recipients(event, portal, email)
+        if not recipients:
+            return Delivery(mock=self._settings.smtp_mock)
+        subject, text = build_text(event, self._facts(portal, email, developer))
+        if self._settings.smtp_mock:
+            _LOG.info("smtp_mock: a mail is not sent: %s of %s", event, portal.name)
+            return Delivery(sent=recipients, mock=True)
+        sent: list[str] = []
+        failed: dict[str, str] = {}
+        for recipient in recipients:
+            message = Message(
+                recipient=recipient, subject=subject, text=text,
+                sender=portal.mails.sender, reply_to=portal.mails.reply_to,
+            )  # fmt: skip
+            if event == "invite":
+                await self._send_now(message, sent, failed)
+            elif self._outbox.put(
+                Letter(message=message, about=f"{event} of {portal.name}")
+            ):
+                sent.append(recipient)
+        return Delivery(sent=tuple(sent), failed=failed)
+
+    async def _send_now(
+        self, message: Message, sent: list[str], failed: dict[str, str]
+    ) -> None:
+        """Whoever invites waits for the answer."""
+        try:
+            await self._mailer.send(message)
+        except MailUnavailable as error:
+            failed[message.recipient] = str(error)
+        else:
+            sent.append(message.recipient)
+
+    def _facts(self, portal: Portal, email: str, developer: Developer | None) -> Facts:
+        return Facts(
+            portal_name=f"the developer portal ({portal.name})",
+            portal_url=portal.gui,
+            workspace=portal.name,
+            email=email,
+            name=email if developer is None else developer.name,
+            manager=self._settings.admin_gui_url,
+        )
+
+
+def _recipients(event: Event, portal: Portal, email: str) -> tuple[str, ...]:
+    """Who gets a mail: nobody where its switch is off."""
+    mails = portal.mails
+    match event:
+        case "request-access":
+            return mails.admins if mails.access_request else ()
+        case "approved-access":
+            return (email,) if mails.approved else ()
+        case "invite":
+            return (email,) if mails.invite else ()

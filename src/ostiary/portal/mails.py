@@ -1,0 +1,72 @@
+"""
+The texts of the portal's mails. Pure.
+
+Nobody's words but the developer's own name and address are repeated, and both on one line: a
+mail of ours must not say what a stranger wants it to say.
+
+Spec: portal §1.8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Event = Literal["request-access", "approved-access", "invite"]
+_MAX_NAME_CHARS: Final = 80
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What mails may name. `manager` is the Manager's public URL, None where there is none."""
+
+    portal_name: str
+    portal_url: str
+    workspace: str
+    email: str
+    name: str
+    manager: str | None = None
+
+
+_TEXTS: Final[Mapping[Event, tuple[str, str]]] = {
+    "invite": (
+        "You are invited to {portal_name}",
+        "You are invited to register at {portal_name}:\n\n{portal_url}/register\n",
+    ),
+    "request-access": (
+        "{email} asks for access to {portal_name}",
+        "{name} ({email}) has registered at {portal_name} and waits for approval.\n\n{review}\n",
+    ),
+    "approved-access": (
+        "Welcome to {portal_name}",
+        "Hello {name},\n\nyour registration at {portal_name} was approved. Sign in here:\n\n{portal_url}/login\n",
+    ),
+}
+
+
+def build_text(event: Event, facts: Facts) -> tuple[str, str]:
+    """The subject and the text of a mail."""
+    review = (
+        f"Decide in the Manager:\n{facts.manager}/{facts.workspace}/developers/requested"
+        if facts.manager
+        else "Decide in the Manager or with the Admin API: "
+        f"PATCH /{facts.workspace}/developers/{facts.email} status=0"
+    )
+    values = {
+        "portal_name": _flat(facts.portal_name),
+        "portal_url": facts.portal_url,
+        "email": _flat(facts.email),
+        "name": _flat(facts.name),
+        "review": review,
+    }
+    subject, text = _TEXTS[event]
+    return subject.format(**values), text.format(**values)
+
+
+def _flat(text: str) -> str:
+    """One line without what mail programs make links of."""
+    clean = "".join(c if c.isprintable() else " " for c in text)
+    clean = clean.replace("://", ":/ /").replace("www.", "www ")
+    clean = " ".join(clean.split())
+    return clean[:_MAX_NAME_CHARS]

@@ -1,0 +1,99 @@
+"""
+What both apps of the portal share: which workspace a request is for, and who asks.
+
+A workspace without a portal and a workspace that is not there look alike.
+
+Spec: portal §§1.3, 1.6.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from starlette.requests import Request
+
+from ostiary.model.workspaces import DEFAULT, DEFAULT_NAME, Workspace
+from ostiary.portal.accounts import Accounts
+from ostiary.portal.config import Portal
+from ostiary.portal.door import Door
+from ostiary.portal.people import Visitor, meet
+from ostiary.ports.clock import Clock, Entropy
+from ostiary.ports.config_store import ConfigStore
+
+
+class NoPortal(Exception):
+    """There is no portal of this name."""
+
+    code = "no_portal"
+
+
+class Portals(Protocol):
+    """Knows the portal of a workspace."""
+
+    def portal(self, workspace: Workspace) -> Portal:
+        """A workspace's portal."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """What the portal works with."""
+
+    store: ConfigStore
+    portals: Portals
+    door: Door
+    accounts: Accounts
+    clock: Clock
+    entropy: Entropy = field(repr=False)
+
+    async def find(self, name: str) -> Portal:
+        """
+        The portal of a workspace's name.
+
+        Raises:
+            NoPortal: There is none, or it is off.
+            StoreUnavailable: The database does not answer.
+        """
+        row = await self.store.find("workspaces", {"name": name}) if name else None
+        if row is None and name == DEFAULT_NAME:
+            row = DEFAULT
+        if not isinstance(row, Workspace):
+            raise NoPortal(name)
+        portal = self.portals.portal(row)
+        if not portal.is_on:
+            raise NoPortal(name)
+        return portal
+
+    async def meet(self, request: Request, portal: Portal) -> Visitor:
+        """
+        Who asks.
+
+        Raises:
+            DoorClosed, StoreUnavailable: It cannot be known now.
+        """
+        read = await self.door.read(request, portal)
+        visitor = await meet(self.store, portal, read)
+        if visitor.standing == "unknown" and portal.auto_register:
+            done = await self.accounts.register(
+                portal,
+                visitor,
+                email=visitor.email or "",
+                meta=_guess_meta(portal, visitor),
+                client_ip=client_ip(request),
+            )
+            if done.status is not None:
+                return await meet(self.store, portal, read)
+        return visitor
+
+
+def _guess_meta(portal: Portal, visitor: Visitor) -> dict[str, str]:
+    """What the provider says of somebody, as far as the portal asks for it."""
+    name = visitor.signed_in.name if visitor.signed_in is not None else None
+    known = {field.title for field in portal.meta_fields}
+    return {"full_name": name} if name and "full_name" in known else {}
+
+
+def client_ip(request: Request) -> str:
+    """Where a request comes from."""
+    return request.client.host if request.client else ""
