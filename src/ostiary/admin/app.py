@@ -36,7 +36,6 @@ from ostiary.admin.files import PATHS as FILE_PATHS
 from ostiary.admin.files import FileEndpoints
 from ostiary.admin.gate import Access, Gate, OpenAccess
 from ostiary.admin.groups import OF_CONSUMER, OF_GROUP, GroupEndpoints
-from ostiary.admin.guard import build_guard
 from ostiary.admin.health import Health, HealthEndpoints
 from ostiary.admin.info import InfoEndpoints, KnownPlugins
 from ostiary.admin.issuers import IssuerEndpoints, Providers
@@ -57,6 +56,7 @@ from ostiary.model.workspaces import Workspace
 from ostiary.ports.client_keys import ClientKeysUnavailable, PublishedKeys
 from ostiary.ports.config_store import ConfigStore
 from ostiary.ports.pool_store import StoreUnavailable
+from ostiary.web.guard import build_guard
 
 MAX_FLOWS = 100
 _LOG = logging.getLogger("ostiary.admin")

@@ -10,6 +10,7 @@ import types
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from ostiary.model.entity import Entity
@@ -44,6 +45,8 @@ def describe_kind(kind: Kind) -> Json:
         else:
             described = describe_field(kind.model, name)
         if described is not None:
+            if name in kind.sealed and described["type"] != "record":
+                described["encrypted"] = True
             if (name,) in kind.unique:
                 described["unique"] = True
             fields.append({name: described})
@@ -91,6 +94,10 @@ def describe_field(model: type[Entity], name: str) -> Json | None:
         return None
     if issubclass(model, Row):
         described |= _automatic(name)
+    if _is_secret(info):
+        described["encrypted"] = True
+    if info.description:
+        described["description"] = info.description
     if not takes_none:
         described["required"] = True
     default = info.get_default(call_default_factory=True, validated_data={})
@@ -99,6 +106,12 @@ def describe_field(model: type[Entity], name: str) -> Json | None:
         if described["type"] != "record":
             described["default"] = shown
     return described
+
+
+def _is_secret(info: FieldInfo) -> bool:
+    """Whether nobody should see what is in a field: Kong seals such fields at rest."""
+    extra = info.json_schema_extra
+    return not info.repr or (isinstance(extra, dict) and bool(extra.get("secret")))
 
 
 def _automatic(name: str) -> Json:

@@ -8,6 +8,7 @@ an operator can mend.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,7 +28,7 @@ from ostiary.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from ostiary.settings import Settings
+    from ostiary.settings import ListenAddress, Settings
 
 app = typer.Typer(
     name="ostiary",
@@ -98,11 +99,16 @@ def start(
         for warning in warnings:
             warn(warning)
     roles = ("control", "worker", *(("userpool",) if settings.userpool else ()))
-    listens = ", ".join(
-        f"{'https' if a.tls else 'http'}://{a.host}:{a.port}"
-        for a in settings.proxy_listen
+    listens = _say_listen(settings.proxy_listen)
+    manager = _say_listen(settings.admin_gui_listen)
+    more = f"; the Manager: {manager}" if manager else ""
+    _run(settings, roles, f"Ostiary started: {listens}{more}")
+
+
+def _say_listen(addresses: Iterable[ListenAddress]) -> str:
+    return ", ".join(
+        f"{'https' if a.tls else 'http'}://{a.host}:{a.port}" for a in addresses
     )
-    _run(settings, roles, f"Ostiary started: {listens}")
 
 
 @app.command()

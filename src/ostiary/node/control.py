@@ -42,6 +42,7 @@ from ostiary.node.exposition import build_exposition, read_node
 from ostiary.node.health import HealthDesk, HealthPages
 from ostiary.node.lastgood import save_last_good
 from ostiary.node.live import LiveConfiguration
+from ostiary.node.manager import build_manager, open_fetch
 from ostiary.node.observer import Observer
 from ostiary.node.role import (
     LEVELS,
@@ -244,11 +245,10 @@ class Control:
         if not known:
             await self._until_served()
 
-    def _admin_config(self, ends: StatusEndpoints) -> AdminConfig:
+    def _admin_config(self, ends: StatusEndpoints, users: Users) -> AdminConfig:
         settings = self.orders.settings
         write, form = open_site_log(self.orders.prefix, settings.admin_access_log)
         source = self.source
-        users = Users(source.store, secret=os.urandom(32))
         return AdminConfig(
             view=self.view,
             store=source.store,
@@ -290,7 +290,9 @@ class Control:
         with building_for_good():
             await self.start()
         ends = StatusEndpoints(self.view, self.look, self.expose)
-        app = create_app(self._admin_config(ends))
+        users = Users(self.source.store, secret=os.urandom(32))
+        app = create_app(self._admin_config(ends, users))
+        fetch = open_fetch(settings)
         tls = build_tls(settings, *default_certificate(settings, self.orders.prefix))
         tasks: set[asyncio.Task[None]] = set()
 
@@ -303,6 +305,18 @@ class Control:
         sites = [
             (app, self.orders.take_sockets("admin")),
             (self.status_app(ends), self.orders.take_sockets("status")),
+            (
+                build_manager(
+                    self.orders,
+                    admin=app,
+                    store=self.source.store,
+                    users=users,
+                    shared=self.shared,
+                    fetch=fetch,
+                    writable=self.source.writable,
+                ),
+                self.orders.take_sockets("manager"),
+            ),
         ]
         if self.portal is not None:
             sites += self.portal.sites(app)
@@ -313,6 +327,7 @@ class Control:
             await wait_for_end(on_hangup=reload)
             for task in tuple(tasks):
                 task.cancel()
+        await fetch.close()
         if self.portal is not None:
             await self.portal.close()
         await self.live.close()

@@ -27,6 +27,10 @@ CONSOLE_DESIGN: Final = (
 )
 PORTAL_DESIGN: Final = _ROOT.joinpath("portal.css").read_text(encoding="utf-8").strip()
 
+MANAGER_DESIGN: Final = (
+    _ROOT.joinpath("manager.css").read_text(encoding="utf-8").strip()
+)
+
 
 def _read_template(name: str) -> str | None:
     # Names come from our own code; the check keeps a slip from reading elsewhere.
@@ -67,6 +71,7 @@ def _environment() -> Environment:
     environment.globals["language"] = ENGLISH
     environment.globals["t"] = load_words(ENGLISH).say
     environment.globals["console_design"] = CONSOLE_DESIGN
+    environment.globals["manager_design"] = MANAGER_DESIGN
     environment.globals["portal_design"] = PORTAL_DESIGN
     return environment
 

@@ -44,7 +44,7 @@ def _refuse(names: str, text: str, fine: str) -> Answer:
 
 # The first that fits is the answer; values are compared in small letters, blanks taken out.
 ANSWERS: Final = (
-    _refuse("admin_gui_auth", "must not be set: signing in to the Manager is not supported yet", "off|none"),
+    _refuse("admin_gui_auth", "must not be set: with enforce_rbac operators sign in to the Manager with RBAC tokens; other ways are not supported yet", "off|none"),
     _refuse("enforce_route_path_pattern", "must not be set: patterns for paths are not supported yet", "off|none"),
     _refuse("role", "must be traditional: hybrid mode is not supported yet; let nodes share a PostgreSQL database", "traditional"),
     _refuse("konnect_mode", "must be off: there is no control plane of others to join", "off"),

@@ -248,7 +248,9 @@ class GatewaySettings(Entity):
     log_level: str = Field("notice", description="debug, info, notice, warn or error.")
     admin_gui_url: str | None = Field(
         None,
-        description="Public URL of the Manager: its origin may call the Admin API.",
+        description=(
+            "Public URL of the Manager: its host is known to it, and its origin may call the Admin API."
+        ),
     )
     enforce_rbac: RbacLevel = Field(
         "off",

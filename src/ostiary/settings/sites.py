@@ -72,7 +72,10 @@ class SiteSettings(Entity):
 
     admin_gui_listen: Listen = Field(
         parse_listen("0.0.0.0:8002, 0.0.0.0:8445 ssl"),
-        description="Where the Manager listens, or `off`.",
+        description=(
+            "Where the Manager listens, or `off`. With `enforce_rbac` it asks for an RBAC token; without, it "
+            "answers only this machine, unless `admin_listen` is open to others as well."
+        ),
     )
     portal: Switch = Field(
         default=False,

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from ostiary.http.cookies import (
     CookieAttributes,
+    SameSite,
     build_delete_cookie,
     build_set_cookie,
     parse_cookies,
@@ -20,16 +21,32 @@ def read_cookie(request: Request, name: str) -> str | None:
 
 
 def set_cookie(
-    response: Response, name: str, value: str, *, path: str, max_age_s: int | None
+    response: Response,
+    name: str,
+    value: str,
+    *,
+    path: str,
+    max_age_s: int | None,
+    same_site: SameSite = "Lax",
+    secure: bool = True,
 ) -> None:
-    """Set a Secure, HttpOnly, SameSite=Lax cookie."""
-    attributes = CookieAttributes(path=path, max_age_s=max_age_s)
+    """Set an HttpOnly cookie; Secure and SameSite=Lax, unless somebody says otherwise."""
+    attributes = CookieAttributes(
+        path=path, max_age_s=max_age_s, same_site=same_site, secure=secure
+    )
     response.raw_headers.append(
         (b"set-cookie", build_set_cookie(name, value, attributes))
     )
 
 
-def delete_cookie(response: Response, name: str, *, path: str) -> None:
-    """Remove a cookie that `set_cookie` set."""
-    attributes = CookieAttributes(path=path)
+def delete_cookie(
+    response: Response,
+    name: str,
+    *,
+    path: str,
+    same_site: SameSite = "Lax",
+    secure: bool = True,
+) -> None:
+    """Remove a cookie that `set_cookie` set in the same words."""
+    attributes = CookieAttributes(path=path, same_site=same_site, secure=secure)
     response.raw_headers.append((b"set-cookie", build_delete_cookie(name, attributes)))

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from ostiary.admin.guard import build_guard
 from ostiary.oidc.op.authorize import AuthorizationRequest
 from ostiary.oidc.op.errors import ShowError
 from ostiary.proxy.resolver import resolve_locally
 from ostiary.userpool.api.caller import check_host
 from ostiary.userpool.api.errors import ApiError
 from ostiary.userpool.config import UserPoolConfig
+from ostiary.web.guard import build_guard
 from tests.spec.test_op_authorize import CLIENT, judge
 from tests.unit.gateway.test_router import query, table, won
 

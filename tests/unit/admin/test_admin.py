@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from ostiary.admin.guard import build_guard
 from ostiary.ports.client_keys import ClientKeysUnavailable
 from ostiary.signin.schema import OpenidConnectConfig
+from ostiary.web.guard import build_guard
 from tests.unit.admin.admin_kit import Node as BaseNode
 
 FILE: dict[str, Any] = {

@@ -84,7 +84,7 @@ async def test_an_answer_to_a_fault_of_ours_has_the_id_and_a_record(
     async with audited_node(tmp_path) as node:
         inside = await node.call("/robots.txt")
         with monkeypatch.context() as patch:
-            patch.setattr("ostiary.admin.guard.Guard.refuse", fail)
+            patch.setattr("ostiary.web.guard.Guard.refuse", fail)
             outside = await node.call("/services")
         shown = await node.records()
 

@@ -1,5 +1,5 @@
 """
-Who may talk to the Admin API: known hosts only, and no foreign web page.
+Who may talk to the Admin API and the Manager: known hosts only, and no foreign web page.
 
 An open Admin API on loopback can be driven by any web page through DNS rebinding or a
 cross-site form; both are refused here.
@@ -25,16 +25,23 @@ class Guard:
 
     def refuse(self, *, host: str, origin: str | None, site: str | None) -> str | None:
         """Why a request is refused, or None."""
+        reason = self.refuse_host(host)
+        if reason is not None:
+            return reason
+        if origin is not None and origin not in self.origins:
+            return "this Origin may not use the Admin API; see admin_gui_url"
+        if site == "cross-site" and origin is None:
+            return "cross-site requests may not use the Admin API"
+        return None
+
+    def refuse_host(self, host: str) -> str | None:
+        """Why a request to this host is refused, or None."""
         try:
             name, _ = split_host(host)
         except MalformedUrl:
             return "the Host header is not a host"
         if not (_is_literal(name) or _is_loopback(name) or name in self.hosts):
             return f"the host {name} is not allowed; add it to admin_allowed_hosts"
-        if origin is not None and origin not in self.origins:
-            return "this Origin may not use the Admin API; see admin_gui_url"
-        if site == "cross-site" and origin is None:
-            return "cross-site requests may not use the Admin API"
         return None
 
 

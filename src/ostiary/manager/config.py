@@ -1,0 +1,107 @@
+"""
+What the Manager is made of. Whoever composes the node fills it in.
+
+The Manager changes and reads everything through the Admin API, in the name of whoever signed in;
+what else it needs of the node are the callables here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from ostiary.ports.admin_client import AdminClient
+from ostiary.ports.clock import Clock, Entropy
+from ostiary.ports.shared import Shared
+from ostiary.web.guard import Guard
+
+Level = Literal["ok", "warning", "error"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """
+    An RBAC user who may sign in: the id, the workspace's id, and a name for people.
+
+    `home` is the workspace's name. `mark` is another one as soon as the user has another token.
+    """
+
+    id: str
+    workspace: str
+    name: str
+    home: str
+    mark: str = field(repr=False)
+
+
+class People(Protocol):
+    """The RBAC users that are enabled."""
+
+    async def find(self, token: str) -> Person | None:
+        """Whose token this is."""
+        ...
+
+    async def load(self, workspace: str, user: str) -> Person | None:
+        """The user of an id in the workspace of an id, as they are now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenDoor:
+    """
+    Nobody signs in, because the Admin API asks nobody either.
+
+    `admits_strangers`: it listens openly where other machines reach it, so they may come here, too.
+    `is_shut`: it listens nowhere, so nobody may come here either.
+    """
+
+    admits_strangers: bool
+    is_shut: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenDoor:
+    """Whoever has the token of an RBAC user signs in with it."""
+
+    people: People
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was looked at when a configuration was tried; `remedy` says what to do."""
+
+    level: Level
+    code: str
+    text: str
+    remedy: str = ""
+
+
+# The config of an openid-connect plugin as JSON, and the redirect URI: what a sign-in would meet.
+Examine = Callable[[Mapping[str, Any], str], Awaitable[Sequence[Finding]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManagerConfig:
+    """
+    What `create_manager` needs.
+
+    `home` is the origin that browsers know the Manager by, where somebody has said so. Without
+    `writable` a file says what there is, and pages only show it. `proxy` are the scheme and port
+    that the gateway is reached at. A session ends after `idle_s` without a request, and after
+    `absolute_s` in any case.
+    """
+
+    admin: AdminClient
+    shared: Shared
+    clock: Clock
+    entropy: Entropy
+    door: OpenDoor | TokenDoor
+    guard: Guard
+    examine: Examine
+    dump_yaml: Callable[[object], str]
+    version: str
+    home: str | None = None
+    writable: bool = True
+    proxy: tuple[str, int] = ("https", 8443)
+    idle_s: int = 3600
+    absolute_s: int = 12 * 3600

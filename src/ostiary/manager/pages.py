@@ -1,0 +1,75 @@
+"""
+Every address of the Manager, and who answers there.
+
+What is no row comes first: names of kinds are fixed, and ids look like none of these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from starlette.responses import Response
+
+from ostiary.manager import (
+    access,
+    editing,
+    members,
+    places,
+    plugins,
+    rows,
+    signing_in,
+    watching,
+)
+from ostiary.manager.visit import Visit
+from ostiary.web.replies import redirect
+
+Handler = Callable[[Visit], Awaitable[Response]]
+_WS: Final = "/{workspace}"
+_ROW: Final = f"{_WS}/{{kind}}/{{id}}"
+_BELOW: Final = f"{_ROW}/{{below}}"
+_USER: Final = f"{_WS}/rbac/users/{{user}}"
+_ROLE: Final = f"{_WS}/rbac/roles/{{role}}"
+
+
+async def _go_home(_: Visit) -> Response:
+    return redirect(signing_in.HOME)
+
+
+PAGES: Final[tuple[tuple[str, Handler | None, Handler | None], ...]] = (
+    ("/", _go_home, None),
+    ("/auth/sign-in", signing_in.get_sign_in, signing_in.post_sign_in),
+    ("/auth/sign-out", signing_in.get_sign_out, signing_in.post_sign_out),
+    ("/workspaces", places.get_workspaces, None),
+    ("/workspaces/new", places.get_new_workspace, places.post_new_workspace),
+    (_WS, places.get_overview, None),
+    (f"{_WS}/delete", places.get_delete_workspace, places.post_delete_workspace),
+    (f"{_WS}/info", places.get_info, None),
+    (f"{_WS}/audit", watching.get_audit, None),
+    (f"{_WS}/flows", watching.get_flows, None),
+    (f"{_WS}/flows/{{request_id}}", watching.get_flow, None),
+    (f"{_WS}/rbac/users", access.get_users, None),
+    (f"{_WS}/rbac/users/new", access.get_new_user, access.post_new_user),
+    (_USER, access.get_user, access.post_user),
+    (f"{_USER}/delete", access.get_delete, access.post_delete),
+    (f"{_WS}/rbac/roles", access.get_roles, None),
+    (f"{_WS}/rbac/roles/new", access.get_new_role, access.post_new_role),
+    (_ROLE, access.get_role, access.post_role),
+    (f"{_ROLE}/delete", access.get_delete, access.post_delete),
+    (f"{_WS}/plugins/select", plugins.get_select, None),
+    (f"{_WS}/plugins/new", plugins.get_new, plugins.post_new),
+    (f"{_WS}/plugins/{{id}}", plugins.get_row, None),
+    (f"{_WS}/plugins/{{id}}/edit", plugins.get_edit, plugins.post_edit),
+    (f"{_WS}/plugins/{{id}}/toggle", None, plugins.post_toggle),
+    (f"{_WS}/plugins/{{id}}/test", None, plugins.post_test),
+    (f"{_WS}/{{kind}}/new", editing.get_new, editing.post_new),
+    (f"{_WS}/consumer_groups/{{id}}", members.get_group, None),
+    (f"{_WS}/consumer_groups/{{id}}/members", None, members.post_members),
+    (f"{_WS}/{{kind}}", rows.get_list, None),
+    (_ROW, rows.get_row, None),
+    (f"{_ROW}/edit", editing.get_edit, editing.post_edit),
+    (f"{_ROW}/delete", editing.get_delete, editing.post_delete),
+    (f"{_BELOW}/new", editing.get_new, editing.post_new),
+    (f"{_BELOW}/{{child}}/edit", editing.get_edit, editing.post_edit),
+    (f"{_BELOW}/{{child}}/delete", editing.get_delete, editing.post_delete),
+)

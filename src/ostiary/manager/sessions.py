@@ -1,0 +1,103 @@
+"""
+Who has signed in with which browser: kept on the node, named by a cookie of 256 random bits.
+
+Only the SHA-256 of the cookie is kept, so that nobody who reads the node's state can sign in with
+it. A session ends with its time, with signing out, and as soon as its user is gone, disabled or has
+another token. It begins with a new id each time: an id from elsewhere is never taken.
+
+Spec: OWASP Session Management; RFC 6265bis §4.1.3 (`__Host-`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from ostiary.manager.config import ManagerConfig, People, Person
+
+_ID_BYTES: Final = 32
+_ID: Final = re.compile(r"[0-9a-f]{64}")
+_KEY: Final = "manager:session:"
+# Apart, so that a request that is under way cannot bring back what signing out has deleted.
+_SEEN: Final = "manager:seen:"
+_SEEN_EVERY_S: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """The sessions of one Manager."""
+
+    config: ManagerConfig
+    people: People
+
+    async def begin(self, person: Person) -> str:
+        """
+        A new session; the value of its cookie.
+
+        Raises:
+            SharedUnavailable: It cannot be kept.
+        """
+        value = self.config.entropy.bytes(_ID_BYTES).hex()
+        name = _name(value)
+        told = {
+            "user": person.id,
+            "workspace": person.workspace,
+            "mark": person.mark,
+            "began": int(self.config.clock.now()),
+        }
+        data = json.dumps(told).encode()
+        await self._see(name)
+        await self.config.shared.set(_KEY + name, data, ttl_s=self.config.absolute_s)
+        return value
+
+    async def find(self, value: str | None) -> Person | None:
+        """
+        Who has the session of a cookie, as they are now.
+
+        Raises:
+            SharedUnavailable: Nobody can say; that is not "nobody".
+        """
+        if value is None or not _ID.fullmatch(value):
+            return None
+        name = _name(value)
+        data = await self.config.shared.get(_KEY + name)
+        seen = await self.config.shared.get(_SEEN + name)
+        if data is None or seen is None:
+            return None
+        told = json.loads(data)
+        now = self.config.clock.now()
+        person = None
+        if (
+            now < told["began"] + self.config.absolute_s
+            and now < float(seen) + self.config.idle_s
+        ):
+            person = await self.people.load(told["workspace"], told["user"])
+        if person is None or not hmac.compare_digest(person.mark, told["mark"]):
+            await self.end(value)
+            return None
+        # Not at every request: what is written is told to every process of the node.
+        if now - float(seen) > min(_SEEN_EVERY_S, self.config.idle_s / 4):
+            await self._see(name)
+        return person
+
+    async def end(self, value: str | None) -> None:
+        """
+        End the session of a cookie; copies of the cookie are worth nothing then.
+
+        Raises:
+            SharedUnavailable: It may still be there.
+        """
+        if value is not None and _ID.fullmatch(value):
+            await self.config.shared.delete(_KEY + _name(value))
+
+    async def _see(self, name: str) -> None:
+        now = str(int(self.config.clock.now())).encode()
+        await self.config.shared.set(_SEEN + name, now, ttl_s=self.config.idle_s)
+
+
+def _name(value: str) -> str:
+    return hashlib.sha256(value.encode()).hexdigest()
