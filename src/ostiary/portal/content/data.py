@@ -18,7 +18,7 @@ from ostiary.portal.content.links import build_route_url
 from ostiary.portal.content.markdown import render_markdown
 from ostiary.portal.content.site import Entry
 
-MAX_MARKDOWN_CHARS: Final = 300_000
+MAX_MARKDOWN_CHARS: Final = 100_000
 _PER_CALL: Final = 1000
 Json = dict[str, Any]  # Any: plain values
 

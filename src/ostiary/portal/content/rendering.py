@@ -19,7 +19,7 @@ from ostiary.portal.content.finding import LLMS, RAW_PREFIX, Page, SearchPage
 from ostiary.portal.content.highlight import highlight_code
 from ostiary.portal.content.layouts import BadLayout
 from ostiary.portal.content.links import build_route_url, build_url
-from ostiary.portal.content.markdown import Rendered, render_markdown
+from ostiary.portal.content.markdown import MAX_CHARS, Rendered, render_markdown
 from ostiary.portal.content.openapi.details import read_details
 from ostiary.portal.content.search import (
     MAX_QUERY_CHARS,
@@ -114,7 +114,13 @@ def render_page(
 
 
 def _context(page: Page, chrome: Chrome) -> dict[str, object]:
+    left = [MAX_CHARS]
+
     def write(text: str) -> Markup:
+        # Each of hundreds of descriptions may be long: together they are as one page.
+        left[0] -= len(text)
+        if left[0] < 0:
+            return Markup("<p>{}</p>").format(text)
         return render_markdown(text, base=chrome.base).html
 
     return {

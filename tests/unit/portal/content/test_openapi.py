@@ -282,3 +282,16 @@ def test_the_catalogue_filters_by_tag_and_by_words() -> None:
     assert ("Alpha" in by_word, "Beta" in by_word) == (False, True)
     assert "No API fits" in nothing
     assert "?tag=a%20b" in by_tag
+
+
+def test_descriptions_without_end_are_shown_plainly() -> None:
+    fields = {f"f{n}": {"type": "string", "description": "[" * 9000} for n in range(60)}
+    document = {
+        "openapi": "3.0.0",
+        "paths": {"/x": {"post": {"operationId": "x", "requestBody": {"content": {"application/json": {"schema": {"properties": fields}}}}}}},
+    }  # fmt: skip
+    began = time.process_time()
+    html = show(site_of({"specs/s.json": json.dumps(document)}), "/documentation/s/x")
+
+    assert html.count("[[[") > 50
+    assert time.process_time() - began < 10
