@@ -1,0 +1,229 @@
+"""
+A workspace's Developer Portal: switched on and off, and configured; the words are the page's.
+
+What is secret in the Auth Config is masked where it is shown, and kept where the mask comes back.
+
+Spec: portal §§1.2, 4.1 (Dev Portal › Overview, Settings); the page "OpenID Connect with Amazon
+Cognito", section Dev Portal Integration.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from starlette.responses import Response
+
+from ostiary.manager.forms import Form, Sheet
+from ostiary.manager.hiding import is_secret_name
+from ostiary.manager.placing import flatten
+from ostiary.manager.visit import Refused, Visit
+from ostiary.ports.admin_client import AdminReply
+
+Json = dict[str, Any]  # Any: JSON
+MASK: Final = "******"
+OPENID_CONNECT: Final = "openid-connect"
+# Those that a workspace may say otherwise of: checked, not checked, or as the node has it.
+SWITCHES: Final[tuple[tuple[str, str, str], ...]] = (
+    ("portal_auto_approve", "Auto approve", "New developers need nobody's approval."),
+    ("portal_oidc_auto_register", "Register at the first login", "Whoever the provider knows is registered when they sign in for the first time."),
+    ("portal_oidc_trust_email", "Trust addresses of the provider", "Take an e-mail address for verified where the provider says nothing of it (no claim email_verified)."),
+    ("portal_access_request_email", "Mail admins about requests for access", ""),
+    ("portal_approved_email", "Mail developers when they are approved", ""),
+    ("portal_invite_email", "Mail invitations", ""),
+)  # fmt: skip
+_CHOICES: Final = {"": None, "on": True, "off": False}
+_TEXTS: Final = ("portal_emails_from", "portal_emails_reply_to")
+_LISTS: Final = ("portal_smtp_admin_emails", "portal_cors_origins")
+
+
+async def _load(visit: Visit) -> Json:
+    found: Json = await visit.get("workspaces", visit.workspace)
+    return found
+
+
+async def get_overview(visit: Visit) -> Response:
+    """Whether there is a portal, where it is, and who waits."""
+    row = await _load(visit)
+    return visit.show(
+        "manager-portal.html",
+        here="portal",
+        row=row,
+        config=row["config"],
+        portal_url=visit.config.portal_url(row["name"]),
+        counts=await _count(visit),
+    )
+
+
+async def _count(visit: Visit) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for status, name in (("1", "waiting"), ("0", "approved")):
+        told = await visit.look("developers", status=status, size="1")
+        found[name] = 0 if told is None else told["total"]
+    return found
+
+
+async def post_overview(visit: Visit) -> Response:
+    """Switch the portal on or off."""
+    is_on = visit.form.get("portal") == "true"
+    reply = await _save(visit, {"portal": is_on})
+    if not reply.is_good:
+        raise Refused(reply)
+    return visit.go("portal", done="portal-on" if is_on else "portal-off")
+
+
+async def _save(visit: Visit, config: Json) -> AdminReply:
+    name = visit.workspace
+    return await visit.call("PATCH", "workspaces", name, body={"config": config})
+
+
+async def get_settings(visit: Visit) -> Response:
+    """How developers sign in, what they are asked for, and which mails are sent."""
+    row = await _load(visit)
+    return _show_settings(visit, row, Sheet(form=_fill(row["config"])))
+
+
+def _show_settings(
+    visit: Visit, row: Json, sheet: Sheet, status: int = 200
+) -> Response:
+    return visit.show(
+        "manager-portal-settings.html",
+        status=status,
+        here="portal-settings",
+        sheet=sheet,
+        switches=SWITCHES,
+        redirect_uri=visit.config.portal_callback(row["name"]),
+        portal_url=visit.config.portal_url(row["name"]),
+        warns_of_tls=_is_unverified(row["config"]),
+    )
+
+
+def _is_unverified(config: Mapping[str, Any]) -> bool:
+    conf = read_conf(config.get("portal_auth_conf"))
+    return conf is not None and conf.get("ssl_verify") is False
+
+
+def _fill(config: Mapping[str, Any]) -> Form:
+    """What is there as a form."""
+    values: dict[str, tuple[str, ...]] = {
+        "portal_auth": (config.get("portal_auth") or "",),
+        "portal_auth_conf": (show_conf(config.get("portal_auth_conf")),),
+        "portal_developer_meta_fields": (
+            _pretty(config.get("portal_developer_meta_fields")),
+        ),
+    }
+    for name in _TEXTS:
+        values[name] = (config.get(name) or "",)
+    for name in _LISTS:
+        values[name] = (", ".join(config.get(name) or ()),)
+    for name, _, _ in SWITCHES:
+        said = config.get(name)
+        values[name] = ("" if said is None else "on" if said else "off",)
+    return Form(values)
+
+
+def _pretty(text: str | None) -> str:
+    try:
+        found = json.loads(text) if text else None
+    except ValueError:
+        return text or ""
+    return "" if found is None else json.dumps(found, indent=4, ensure_ascii=False)
+
+
+def read_conf(text: str | None) -> Json | None:
+    """The record of a text; None for every other text."""
+    try:
+        found = json.loads(text) if text else None
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def show_conf(text: str | None) -> str:
+    """An Auth Config as it may be seen: its secrets are masks."""
+    found = read_conf(text)
+    if found is None:
+        return ""
+    return json.dumps(_mask(found), indent=4, ensure_ascii=False)
+
+
+def _mask(value: Any, name: str = "") -> Any:  # Any: JSON
+    if isinstance(value, dict):
+        return {key: _mask(inner, key) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_mask(inner, name) for inner in value]
+    is_secret = isinstance(value, str) and value and is_secret_name(name)
+    return MASK if is_secret else value
+
+
+def unmask(value: Any, old: Any) -> Any:  # Any: JSON
+    """What was typed, with what was there in the place of masks that came back."""
+    if value == MASK and isinstance(old, str):
+        return old
+    if isinstance(value, dict) and isinstance(old, dict):
+        return {key: unmask(inner, old.get(key)) for key, inner in value.items()}
+    if isinstance(value, list) and isinstance(old, list) and len(value) == len(old):
+        return [unmask(new, was) for new, was in zip(value, old, strict=True)]
+    return value
+
+
+async def post_settings(visit: Visit) -> Response:
+    """Save Changes."""
+    row = await _load(visit)
+    form, errors = visit.form, {}
+    typed = form.text("portal_auth_conf").strip()
+    conf = None
+    if typed:
+        conf = read_conf(typed)
+        if conf is None:
+            errors["portal_auth_conf"] = (_explain(typed),)
+        else:
+            conf = unmask(conf, read_conf(row["config"].get("portal_auth_conf")))
+    config: Json = {
+        "portal_auth": form.get("portal_auth") or None,
+        "portal_auth_conf": None if conf is None else json.dumps(conf),
+        "portal_developer_meta_fields": form.text(
+            "portal_developer_meta_fields"
+        ).strip()
+        or None,
+        **{name: form.get(name) or None for name in _TEXTS},
+        **{name: _split(form.get(name)) for name in _LISTS},
+        **{name: _CHOICES.get(form.get(name)) for name, _, _ in SWITCHES},
+    }
+    if errors:
+        return _show_settings(visit, row, Sheet(form=form, errors=errors), 400)
+    reply = await _save(visit, config)
+    if reply.status in {401, 403, 404}:
+        raise Refused(reply)
+    if not reply.is_good:
+        sheet = Sheet(form=form, errors=_place(reply))
+        return _show_settings(visit, row, sheet, reply.status)
+    return visit.go("portal", "settings", done="saved")
+
+
+def _explain(text: str) -> str:
+    """Why a text is no record, and where."""
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        return f"is no JSON: {error.msg} in line {error.lineno}, column {error.colno}"
+    except RecursionError:
+        return "is nested too deep"
+    return "must be a JSON object: { … }"
+
+
+def _split(text: str) -> list[str] | None:
+    found = [part.strip() for part in text.replace("\n", ",").split(",")]
+    return [part for part in found if part] or None
+
+
+def _place(reply: AdminReply) -> dict[str, tuple[str, ...]]:
+    """A refusal at the boxes that it is about; deeper names come before the text."""
+    placed: dict[str, tuple[str, ...]] = {}
+    for path, text in flatten(reply.fields):
+        steps = path[1:] if path[:1] == ("config",) else path
+        where, *below = steps or ("",)
+        said = f"{'.'.join(below)}: {text}" if below else text
+        placed[where] = (*placed.get(where, ()), said)
+    return placed or {"": (reply.message,)}
