@@ -87,7 +87,7 @@ class ManagerConfig:
 
     `home` is the origin that browsers know the Manager by, where somebody has said so. Without
     `writable` a file says what there is, and pages only show it. `proxy` are the scheme and port
-    that the gateway is reached at. A session ends after `idle_s` without a request, and after
+    that the gateway is reached at, and `portal_gui` is where portals are, if the node serves them. A session ends after `idle_s` without a request, and after
     `absolute_s` in any case.
     """
 
@@ -101,6 +101,7 @@ class ManagerConfig:
     dump_yaml: Callable[[object], str]
     version: str
     home: str | None = None
+    portal_gui: str | None = None
     writable: bool = True
     proxy: tuple[str, int] = ("https", 8443)
     idle_s: int = 3600

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from ostiary.manager import (
     access,
+    devportal,
     editing,
     members,
     places,
@@ -56,6 +57,9 @@ PAGES: Final[tuple[tuple[str, Handler | None, Handler | None], ...]] = (
     (f"{_WS}/rbac/roles/new", access.get_new_role, access.post_new_role),
     (_ROLE, access.get_role, access.post_role),
     (f"{_ROLE}/delete", access.get_delete, access.post_delete),
+    (f"{_WS}/portal", devportal.get_portal, devportal.post_portal),
+    (f"{_WS}/developers", devportal.get_developers, devportal.post_developers),
+    (f"{_WS}/developers/{{id}}", devportal.get_developer, devportal.post_developer),
     (f"{_WS}/plugins/select", plugins.get_select, None),
     (f"{_WS}/plugins/new", plugins.get_new, plugins.post_new),
     (f"{_WS}/plugins/{{id}}", plugins.get_row, None),

@@ -177,6 +177,9 @@ def build_manager(
             dump_yaml=dump_yaml,
             version=__version__,
             home=None if not url else origin_of(url),
+            portal_gui=f"{settings.portal_gui_protocol}://{settings.portal_gui_host}"
+            if settings.portal
+            else None,
             writable=writable,
             proxy=choose_proxy(settings),
         )
