@@ -227,13 +227,15 @@ async def test_nobody_is_kept_out_of_a_form_with_everything_unfolded(
 
 @pytest.mark.spec("WCAG22")
 async def test_nobody_is_kept_out_of_signing_in(
-    manager: ManagerSite, page: Page
+    manager: ManagerSite, browser: Browser
 ) -> None:
-    await page.goto(manager.url)
-    await page.get_by_label("Token").fill("wrong")
-    await page.get_by_role("button", name="Sign in").click()
-    await page.locator("#token-error").wait_for()
-    await _look_at(page, "manager_sign_in_refused")
+    async with open_context(browser, reduced_motion="reduce") as context:
+        page = await context.new_page()
+        await page.goto(manager.url)
+        await page.get_by_label("Token").fill("wrong")
+        await page.get_by_role("button", name="Sign in").click()
+        await page.locator("#token-error").wait_for()
+        await _look_at(page, "manager_sign_in_refused")
 
 
 async def _look_at(page: Page, name: str) -> None:
