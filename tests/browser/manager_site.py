@@ -72,6 +72,10 @@ async def _fill(site: ManagerSite, demo: DemoState) -> None:
     ]  # fmt: skip
     for name, path, body in made:
         site.ids[name] = (await site.admin("POST", path, body))["id"]
+    on = {"config": {"portal": True, "portal_auth": "none"}}
+    await site.admin("PATCH", "/workspaces/default", on)
+    developer = {"email": "dev@example.com", "meta": '{"full_name": "Dev Eloper"}'}
+    site.ids["developer"] = (await site.admin("POST", "/developers", developer))["id"]
     rule = {"endpoint": "/services/*", "actions": "read"}
     await site.admin("POST", "/rbac/roles/readers/endpoints", rule)
 
@@ -87,6 +91,10 @@ async def running_manager(folder: Path, demo: DemoState) -> AsyncIterator[Manage
         password=TOKEN,
         audit_log="on",
         admin_gui_listen=f"127.0.0.1:{own.manager}",
+        portal="on",
+        portal_gui_listen=f"127.0.0.1:{own.portal_gui}",
+        portal_api_listen=f"127.0.0.1:{own.portal_api}",
+        portal_gui_host=f"127.0.0.1:{own.portal_gui}",
         lua_ssl_trusted_certificate=demo.ca_file,
     ) as node:
         site = ManagerSite(

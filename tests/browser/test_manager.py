@@ -191,6 +191,14 @@ PAGES = {
     "users": "/default/rbac/users",
     "user": "/default/rbac/users/{user}",
     "role": "/default/rbac/roles/{role}",
+    "portal": "/default/portal",
+    "portal-settings": "/default/portal/settings",
+    "portal-files": "/default/portal/files",
+    "portal-file": "/default/portal/files/edit?path=content/index.md",
+    "portal-roles": "/default/developer-roles",
+    "invite": "/default/developers/invite",
+    "developers": "/default/developers/requested",
+    "developer": "/default/developers/{developer}",
     "audit": "/default/audit",
     "changes": "/default/audit?of=objects",
     "flows": "/default/flows",
@@ -224,13 +232,15 @@ async def test_nobody_is_kept_out_of_a_form_with_everything_unfolded(
 
 @pytest.mark.spec("WCAG22")
 async def test_nobody_is_kept_out_of_signing_in(
-    manager: ManagerSite, page: Page
+    manager: ManagerSite, browser: Browser
 ) -> None:
-    await page.goto(manager.url)
-    await page.get_by_label("Token").fill("wrong")
-    await page.get_by_role("button", name="Sign in").click()
-    await page.locator("#token-error").wait_for()
-    await _look_at(page, "manager_sign_in_refused")
+    async with open_context(browser, reduced_motion="reduce") as context:
+        page = await context.new_page()
+        await page.goto(manager.url)
+        await page.get_by_label("Token").fill("wrong")
+        await page.get_by_role("button", name="Sign in").click()
+        await page.locator("#token-error").wait_for()
+        await _look_at(page, "manager_sign_in_refused")
 
 
 async def _look_at(page: Page, name: str) -> None:
