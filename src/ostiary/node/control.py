@@ -32,6 +32,7 @@ from ostiary.gateway.compile import Workshop
 from ostiary.http.exchange import IncomingReply, OutgoingRequest
 from ostiary.jose.keys import PrivateKey
 from ostiary.kit import Services
+from ostiary.model.workspaces import Workspace
 from ostiary.node.audit import build_audit_rules
 from ostiary.node.certificate import default_certificate
 from ostiary.node.client_keys import KeyFile
@@ -175,11 +176,18 @@ class Control:
         self.view.warnings = (
             *describe_open_admin(self.orders.settings),
             *self.live.warnings,
+            *self._warn_of_portals(),
         )
         for warning in self.view.warnings:
             if warning not in self._told:
                 _LOG.warning("%s", warning)
         self._told = set(self.view.warnings)
+
+    def _warn_of_portals(self) -> tuple[str, ...]:
+        if self.portal is None:
+            return ()
+        rows = self.live.rows.values()
+        return self.portal.desk.warn(r for r in rows if isinstance(r, Workspace))
 
     def _tell_redirect_uris(self) -> None:
         for found in describe_redirect_uris(self.view):

@@ -7,7 +7,7 @@ Spec: portal §§1.2, 1.7, 1.8.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -41,13 +41,10 @@ class Desk:
         settings: Settings,
         outbox: Outbox,
         mailer: Mailer,
-        *,
-        warn: Callable[[str], None] = _LOG.warning,
     ) -> None:
         self._settings = settings
         self._outbox = outbox
         self._mailer = mailer
-        self._warn = warn
 
     def portal(self, workspace: Workspace) -> Portal:
         """A workspace's portal."""
@@ -55,11 +52,13 @@ class Desk:
 
     def judge(self, workspace: Workspace) -> Sequence[Problem]:
         """What is wrong with a workspace's portal as it is configured."""
-        problems = judge_portal(self._settings, workspace)
-        if not problems:
-            for warning in describe_warnings(self.portal(workspace)):
-                self._warn(warning)
-        return problems
+        return judge_portal(self._settings, workspace)
+
+    def warn(self, workspaces: Iterable[Workspace]) -> tuple[str, ...]:
+        """What an operator should know of the portals of some workspaces."""
+        return tuple(
+            text for row in workspaces for text in describe_warnings(self.portal(row))
+        )
 
     def is_on(self, workspace: Workspace) -> bool:
         """Whether the workspace has a portal."""

@@ -274,7 +274,7 @@ async def portal_world(folder: Path, **settings: Any) -> AsyncIterator[PortalWor
     chosen = build_settings(**settings)
     post = Postbox()
     outbox = Outbox(post, waits_s=())
-    desk = Desk(chosen, outbox, post, warn=lambda _: None)
+    desk = Desk(chosen, outbox, post)
     async with database_node(folder, portal=desk) as node:
         site = Site(
             store=node.store,

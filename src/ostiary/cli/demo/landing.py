@@ -195,6 +195,39 @@ def _logout_step(state: DemoState) -> Step:
     )
 
 
+def _portal_step(state: DemoState) -> Step:
+    return Step(
+        key="portal",
+        title="Set up the developer portal",
+        text="The portal is on, “Open ID Connect” is selected, and the page's Auth Config JSON is "
+        "pasted, with the addresses of this run. The Manager shows it.",
+        facts=(
+            Fact(name="Portal", values=(state.portal_url,), is_link=True),
+            Fact(name="Redirect URI", values=(f"{state.portal_api_url}/auth",)),
+            Fact(name="Dev Portal settings", values=(f"{state.manager_url}/default/portal/settings",), is_link=True),
+        ),
+        link=f"{state.portal_url}/register",
+        link_label="Sign up in the portal",
+    )  # fmt: skip
+
+
+def _approve_step(state: DemoState, users: int) -> Step:
+    return Step(
+        key="approve",
+        title="Approve the developer",
+        text="Sign up in the portal with the e-mail address that you used in the pool, and approve "
+        "yourself in the Manager. Then log in to the portal: you come back signed in.",
+        facts=(
+            Fact(name="Requested access", values=(f"{state.manager_url}/default/developers/requested",), is_link=True),
+            Fact(name="Mail goes to", values=(state.admin_email,)),
+        ),
+        state="yours" if users else "later",
+        status="Your turn" if users else "After signing up",
+        link=f"{state.portal_url}/login",
+        link_label="Log in to the portal",
+    )  # fmt: skip
+
+
 def build_steps(state: DemoState, users: int) -> tuple[Step, ...]:
     """The page's steps in the page's order, then the ones that this demo adds."""
     return (
@@ -207,6 +240,8 @@ def build_steps(state: DemoState, users: int) -> tuple[Step, ...]:
         _validate_step(state, users),
         _verify_step(state, users),
         _logout_step(state),
+        _portal_step(state),
+        _approve_step(state, users),
     )
 
 

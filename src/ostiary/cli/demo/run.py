@@ -293,6 +293,8 @@ Everything is running. Start here:
   The page, step by step    {state.landing_url}
   The protected route       {state.protected_url}
   The mailbox               {state.mailbox_url}
+  The developer portal      {state.portal_url}
+  The Manager               {state.manager_url}
   The Admin API             {state.admin_url}
   The user pool (boto3)     {state.userpool_url}
   The user pool's console   {state.userpool_url}/console
