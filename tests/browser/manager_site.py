@@ -75,7 +75,7 @@ async def _fill(site: ManagerSite, demo: DemoState) -> None:
     on = {"config": {"portal": True, "portal_auth": "none"}}
     await site.admin("PATCH", "/workspaces/default", on)
     developer = {"email": "dev@example.com", "meta": '{"full_name": "Dev Eloper"}'}
-    site.ids["developer"] = (await site.admin("POST", "/developers", developer))["id"]
+    await site.admin("POST", "/developers", developer)
     rule = {"endpoint": "/services/*", "actions": "read"}
     await site.admin("POST", "/rbac/roles/readers/endpoints", rule)
 

@@ -64,6 +64,7 @@ from ostiary.model.balancing import Upstream
 from ostiary.plugins import CATALOG
 from tests.contract.openapi_rows import FILE, NAMES, hire
 from tests.unit.admin.admin_kit import KEY, Node, Numbers, database_node
+from tests.unit.admin.desk_kit import OpenDesk
 from tests.unit.admin.rows_kit import SAMPLES, furnish, place_ids
 from tests.unit.demo.asgi import Reply
 
@@ -330,6 +331,7 @@ def database_site(folder: Path) -> Site:
             store=store,
             rbac=RbacEndpoints(users=users, entropy=Numbers()),
             audit=AuditRules(log=store.audit, ttl_s=3600),
+            portal=OpenDesk(),
         )
         node.view.plugins = PLUGINS
         try:

@@ -139,12 +139,25 @@ async def eventually(check: Callable[[], Awaitable[bool]]) -> None:
         await asyncio.sleep(0.05)
 
 
+def portal_settings(ports: Ports) -> dict[str, Any]:
+    """A portal on free ports, in a database."""
+    return {
+        "database": "sqlite",
+        "portal": True,
+        "portal_gui_listen": f"127.0.0.1:{ports.portal_gui}, 127.0.0.1:{ports.portal_gui_tls} ssl",
+        "portal_gui_host": f"127.0.0.1:{ports.portal_gui}",
+        "portal_api_listen": f"127.0.0.1:{ports.portal_api}, 127.0.0.1:{ports.portal_api_tls} ssl",
+    }
+
+
 @asynccontextmanager
 async def lean_node(
-    folder: Path, *, status_flags: str = "", **settings: str
+    folder: Path, *, status_flags: str = "", **settings: Any
 ) -> AsyncIterator[LeanNode]:
-    """A started node without a configuration."""
+    """A started node without a configuration; with a portal only where that is asked for."""
     ports = choose_ports(free=True, say=lambda _: None)
+    if settings.get("portal"):
+        settings = {**portal_settings(ports), **settings}
     loaded = read_settings(
         file_text=None,
         environ={},

@@ -99,6 +99,9 @@ class RowsOfFile:
     async def revision(self) -> int:
         return self._number
 
+    async def files_revision(self) -> int:
+        return 0  # a declarative file has no portal
+
     async def load(self) -> Written:
         rows = tuple(row for some in self._rows.values() for row in some.values())
         return Written(revision=self._number, rows=rows)

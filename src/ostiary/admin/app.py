@@ -32,6 +32,8 @@ from ostiary.admin.configuration import ConfigurationEndpoint, WholeConfiguratio
 from ostiary.admin.developers import PATHS as DEVELOPER_PATHS
 from ostiary.admin.developers import DeveloperEndpoints, PortalDesk
 from ostiary.admin.entities import Entities
+from ostiary.admin.files import PATHS as FILE_PATHS
+from ostiary.admin.files import FileEndpoints
 from ostiary.admin.gate import Access, Gate, OpenAccess
 from ostiary.admin.groups import OF_CONSUMER, OF_GROUP, GroupEndpoints
 from ostiary.admin.health import Health, HealthEndpoints
@@ -39,6 +41,7 @@ from ostiary.admin.info import InfoEndpoints, KnownPlugins
 from ostiary.admin.issuers import IssuerEndpoints, Providers
 from ostiary.admin.lines import Form, Write, build_line
 from ostiary.admin.openapi.endpoint import OpenapiEndpoint
+from ostiary.admin.portal_files import WorkspaceBeginnings
 from ostiary.admin.rbac import PATHS as RBAC_PATHS
 from ostiary.admin.rbac import RbacEndpoints
 from ostiary.admin.refusals import Refused
@@ -187,6 +190,8 @@ class _Rows:
             case ["developers", *rest] if self._config.portal is not None:
                 developers = DeveloperEndpoints(desk=self._config.portal)
                 return await developers.answer(request, rest)
+            case ["files", *rest] if self._config.portal is not None:
+                return await FileEndpoints().answer(request, rest)
             case ["workspaces", *_]:
                 return await self._workspaces.answer(request, steps)
             case ["upstreams", key, "health"] | ["upstreams", key, "targets", "all"]:
@@ -319,7 +324,7 @@ def _list_routes(config: AdminConfig) -> list[Route]:
     more = (
         *(() if config.audit is None else AUDIT_PATHS),
         *(RBAC_PATHS if has_rbac else ()),
-        *(() if config.portal is None else DEVELOPER_PATHS),
+        *(() if config.portal is None else (*DEVELOPER_PATHS, *FILE_PATHS)),
     )
     keys = _Keys(config)
     issuers = IssuerEndpoints(config.providers)
@@ -377,7 +382,9 @@ def _build_entities(config: AdminConfig, auditor: Auditor | None) -> Entities:
         writable=config.writable,
         extras={
             "certificates": CertificateNames(autofill=config.autofill),
-            "workspaces": WorkspaceRoles(),
+            "workspaces": WorkspaceBeginnings(
+                WorkspaceRoles(), config.portal, config.autofill
+            ),
         },
         keeps_routes_apart=config.keeps_routes_apart,
         judge_portal=_portal_judge(config.portal),

@@ -87,6 +87,10 @@ class PortalDesk(Protocol):
         """Whether the workspace has a portal."""
         ...
 
+    def default_files(self) -> Sequence[tuple[str, str]]:
+        """Paths and contents of the files that a portal begins with."""
+        ...
+
     def auto_approves(self, workspace: Workspace) -> bool:
         """Whether new developers need nobody's approval."""
         ...

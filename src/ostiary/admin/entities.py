@@ -21,10 +21,17 @@ from ostiary.admin.autofill import Autofill
 from ostiary.admin.bodies import Given
 from ostiary.admin.collisions import refuse_collision
 from ostiary.admin.contracts import Extra, PluginRules, RowRights
-from ostiary.admin.rows import is_uuid, judge_protocols, needed_action, read_every
+from ostiary.admin.rows import (
+    is_uuid,
+    judge_protocols,
+    judge_readers,
+    needed_action,
+    read_every,
+)
 from ostiary.admin.shapes import Json, drop_nulls, merge, show_row, validate
 from ostiary.model.access import Action
 from ostiary.model.certificates import Sni
+from ostiary.model.files import File
 from ostiary.model.gateway import Plugin, Route
 from ostiary.model.kinds import EVERY_KIND, KINDS, OF_MODEL, Kind, Reference, Shorthand
 from ostiary.model.row import Row
@@ -299,6 +306,8 @@ class Entities:
         """
         if isinstance(row, Route) and self.keeps_routes_apart:
             await refuse_collision(write, row)
+        if isinstance(row, File) and (problems := await judge_readers(write, row)):
+            raise refusals.schema_violation(problems)
         if isinstance(row, Workspace):
             before = await write.get("workspaces", row.id or "")
             if isinstance(before, Workspace) and before.name != row.name:
@@ -307,8 +316,8 @@ class Entities:
             if is_default != (row.name == DEFAULT_NAME):
                 taken = UniqueViolation("workspaces", {"name": DEFAULT_NAME})
                 raise refusals.unique_violation(taken)
-            if problems := self.judge_portal(row):
-                raise refusals.schema_violation(problems)
+            if wrong := self.judge_portal(row):
+                raise refusals.schema_violation(wrong)
 
     def take(self, kind: Kind, given: Given) -> tuple[Given, object]:
         """What is given for the row itself, and what for beside it."""

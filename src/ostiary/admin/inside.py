@@ -46,15 +46,11 @@ class InsideClient:
 
         await self._app(scope, receive, send)
         status = next(m["status"] for m in sent if m["type"] == "http.response.start")
-        text = b"".join(m.get("body", b"") for m in sent)
-        return AdminReply(status=status, value=_read(text))
-
-
-def _read(text: bytes) -> Any:  # Any: JSON
-    try:
-        return json.loads(text)
-    except ValueError:  # nothing, or a text for people
-        return None
+        body_sent = b"".join(m.get("body", b"") for m in sent)
+        try:
+            return AdminReply(status=status, value=json.loads(body_sent))
+        except ValueError:  # nothing, or a text
+            return AdminReply(status=status, text=body_sent.decode("utf-8", "replace"))
 
 
 def _build_scope(

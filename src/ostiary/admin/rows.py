@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Mapping
 
 from ostiary.model.access import Action
+from ostiary.model.files import File, read_readers
 from ostiary.model.gateway import Plugin, Route
 from ostiary.model.kinds import Reference
 from ostiary.model.row import Row
@@ -60,3 +61,15 @@ def needed_action(reference: Reference) -> Action:
     """What must be allowed with a row to refer to it: what hangs on it changes what it does."""
     changes = reference.on_delete == "cascade" or reference.kind == "services"
     return "update" if changes else "read"
+
+
+async def judge_readers(reads: ConfigReads, row: File) -> list[Problem]:
+    """A file must not be for a role that is not there: nobody would read it, or somebody else."""
+    named = read_readers(row.path, row.contents)
+    missing = [
+        name
+        for name in named
+        if await reads.find("developer_roles", {"name": name}) is None
+    ]
+    text = "readable_by names {}, and there is no such role: make it with /developers/roles"
+    return [(("contents",), text.format(name)) for name in missing]

@@ -96,5 +96,5 @@ class WorkspaceEndpoints:
 
 def _served(counts: Mapping[str, int]) -> dict[str, int]:
     """Without who may use the Admin API: every workspace has roles."""
-    shown = {**KINDS, **PORTAL_KINDS}
+    shown = {*KINDS, *PORTAL_KINDS}
     return {kind: counts[kind] for kind in sorted(counts) if kind in shown}

@@ -87,7 +87,8 @@ class ManagerConfig:
 
     `home` is the origin that browsers know the Manager by, where somebody has said so. Without
     `writable` a file says what there is, and pages only show it. `proxy` are the scheme and port
-    that the gateway is reached at, and `portal_gui` is where portals are, if the node serves them. A session ends after `idle_s` without a request, and after
+    that the gateway is reached at; `portals` tells the URL of a workspace's portal and the
+    redirect URI of its sign-in, None where the node has no portal. A session ends after `idle_s` without a request, and after
     `absolute_s` in any case.
     """
 
@@ -101,8 +102,21 @@ class ManagerConfig:
     dump_yaml: Callable[[object], str]
     version: str
     home: str | None = None
-    portal_gui: str | None = None
     writable: bool = True
     proxy: tuple[str, int] = ("https", 8443)
+    portals: Callable[[str], tuple[str, str]] | None = None
     idle_s: int = 3600
     absolute_s: int = 12 * 3600
+
+    @property
+    def has_portal(self) -> bool:
+        """Whether workspaces of this node can have a portal."""
+        return self.portals is not None
+
+    def portal_url(self, workspace: str) -> str:
+        """Where a workspace's portal is; empty where there is none."""
+        return self.portals(workspace)[0] if self.portals is not None else ""
+
+    def portal_callback(self, workspace: str) -> str:
+        """The redirect URI to register at the provider for a workspace's portal."""
+        return self.portals(workspace)[1] if self.portals is not None else ""

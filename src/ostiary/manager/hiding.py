@@ -41,3 +41,8 @@ def _hide(name: str, value: Json, field: Field | None) -> Json:
     if field is None and _NAMED.search(name):
         return HIDDEN
     return value
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a field of this name is taken for a secret."""
+    return _NAMED.search(name) is not None

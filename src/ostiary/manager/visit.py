@@ -31,6 +31,12 @@ NOTICES: Final = {
     "disabled": "The plugin is disabled.",
     "workspace-created": "The workspace was created.",
     "workspace-deleted": "The workspace was deleted.",
+    "portal-on": "The portal is on.",
+    "portal-off": "The portal is off.",
+    "developer-0": "The developer is approved, and may sign in from now on.",
+    "developer-2": "The developer is rejected.",
+    "developer-3": "The developer's access is revoked, from their next request on.",
+    "developer-deleted": "The developer was deleted.",
     "signed-out": "You are signed out.",
     "ended": "Your session has ended. Sign in again.",
 }
@@ -178,6 +184,7 @@ class Visit:
             is_known=self.person is not None or not self.gate.asks,
             is_exposed=exposed,
             writable=self.config.writable,
+            has_portal=self.config.has_portal,
             query=self.query,
             **values,
         )

@@ -26,6 +26,7 @@ from ostiary.model.access import (
 from ostiary.model.balancing import Target, Upstream, expand_algorithm
 from ostiary.model.certificates import CaCertificate, Certificate, Sni
 from ostiary.model.credentials import Acl, BasicAuth, JwtSecret, KeyAuth
+from ostiary.model.files import File
 from ostiary.model.gateway import (
     Consumer,
     ConsumerGroup,
@@ -213,6 +214,7 @@ _OF_PORTAL = (
         unique=(("email",), ("custom_id",)),
     ),
     _kind("developer_roles", DeveloperRole, path=None, endpoint_key="name", unique=(("name",),)),
+    _kind("files", File, path=None, endpoint_key="path", unique=(("path",),)),
 )  # fmt: skip
 
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _ALL}

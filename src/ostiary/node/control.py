@@ -65,7 +65,6 @@ from ostiary.node.stories import CHANNEL as STORIES
 from ostiary.node.stories import Stories
 from ostiary.node.tls import build_tls
 from ostiary.plugins import BUNDLED, CATALOG
-from ostiary.portal.plain import PlainContent
 from ostiary.ports.config_store import ConfigStore
 from ostiary.ports.fetch import FetchFailed, FetchLimits
 from ostiary.settings import Settings, show_settings
@@ -320,7 +319,7 @@ class Control:
             ),
         ]
         if self.portal is not None:
-            sites += self.portal.sites(app, PlainContent())
+            sites += self.portal.sites(app)
         async with serve_sites(sites, tls=tls):
             # Who hears that we are ready may ask for a reload at once.
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)

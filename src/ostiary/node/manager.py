@@ -7,7 +7,7 @@ Spec: decision 0041.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +40,7 @@ from ostiary.model.workspaces import (
 )
 from ostiary.node.client_keys import KeyFile
 from ostiary.node.role import Orders
+from ostiary.portal.config import build_addresses
 from ostiary.ports.config_store import ConfigStore
 from ostiary.ports.fetch import Fetch
 from ostiary.ports.shared import Shared
@@ -145,6 +146,14 @@ def choose_proxy(settings: Settings) -> tuple[str, int]:
     return scheme, published.get(first.port, first.port)
 
 
+def choose_portals(settings: Settings) -> Callable[[str], tuple[str, str]] | None:
+    """Where workspaces' portals are, and the redirect URI of each."""
+    if not settings.portal:
+        return None
+    addresses = build_addresses(settings)
+    return lambda name: (addresses.gui_of(name), f"{addresses.api_of(name)}/auth")
+
+
 def open_fetch(settings: Settings) -> AiohttpFetch:
     """How the doctor asks providers: trusting whom the gateway trusts."""
     trusted = settings.lua_ssl_trusted_certificate
@@ -177,10 +186,8 @@ def build_manager(
             dump_yaml=dump_yaml,
             version=__version__,
             home=None if not url else origin_of(url),
-            portal_gui=f"{settings.portal_gui_protocol}://{settings.portal_gui_host}"
-            if settings.portal
-            else None,
             writable=writable,
             proxy=choose_proxy(settings),
+            portals=choose_portals(settings),
         )
     )

@@ -25,7 +25,8 @@ from ostiary.portal.accounts import Accounts
 from ostiary.portal.api import create_api
 from ostiary.portal.desk import Desk
 from ostiary.portal.door import OWN_PLACE, Door
-from ostiary.portal.gui import Content, create_gui
+from ostiary.portal.gui import create_gui
+from ostiary.portal.library import Library
 from ostiary.portal.outbox import Outbox
 from ostiary.portal.site import Site
 from ostiary.ports.session_store import SessionStore, StorePlace
@@ -93,10 +94,11 @@ class NodePortal:
         )
 
     def sites(
-        self, admin: ASGIApp, content: Content
+        self, admin: ASGIApp
     ) -> Iterator[tuple[Any, list[tuple[str, socket.socket]]]]:
         """The apps and the sockets that they are served on."""
         clock = SystemClock()
+        library = Library(self._store)
         site = Site(
             store=self._store,
             portals=self.desk,
@@ -105,8 +107,8 @@ class NodePortal:
             clock=clock,
             entropy=SystemEntropy(),
         )
-        yield create_gui(site, content), self._orders.take_sockets("portal_gui")
-        yield create_api(site), self._orders.take_sockets("portal_api")
+        yield create_gui(site, library), self._orders.take_sockets("portal_gui")
+        yield create_api(site, library), self._orders.take_sockets("portal_api")
 
     def forget_sessions(self) -> None:
         """Look at every session anew: word of an end may have been missed."""

@@ -111,6 +111,9 @@ class LateStore:
     async def revision(self) -> int:
         return await (await self.open()).revision()
 
+    async def files_revision(self) -> int:
+        return await (await self.open()).files_revision()
+
     async def load(self) -> Written:
         return await (await self.open()).load()
 

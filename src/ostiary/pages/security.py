@@ -39,7 +39,7 @@ def security_headers(
             Chromium applies the directive to the redirect that answers a POST, so a sign-in
             page names the origin of the client that it returns to.
         styles: The style sheets of this page besides the design system's.
-        has_own_files: The page loads a style sheet and an image from its own origin.
+        has_own_files: The page loads style sheets, fonts and images from its own origin.
     """
     targets = " ".join(("'self'", *dict.fromkeys(form_action)))
     own = " 'self'" if has_own_files else ""
@@ -47,6 +47,7 @@ def security_headers(
         "default-src 'none'",
         f"style-src {' '.join((_DESIGN_SOURCE, *map(_source, styles)))}{own}",
         f"img-src data:{own}",
+        *(["font-src 'self'"] if has_own_files else []),
         f"form-action {targets}",
         "frame-ancestors 'none'",
         "base-uri 'none'",

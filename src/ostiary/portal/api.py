@@ -24,6 +24,7 @@ from ostiary.http.path import AmbiguousTarget
 from ostiary.portal.accounts import Registered, TooOften
 from ostiary.portal.config import Portal
 from ostiary.portal.door import DoorClosed
+from ostiary.portal.library import Library
 from ostiary.portal.people import Visitor
 from ostiary.portal.places import NEXT_COOKIE, NEXT_FOR_S, base_of
 from ostiary.portal.replies import add_fields, carry_out, looks_for_page
@@ -36,6 +37,8 @@ from ostiary.web.cookies import read_cookie
 _BODY_LIMIT: Final = 64 * 1024
 _UNAUTHORIZED: Final = "Invalid authentication credentials"
 _VERBS: Final = ("GET", "POST", "PATCH", "DELETE", "OPTIONS")
+_FILE_FIELDS: Final = ("id", "path", "contents", "checksum", "created_at")
+_MOST: Final = 1_000_000
 
 
 class _Refused(Exception):
@@ -56,6 +59,7 @@ class _Call:
     """One request to a portal."""
 
     site: Site
+    library: Library
     portal: Portal
     request: Request
 
@@ -266,6 +270,39 @@ async def refuse_address(call: _Call) -> Response:
     raise _say(400, "this is changed at the identity provider")
 
 
+async def list_files(call: _Call) -> Response:
+    """`GET /files`: the pages and specifications that whoever asks may read."""
+    query = call.request.query_params
+    fields = [f.strip() for f in query.get("fields", "").split(",") if f.strip()]
+    if wrong := [name for name in fields if name not in _FILE_FIELDS]:
+        raise _say(400, f"unknown field {wrong[0]}")
+    size, offset = _read_number(query.get("size"), 100), _read_number(query.get("offset"), 0)  # fmt: skip
+    visitor = await call.meet()
+    files = await call.library.readable(call.portal, visitor)
+    shown = [
+        {name: getattr(file, name) for name in fields or _FILE_FIELDS}
+        for file in files[offset : offset + size]
+    ]
+    ends = offset + size
+    more: dict[str, str | None] = {"next": None}
+    if ends < len(files):
+        listed = f"&fields={','.join(fields)}" if fields else ""
+        path = f"{base_of(call.portal.name)}/files"
+        more = {
+            "next": f"{path}?size={size}&offset={ends}{listed}",
+            "offset": str(ends),
+        }
+    return add_fields(JSONResponse({"data": shown, **more}), visitor.fields)
+
+
+def _read_number(text: str | None, usual: int) -> int:
+    if text is None:
+        return usual
+    if not text.isascii() or not text.isdecimal() or not 0 <= int(text[:9]) <= _MOST:
+        raise _say(400, "invalid offset")
+    return max(int(text[:9]), min(usual, 1))
+
+
 async def show_config(_: _Call) -> Response:
     """`GET /config`: which credentials a developer can have; none yet."""
     return JSONResponse({"plugins": {"enabled_in_cluster": []}})
@@ -281,6 +318,7 @@ _ROUTES: Final[Mapping[str, Mapping[str, Handler]]] = {
     "/developer/email": {"PATCH": refuse_address},
     "/developer/password": {"PATCH": refuse_address},
     "/config": {"GET": show_config},
+    "/files": {"GET": list_files},
 }
 
 
@@ -309,7 +347,7 @@ def _own_origin(portal: Portal) -> str:
     return "/".join(portal.api.split("/")[:3])
 
 
-def _build_endpoint(site: Site, verbs: Mapping[str, Handler]) -> Any:
+def _build_endpoint(site: Site, library: Library, verbs: Mapping[str, Handler]) -> Any:
     async def endpoint(request: Request) -> Response:
         origin: str | None = None
         try:
@@ -325,7 +363,7 @@ def _build_endpoint(site: Site, verbs: Mapping[str, Handler]) -> Any:
                 )
                 response.headers["Allow"] = ", ".join((*verbs, "OPTIONS"))
             else:
-                call = _Call(site=site, portal=portal, request=request)
+                call = _Call(site=site, library=library, portal=portal, request=request)
                 response = await handler(call)
         except _Refused as error:
             response = JSONResponse(dict(error.body), status_code=error.status)
@@ -367,10 +405,14 @@ async def _not_found(_request: Request, _error: Exception) -> Response:
     return JSONResponse({"message": "Not found"}, status_code=404)
 
 
-def create_api(site: Site) -> Starlette:
+def create_api(site: Site, library: Library) -> Starlette:
     """The portal's API."""
     routes = [
-        Route(f"/{{workspace}}{path}", _build_endpoint(site, verbs), methods=[*_VERBS])
+        Route(
+            f"/{{workspace}}{path}",
+            _build_endpoint(site, library, verbs),
+            methods=[*_VERBS],
+        )
         for path, verbs in _ROUTES.items()
     ]
     app = Starlette(routes=routes, exception_handlers={404: _not_found})

@@ -15,6 +15,7 @@ from ostiary.model.portal import Developer, MetaField
 from ostiary.model.words import Problem
 from ostiary.model.workspaces import Workspace
 from ostiary.portal.config import Portal, describe_warnings, judge_portal, read_portal
+from ostiary.portal.content.defaults import load_shipped_files
 from ostiary.portal.mails import Event, Facts, build_text
 from ostiary.portal.outbox import Letter, Outbox
 from ostiary.ports.mail import Mailer, MailUnavailable, Message
@@ -63,6 +64,10 @@ class Desk:
     def is_on(self, workspace: Workspace) -> bool:
         """Whether the workspace has a portal."""
         return self.portal(workspace).is_on
+
+    def default_files(self) -> Sequence[tuple[str, str]]:
+        """Paths and contents of the files that a portal begins with."""
+        return [(file.path, file.contents) for file in load_shipped_files()]
 
     def auto_approves(self, workspace: Workspace) -> bool:
         """Whether new developers need nobody's approval."""

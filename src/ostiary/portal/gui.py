@@ -75,8 +75,8 @@ class Content(Protocol):
         """What stands around every page."""
         ...
 
-    async def show(self, asked: Asked, chrome: Chrome) -> Response | None:
-        """The page of a path; None where there is none."""
+    async def show(self, asked: Asked, chrome: Chrome) -> Response:
+        """The page of a path, or why there is none for whoever asks."""
         ...
 
 
@@ -173,16 +173,7 @@ class Gui:
         return await self._show_content(asked)
 
     async def _show_content(self, asked: Asked) -> Response:
-        chrome = await self._content.frame(asked)
-        found = await self._content.show(asked, chrome)
-        if found is not None:
-            return found
-        return self._draw(
-            "portal-message.html", chrome, status=404,
-            title="There is no such page",
-            text="It may have moved, or the address is mistyped.",
-            action_url=chrome.home_url, action_label="To the portal's home",
-        )  # fmt: skip
+        return await self._content.show(asked, await self._content.frame(asked))
 
     def _go_on(self, asked: Asked) -> Response | None:
         """Where somebody who has just signed in wanted to go, once."""

@@ -37,11 +37,13 @@ class AdminReply:
     """
     What the Admin API answered. `value` is the JSON body, None where there is none.
 
-    `message` is what it says of a refusal, in Kong's words; `fields` are those at fault.
+    `text` is a body that is none, a table for one. `message` is what it says of a refusal, in
+    Kong's words; `fields` are those at fault.
     """
 
     status: int
     value: Any = field(default=None, repr=False)
+    text: str = field(default="", repr=False)
 
     @property
     def is_good(self) -> bool:

@@ -246,6 +246,10 @@ class ConfigStore(ConfigReads, Protocol):
         """The number of the last write."""
         ...
 
+    async def files_revision(self) -> int:
+        """A number that is another after every write that changed a portal's files."""
+        ...
+
     async def load(self) -> Written:
         """Every row, as of one moment."""
         ...

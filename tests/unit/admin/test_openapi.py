@@ -11,6 +11,8 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from ostiary.admin.audit_records import AUDIT_PATHS
+from ostiary.admin.developers import PATHS as DEVELOPER_PATHS
+from ostiary.admin.files import PATHS as FILE_PATHS
 from ostiary.admin.openapi.document import build_document
 from ostiary.admin.openapi.others import build_others
 from ostiary.admin.openapi.rows import EXAMPLES, PluginModels
@@ -20,6 +22,7 @@ from ostiary.model.kinds import KINDS
 from ostiary.plugins import CATALOG
 from tests.unit.admin.admin_kit import Node, database_node
 from tests.unit.admin.audit_kit import audited_node
+from tests.unit.admin.desk_kit import OpenDesk
 from tests.unit.admin.rows_kit import SAMPLES, furnish, place_ids
 
 Json = dict[str, Any]
@@ -66,13 +69,15 @@ async def test_it_is_served_and_made_once() -> None:
 
 async def test_its_paths_are_those_of_endpoints(tmp_path: Path) -> None:
     bare = (await Node().call("/endpoints")).json()["data"]
-    async with audited_node(tmp_path) as node:
+    async with audited_node(tmp_path, portal=OpenDesk()) as node:
         whole = (await node.call("/endpoints")).json()["data"]
         served = (await node.call("/openapi.json")).json()
 
     assert sorted(DOCUMENT["paths"]) == sorted(bare)
     assert sorted(served["paths"]) == sorted(whole)
-    assert {*whole} - {*bare} == {*AUDIT_PATHS, *RBAC_PATHS}
+    assert {*whole} - {*bare} == {
+        *AUDIT_PATHS, *RBAC_PATHS, *FILE_PATHS, *DEVELOPER_PATHS,
+    }  # fmt: skip
     assert [*OpenAPIV31SpecValidator(served).iter_errors()] == []
 
 

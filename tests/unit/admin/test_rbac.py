@@ -74,7 +74,7 @@ class Guarded:
 
 
 @asynccontextmanager
-async def guarded(folder: Path, level: str) -> AsyncIterator[Guarded]:
+async def guarded(folder: Path, level: str, **more: Any) -> AsyncIterator[Guarded]:
     """A node whose super admin asks."""
     async with database_node(folder):
         pass
@@ -88,7 +88,8 @@ async def guarded(folder: Path, level: str) -> AsyncIterator[Guarded]:
     )
     rbac = RbacEndpoints(users=users, entropy=FakeEntropy())
     try:
-        yield Guarded(Node(store=store, access=access, rbac=rbac), store, ROOT)
+        node = Node(store=store, access=access, rbac=rbac, **more)
+        yield Guarded(node, store, ROOT)
     finally:
         await store.close()
 

@@ -1,11 +1,11 @@
-"""The Developer Portal's pages: switched, set up, and who registered."""
+"""The Dev Portal in the Manager: the page's clicks, word for word, and who may do what."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,166 +13,240 @@ from ostiary.adapters.declarative import dump_yaml
 from ostiary.adapters.shared import MemoryShared
 from ostiary.admin.inside import InsideClient
 from ostiary.manager.app import create_manager
-from ostiary.manager.config import Finding, ManagerConfig, OpenDoor
+from ostiary.manager.config import ManagerConfig, OpenDoor
+from ostiary.manager.devportal import MASK, show_conf, unmask
+from ostiary.node.manager import choose_portals
 from ostiary.web.guard import build_guard
-from tests.support.ports import FakeClock
-from tests.unit.admin.admin_kit import Numbers
-from tests.unit.manager.manager_kit import HOME, Browser
-from tests.unit.portal.portal_kit import PortalWorld, portal_world
+from tests.unit.manager.manager_kit import Browser
+from tests.unit.portal.portal_kit import CONF, EMAIL, HOME, PortalWorld, portal_world
+from tests.unit.portal.test_accounts import HOSTILE
 
-PORTAL, DEVELOPERS = f"{HOME}/portal", f"{HOME}/developers"
-SECRET = "client-secret-of-the-portal"
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[PortalWorld]:
-    async with portal_world(tmp_path) as made:
-        yield made
+pytestmark = pytest.mark.spec("portal#4.1")
+SETTINGS = "/default/portal/settings"
+REQUESTED = "/default/developers/requested"
 
 
-async def _examine(_config: Mapping[str, Any], _uri: str) -> Sequence[Finding]:
-    return ()
+@dataclass
+class Desk:
+    """A Manager beside a portal."""
+
+    world: PortalWorld
+    browser: Browser
 
 
 @pytest.fixture
-def tab(world: PortalWorld) -> Browser:
-    clock = FakeClock()
-    config = ManagerConfig(
-        admin=InsideClient(world.node.app),
-        shared=MemoryShared(clock),
-        clock=clock,
-        entropy=Numbers(),
-        door=OpenDoor(admits_strangers=False),
-        guard=build_guard(allowed_hosts=(), gui_url=None),
-        examine=_examine,
-        dump_yaml=dump_yaml,
-        version="1",
-        portal_gui="https://portal.test:8446",
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    async with portal_world(tmp_path) as world:
+
+        async def examine(*_: object) -> tuple[()]:
+            return ()
+
+        config = ManagerConfig(
+            admin=InsideClient(world.node.app),
+            shared=MemoryShared(world.base.clock),
+            clock=world.base.clock,
+            entropy=world.base.entropy,
+            door=OpenDoor(admits_strangers=False),
+            guard=build_guard(allowed_hosts=(), gui_url=None),
+            examine=examine,
+            dump_yaml=dump_yaml,
+            version="1",
+            portals=choose_portals(world.settings),
+        )
+        yield Desk(world=world, browser=Browser(create_manager(config)))
+
+
+async def test_the_page_is_done_word_for_word(desk: Desk) -> None:
+    """Enable, select Open ID Connect, paste the Auth Config JSON, save, approve a developer."""
+    off = await desk.browser.get("/default/portal")
+    on = await desk.browser.submit("/default/portal", portal="true")
+    saved = await desk.browser.submit(
+        SETTINGS, portal_auth="openid-connect", portal_auth_conf=json.dumps(CONF)
     )
-    return Browser(create_manager(config))
+    visitor = desk.world.browser()
+    await visitor.post(f"{HOME}/register", email=EMAIL, meta__full_name="Ada L")
+    too_early = await visitor.sign_in()
+    waiting = await desk.browser.get(REQUESTED)
+    row = (await desk.world.node.call(f"/developers/{EMAIL}")).json()
+    approved = await desk.browser.post(
+        f"/default/developers/{row['id']}", {"status": "0"}
+    )
+    after = await visitor.ask(f"{HOME}/dashboard")
+
+    assert "Enable Developer Portal" in off.words
+    assert on.location == "/default/portal?done=portal-on"
+    assert saved.location == f"{SETTINGS}?done=saved"
+    page = await desk.browser.get(SETTINGS)
+    assert "Open ID Connect" in page.words
+    assert "https://kong-ee:8447/default/auth" in page.words
+    assert "the certificate of the identity provider is not verified" in page.words
+    assert "Your registration waits for approval" in too_early.text
+    assert "Ada L" in waiting.words
+    assert EMAIL in waiting.words
+    assert approved.location == f"{REQUESTED}?done=developer-0"
+    assert after.status == 200
+    assert EMAIL in (await desk.browser.get("/default/developers/approved")).words
 
 
-async def register(world: PortalWorld, email: str, name: str = "Ada") -> Any:
-    body = {"email": email, "meta": json.dumps({"full_name": name})}
-    reply = await world.node.send("POST", "/developers", body)
-    assert reply.status == 200, reply.text
-    return reply.json()
-
-
-async def test_a_portal_is_switched_on_and_off(
-    world: PortalWorld, tab: Browser
+async def test_what_is_wrong_stands_at_its_field_and_nothing_is_lost(
+    desk: Desk,
 ) -> None:
-    before = await tab.get(PORTAL)
-    await tab.post(PORTAL, {"go": "enable"})
-    on = await tab.get(PORTAL)
-    row = (await world.node.call("/workspaces/default")).json()
-    await tab.post(PORTAL, {"go": "disable"})
-    off = await tab.get(PORTAL)
+    typed = json.dumps({**CONF, "redirect_uri": [HOME]})
+    wrong = await desk.browser.submit(
+        SETTINGS, portal_auth="openid-connect", portal_auth_conf=typed
+    )
+    broken = await desk.browser.submit(SETTINGS, portal_auth_conf='{"issuer": ')
+    fields = await desk.browser.submit(SETTINGS, portal_developer_meta_fields="[1]")
 
-    assert "Enable Developer Portal" in before.words
-    assert row["config"]["portal"]
-    assert 'href="https://portal.test:8446/default"' in on.text
-    assert "Turn off" in on.words
-    assert "nobody sees its pages" in off.words
-
-
-async def test_settings_are_changed_and_their_secret_is_not_shown(
-    world: PortalWorld, tab: Browser
-) -> None:
-    page = await tab.get(PORTAL)
-    conf = json.dumps({"issuer": "https://idp.test", "client_secret": [SECRET]})
-    values = {
-        **page.values(), "go": "save", "config.portal_auth_conf": conf,
-        "config.portal_auto_approve": "true", "config.portal_cors_origins": "https://a.test",
-    }  # fmt: skip
-    saved = await tab.post(PORTAL, values)
-    again = await tab.get(PORTAL)
-    kept = await tab.post(PORTAL, {**again.values(), "go": "save", "config.portal_emails_from": "p@x.test"})  # fmt: skip
-    config = (await world.node.call("/workspaces/default")).json()["config"]
-
-    assert [saved.status, kept.status] == [302, 302]
-    assert SECRET not in again.text
-    assert SECRET in str(config["portal_auth_conf"])
-    assert (config["portal_auto_approve"], config["portal_cors_origins"]) == (True, ["https://a.test"])  # fmt: skip
-    assert config["portal_emails_from"] == "p@x.test"
-
-
-async def test_what_is_wrong_with_a_setting_stands_at_its_field(tab: Browser) -> None:
-    page = await tab.get(PORTAL)
-    values = {**page.values(), "go": "save", "config.portal_developer_meta_fields": "{"}
-    reply = await tab.post(PORTAL, values)
-
-    assert reply.status == 400
-    assert 'id="config.portal_developer_meta_fields-error"' in reply.text
-    assert reply.values()["config.portal_developer_meta_fields"] == ["{"]
-
-
-@pytest.mark.spec("portal#4.3")
-async def test_a_developer_is_approved_and_moves(
-    world: PortalWorld, tab: Browser
-) -> None:
-    await world.switch_on()
-    ada = await register(world, "ada@example.com")
-    home = await tab.get(PORTAL)
-    requested = await tab.get(DEVELOPERS)
-    done = await tab.post(f"{DEVELOPERS}/{ada['id']}", {"go": "approve", "from": "list"})  # fmt: skip
-    after = await tab.get(DEVELOPERS)
-    approved = await tab.get(f"{DEVELOPERS}?status=0")
-    row = (await world.node.call(f"/developers/{ada['id']}")).json()
-
-    assert "1 developer waits for your approval" in home.words
-    assert "ada@example.com" in requested.words
-    assert done.location == f"{DEVELOPERS}?status=1&done=saved"
-    assert "ada@example.com" not in after.words
-    assert "Revoke ada@example.com" in approved.words
-    assert row["status"] == 0
-
-
-async def test_only_what_can_be_done_is_offered_and_the_rest_is_refused(
-    world: PortalWorld, tab: Browser
-) -> None:
-    await world.switch_on()
-    ada = await register(world, "ada@example.com")
-    target = f"{DEVELOPERS}/{ada['id']}"
-    page = await tab.get(target)
-    wrong = await tab.post(target, {"go": "revoke"})
-    await tab.post(target, {"go": "reject"})
-    rejected = await tab.get(target)
-
-    assert 'value="approve"' in page.text
-    assert 'value="revoke"' not in page.text
     assert wrong.status == 400
-    assert "cannot change from PENDING to REVOKED" in wrong.words
-    assert "Approve again" in rejected.words
+    assert "redirect_uri: must be https://kong-ee:8447/default/auth" in wrong.words
+    assert wrong.values()["portal_auth_conf"] == [typed]
+    assert 'id="portal_auth_conf-error"' in wrong.text
+    assert "is no JSON: Expecting value in line 1" in broken.words
+    assert fields.status == 400
+    assert 'id="portal_developer_meta_fields-error"' in fields.text
 
 
-async def test_a_developer_is_deleted(world: PortalWorld, tab: Browser) -> None:
-    await world.switch_on()
-    ada = await register(world, "ada@example.com")
-    await tab.post(f"{DEVELOPERS}/{ada['id']}", {"go": "delete"})
+async def test_secrets_of_the_auth_config_are_kept_and_never_shown(desk: Desk) -> None:
+    conf = {
+        **CONF,
+        "client_secret": ["planted-secret"],
+        "session_secret": "planted-" + "x" * 40,
+    }
+    await desk.browser.submit(
+        SETTINGS, portal_auth="openid-connect", portal_auth_conf=json.dumps(conf)
+    )
+    page = await desk.browser.get(SETTINGS)
+    await desk.browser.submit(SETTINGS, portal_auto_approve="on")
+    row = (await desk.world.node.call("/workspaces/default")).json()
 
-    assert (await tab.get(f"{DEVELOPERS}/{ada['id']}")).status == 404
+    assert "planted-" not in page.text
+    assert page.text.count(MASK) >= 2
+    kept = json.loads(row["config"]["portal_auth_conf"])
+    assert kept["client_secret"] == ["planted-secret"]
+    assert kept["session_secret"] == conf["session_secret"]
+    assert row["config"]["portal_auto_approve"] is True
 
 
-async def test_hostile_words_of_developers_are_text(
-    world: PortalWorld, tab: Browser
-) -> None:
-    await world.switch_on()
-    ada = await register(world, "ada@example.com", "<script>alert(1)</script>")
-    pages = [await tab.get(p) for p in (DEVELOPERS, f"{DEVELOPERS}/{ada['id']}")]
+def test_a_mask_without_anything_behind_it_is_a_text() -> None:
+    assert unmask({"a": MASK, "b": [MASK]}, {"b": ["x"]}) == {"a": MASK, "b": ["x"]}
+    assert show_conf("no json") == ""
+    assert json.loads(show_conf('{"client_secret": "s", "scopes": ["a"]}')) == {
+        "client_secret": MASK, "scopes": ["a"],
+    }  # fmt: skip
 
-    for page in pages:
+
+async def test_everybody_has_a_tab_and_what_can_be_done_there(desk: Desk) -> None:
+    await desk.world.switch_on()
+    for number, status in enumerate((1, 0, 2, 3, 5)):
+        await desk.world.developer(f"d{number}@b.c", status=status)
+    words = {
+        tab: (await desk.browser.get(f"/default/developers/{tab}")).words
+        for tab in ("requested", "approved", "rejected", "revoked", "unverified")
+    }
+
+    for number, (tab, buttons) in enumerate(
+        (("requested", ("Approve", "Reject")), ("approved", ("Revoke",)), ("rejected", ("Approve",)),
+         ("revoked", ("Approve again",)), ("unverified", ("Approve", "Reject")))
+    ):  # fmt: skip
+        assert f"d{number}@b.c" in words[tab]
+        assert all(button in words[tab] for button in buttons)
+        assert sum(f"d{n}@b.c" in words[tab] for n in range(5)) == 1
+    moved = await desk.browser.get("/default/developers")
+    assert moved.location == REQUESTED
+
+
+async def test_a_developer_has_roles_and_can_be_deleted(desk: Desk) -> None:
+    await desk.world.switch_on()
+    row = await desk.world.developer()
+    path = f"/default/developers/{row['id']}"
+    made = await desk.browser.submit(
+        "/default/developer-roles", name="partner", go="create"
+    )
+    wrong = await desk.browser.submit(
+        "/default/developer-roles", name="a,b", go="create"
+    )
+    await desk.browser.post(path, {"go": "roles", "roles": ["partner"]})
+    page = await desk.browser.get(path)
+    refused = await desk.browser.post(path, {"status": "3"})
+
+    assert made.location == "/default/developer-roles?done=saved"
+    assert wrong.status == 400
+    assert "must have no commas" in wrong.words
+    assert 'value="partner" checked' in page.text
+    assert "cannot change from PENDING to REVOKED" in refused.words
+    gone = await desk.browser.post(path, {"go": "delete"})
+    assert gone.location == f"{REQUESTED}?done=developer-deleted"
+    assert (await desk.browser.get(path)).status == 404
+
+
+async def test_invitations_and_the_export(desk: Desk) -> None:
+    await desk.world.switch_on()
+    await desk.world.developer()
+    sent = await desk.browser.submit(
+        "/default/developers/invite", emails="a@b.c\nd@e.f"
+    )
+    wrong = await desk.browser.submit(
+        "/default/developers/invite", emails="a@b.c, nobody"
+    )
+    table = await desk.browser.get("/default/developers/export")
+
+    assert "Sent: a@b.c, d@e.f" in sent.words
+    assert [m.recipient for m in desk.world.post.mails if "invited" in m.subject] == [
+        "a@b.c",
+        "d@e.f",
+    ]
+    assert "nobody: must be an e-mail address" in wrong.words
+    assert table.text == f"Email, Status\n{EMAIL},PENDING\n"
+    assert table.header("content-type").startswith("text/csv")
+
+
+async def test_what_developers_call_themselves_is_text(desk: Desk) -> None:
+    await desk.world.switch_on()
+    row = await desk.world.developer()
+    meta = json.dumps({"full_name": HOSTILE})
+    await desk.world.node.send("PATCH", f"/developers/{EMAIL}", {"meta": meta})
+
+    for path in (REQUESTED, f"/default/developers/{row['id']}"):
+        page = await desk.browser.get(path)
         assert "<script" not in page.text
-        assert "alert(1)" in page.words
+        assert "&lt;script&gt;" in page.text
 
 
-async def test_people_are_invited(world: PortalWorld, tab: Browser) -> None:
-    await world.switch_on()
-    good = await tab.post(DEVELOPERS, {"emails": "a@example.com, b@example.com"})
-    bad = await tab.post(DEVELOPERS, {"emails": "a@example.com\nnobody"})
+async def test_files_are_made_changed_and_deleted(desk: Desk) -> None:
+    await desk.world.switch_on()
+    listed = await desk.browser.get("/default/portal/files")
+    made = await desk.browser.submit(
+        "/default/portal/files/new",
+        path="content/news.md",
+        contents="---\ntitle: News\n---\nHello",
+    )
+    shown = await desk.world.browser().ask(f"{HOME}/news")
+    wrong = await desk.browser.submit(
+        "/default/portal/files/edit?path=content/news.md",
+        contents="---\ntitle: [\n---\n",
+    )
+    data = {"path": "content/news.md", "go": "delete"}
+    gone = await desk.browser.post("/default/portal/files/edit", data)
 
-    assert good.status == 200
-    assert 'role="status"' in good.text
-    assert bad.status == 400
-    assert 'id="emails-error"' in bad.text
-    assert "nobody" in bad.values()["emails"][0]
+    assert "content/index.md" in listed.words
+    assert made.location.endswith("path=content%2Fnews.md&done=saved")
+    assert "Hello" in shown.text
+    assert wrong.status == 400
+    assert "line" in wrong.words
+    assert "title: [" in wrong.text
+    assert gone.location == "/default/portal/files?done=deleted"
+    assert (await desk.world.browser().ask(f"{HOME}/news")).status == 404
+
+
+@pytest.mark.spec("T-C12")
+async def test_another_page_approves_nobody(desk: Desk) -> None:
+    await desk.world.switch_on()
+    row = await desk.world.developer()
+    reply = await desk.browser.post(
+        f"/default/developers/{row['id']}", {"status": "0"}, sec_fetch_site="cross-site"
+    )
+
+    assert reply.status == 403
+    shown = (await desk.world.node.call(f"/developers/{EMAIL}")).json()
+    assert shown["status"] == 1

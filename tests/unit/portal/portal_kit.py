@@ -19,8 +19,8 @@ from ostiary.portal.api import create_api
 from ostiary.portal.desk import Desk
 from ostiary.portal.door import Door
 from ostiary.portal.gui import create_gui
+from ostiary.portal.library import Library
 from ostiary.portal.outbox import Outbox
-from ostiary.portal.plain import PlainContent
 from ostiary.portal.site import Site
 from ostiary.ports.mail import MailUnavailable
 from ostiary.ports.mail import Message as Mail
@@ -284,14 +284,15 @@ async def portal_world(folder: Path, **settings: Any) -> AsyncIterator[PortalWor
             clock=base.clock,
             entropy=base.entropy,
         )
+        library = Library(node.store)
         yield PortalWorld(
             node=node,
             base=base,
             settings=chosen,
             post=post,
             outbox=outbox,
-            gui=create_gui(site, PlainContent()),
-            api=create_api(site),
+            gui=create_gui(site, library),
+            api=create_api(site, library),
             site=site,
         )
         await outbox.close()

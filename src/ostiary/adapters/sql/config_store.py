@@ -51,6 +51,8 @@ WITHIN_S: Final = 10.0
 _KEPT_REVISIONS: Final = 10_000
 _PRUNE_EVERY: Final = 500
 _IDS_AT_ONCE: Final = 500
+# The row of config_revisions that counts changes of portals' files.
+_OF_FILES: Final = 2
 # Nobody who serves requests needs to know who may use the Admin API.
 _SERVED: Final = ROWS.c.kind.in_([*KINDS])
 
@@ -231,10 +233,18 @@ class SqlConfigStore:
             ledger = write.ledger
             if ledger.changed or ledger.replaced:
                 await _advance(db, ledger, before + 1)
+            if ledger.has_files:
+                files = update(REVISIONS).where(REVISIONS.c.id == _OF_FILES)
+                await db.execute(files.values(revision=REVISIONS.c.revision + 1))
 
     async def revision(self) -> int:
         async with self._database.reading() as db:
             return await _revision(db)
+
+    async def files_revision(self) -> int:
+        query = select(REVISIONS.c.revision).where(REVISIONS.c.id == _OF_FILES)
+        async with self._database.reading() as db:
+            return int((await db.execute(query)).scalar_one())
 
     async def load(self) -> Written:
         async with self._database.reading() as db:

@@ -70,6 +70,7 @@ class Ledger:
     kept: set[tuple[str, str, str]] = field(default_factory=set)
     named: set[tuple[str, ...]] = field(default_factory=set)
     deeds: list[Deed] = field(default_factory=list)
+    has_files: bool = False
 
 
 class Write:
@@ -292,12 +293,19 @@ class Write:
         return {(kind, identity): place for kind, identity, place in found}
 
     async def _forget(self, keys: Iterable[Key]) -> None:
-        for some in _chunks([*keys]):
+        keys = [*keys]
+        self._note_files(keys)
+        for some in _chunks(keys):
             for table in (ROWS, NAMES, REFERENCES, TAGS):
                 mine = tuple_(table.c.kind, table.c.id).in_(some)
                 await self._db.execute(delete(table).where(mine))
 
+    def _note_files(self, keys: Iterable[Key]) -> None:
+        """Remember that a portal's files are others now."""
+        self.ledger.has_files |= any(kind == "files" for kind, _ in keys)
+
     async def _keep(self, rows: Sequence[Row]) -> None:
+        self._note_files(map(_key, rows))
         names = [name for row in rows for name in self._names(row)]
         await self._check_names(rows, names)
         links = [

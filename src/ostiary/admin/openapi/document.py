@@ -12,6 +12,7 @@ from typing import Final
 from ostiary.admin.openapi.access import build_access
 from ostiary.admin.openapi.others import TAGS, build_others, change_rows
 from ostiary.admin.openapi.paths import build_paths, build_tags
+from ostiary.admin.openapi.portal import build_portal
 from ostiary.admin.openapi.replies import HEADERS, PARAMETERS, RESPONSES, SCHEMAS
 from ostiary.admin.openapi.rows import PluginModels, build_schemas
 from ostiary.admin.openapi.values import Json
@@ -53,7 +54,7 @@ def build_document(
     """
     paths = build_paths()
     change_rows(paths)
-    paths |= build_others() | build_access(more)
+    paths |= build_others() | build_access(more) | build_portal(more)
     tags = [{"name": name, "description": text} for name, text in TAGS.items()]
     return {
         "openapi": "3.1.0",

@@ -1,4 +1,4 @@
-"""Sessions of the node's own sites, and whose they are."""
+"""Sessions of the node's own sites and whose they are; the revision of portals' files."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make both tables."""
+    """Make both tables, and the row."""
     op.create_table(
         "session_records",
         sa.Column("key", sa.String(length=255), nullable=False),
@@ -27,3 +27,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", "member"),
     )
     op.create_index("ix_session_members_expiry", "session_members", ["expires_at"])
+    op.execute(
+        "INSERT INTO config_revisions (id, revision, kept_from) VALUES (2, 0, 0)"
+    )

@@ -1,0 +1,44 @@
+"""A portal's desk that agrees with everything and tells nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ostiary.admin.developers import Event
+from ostiary.model.portal import Developer, MetaField
+from ostiary.model.words import Problem
+from ostiary.model.workspaces import Workspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nobody:
+    sent: tuple[str, ...] = ()
+    failed: Mapping[str, str] | None = None
+    mock: bool = True
+
+
+class OpenDesk:
+    def judge(self, _: Workspace) -> Sequence[Problem]:
+        return ()
+
+    def is_on(self, _: Workspace) -> bool:
+        return True
+
+    def default_files(self) -> Sequence[tuple[str, str]]:
+        return ()
+
+    def auto_approves(self, _: Workspace) -> bool:
+        return False
+
+    def meta_fields(self, _: Workspace) -> Sequence[MetaField]:
+        return ()
+
+    async def tell(
+        self,
+        event: Event,
+        workspace: Workspace,
+        email: str,
+        developer: Developer | None = None,
+    ) -> Nobody:
+        return Nobody()
