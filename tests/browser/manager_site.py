@@ -75,7 +75,7 @@ async def _fill(site: ManagerSite, demo: DemoState) -> None:
     on = {"config": {"portal": True, "portal_auth": "none"}}
     await site.admin("PATCH", "/workspaces/default", on)
     developer = {"email": "dev@example.com", "meta": '{"full_name": "Dev Eloper"}'}
-    await site.admin("POST", "/developers", developer)
+    site.ids["developer"] = (await site.admin("POST", "/developers", developer))["id"]
     rule = {"endpoint": "/services/*", "actions": "read"}
     await site.admin("POST", "/rbac/roles/readers/endpoints", rule)
 

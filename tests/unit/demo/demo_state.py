@@ -32,5 +32,6 @@ STATE = DemoState(
     landing_url="http://127.0.0.1:8080",
     portal_url="https://kong-ee.localhost:8446/default",
     portal_api_url="https://kong-ee.localhost:8447/default",
+    manager_url="http://127.0.0.1:8002",
     admin_email="admin@example.org",
 )

@@ -6,7 +6,6 @@ Spec: the page "OpenID Connect with Amazon Cognito", section Dev Portal Integrat
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
@@ -17,7 +16,6 @@ from ostiary.cli.demo.check import (
     require_place,
     sign_in,
 )
-from ostiary.cli.demo.steps import approve_developer
 from ostiary.cli.demo.values import DemoState
 
 if TYPE_CHECKING:
@@ -45,7 +43,7 @@ class PortalWalk:
                 "Log in through the hosted UI: approval is still missing",
                 self._too_early,
             ),
-            ("An admin approves the developer", self._approve),
+            ("An admin approves the developer in the Manager", self._approve),
             ("The next request is the dashboard", self._dashboard),
             ("The developer is told by mail", self._approved_mail),
             ("Log out of the portal: the pool's session ends too", self._log_out),
@@ -87,9 +85,14 @@ class PortalWalk:
         await self._page.get_by_role("heading", name=_WAITS).wait_for()
 
     async def _approve(self) -> None:
-        await asyncio.to_thread(
-            approve_developer, self._state.admin_url, self._person.email
-        )
+        tab = await self._page.context.new_page()
+        try:
+            await tab.goto(f"{self._state.manager_url}/default/developers/requested")
+            button = f"Approve {self._person.email}"
+            await tab.get_by_role("button", name=button, exact=True).click()
+            await tab.get_by_text("The developer is approved").wait_for()
+        finally:
+            await tab.close()
 
     async def _dashboard(self) -> None:
         await self._page.goto(f"{self._portal}/dashboard")

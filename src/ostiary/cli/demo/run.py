@@ -181,6 +181,7 @@ def build_state(
         landing_url=f"http://127.0.0.1:{ports.landing}",
         portal_url=f"{site.portal_gui}/default",
         portal_api_url=f"{site.portal_api}/default",
+        manager_url=f"http://127.0.0.1:{ports.manager}",
         admin_email=ADMIN_EMAIL,
     )
 

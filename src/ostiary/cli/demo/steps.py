@@ -15,7 +15,6 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
-from urllib.parse import quote
 
 POOL_NAME = "test-pool"
 CLIENT_NAME = "kong-api"
@@ -370,13 +369,3 @@ def configure_portal(site: Site, made: Made) -> None:
         "portal_auth_conf": json.dumps(build_auth_config(site, made)),
     }
     _ask(site.admin, "PATCH", "/workspaces/default", {"config": config})
-
-
-def approve_developer(admin: str, email: str) -> None:
-    """
-    Approve somebody who has registered at the portal.
-
-    Raises:
-        StepFailed: Nobody has, or it was refused.
-    """
-    _ask(admin, "PATCH", f"/developers/{quote(email, safe='')}", {"status": 0})

@@ -45,6 +45,7 @@ class DemoState:
     landing_url: str
     portal_url: str
     portal_api_url: str
+    manager_url: str
     admin_email: str
 
     @property
