@@ -157,7 +157,7 @@ async def test_what_does_not_read_is_refused_with_its_line_and_what_to_do(
 
 async def test_a_file_that_is_changed_or_moved_must_still_read(tmp_path: Path) -> None:
     bad = "---\ntitle: [\n---\n"
-    async with database_node(tmp_path) as node:
+    async with database_node(tmp_path, portal=OpenDesk()) as node:
         row = await put(node, "themes/base/layouts/a.html", bad)
         moved = await node.send(
             "PATCH", f"/files/{row['id']}", {"path": "content/a.md"}
