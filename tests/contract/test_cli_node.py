@@ -173,12 +173,12 @@ async def test_a_node_knows_only_the_plugins_that_are_enabled(tmp_path: Path) ->
 def test_a_settings_file_is_judged_with_all_its_mistakes(tmp_path: Path) -> None:
     commands = Commands(folder=tmp_path)
     good, bad = tmp_path / "good.conf", tmp_path / "bad.conf"
-    good.write_text("log_level = debug\nportal = on\n")
+    good.write_text("log_level = debug\nvitals = on\n")
     bad.write_text("log_level = loud\npg_port = x\nenforce_rbac = maybe\nodd = 1\n")
 
     fine = commands.run("check", good)
     assert (fine.code, fine.out) == (0, f"configuration at {good} is valid\n")
-    assert fine.err.startswith("Warning: setting portal: no effect")
+    assert fine.err.startswith("Warning: setting vitals: no effect")
     told = commands.fails("check", bad)
     for name in ("'pg_port'", "enforce_rbac", "odd"):
         assert name in told

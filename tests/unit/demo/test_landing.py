@@ -54,6 +54,8 @@ def test_the_steps_are_in_the_page_s_order_and_extras_are_marked() -> None:
         "validate",
         "users",
         "logout",
+        "portal",
+        "approve",
     ]
     assert {s.key for s in steps if s.state == "yours"} == {"validate"}
     assert {s.key for s in steps if s.state == "extra"} == {"logout"}
