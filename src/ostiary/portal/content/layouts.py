@@ -2,8 +2,9 @@
 Operators' own layouts: templates in a sandbox that nothing hostile gets out of, or stays in for long.
 
 What a template may do is counted: turns of loops, calls, templates, and the size of every text
-that it makes. Filters and methods are those of a list, each of which takes time in proportion to
-what it is given. A template that goes too far is told so and not shown. Pure.
+and list that it makes, compares or writes. Filters and methods are those of a list, each of which
+takes time in proportion to what it is given. A template that goes too far is told so and not
+shown. Pure.
 
 Spec: portal §3.5 (names of data); decision 0042.
 """
@@ -11,9 +12,7 @@ Spec: portal §3.5 (names of data); decision 0042.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextvars import ContextVar
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sized
 from typing import Any, Final
 
 from jinja2 import (
@@ -24,19 +23,29 @@ from jinja2 import (
     TemplateSyntaxError,
     nodes,
 )
-from jinja2.runtime import Context
+from jinja2.filters import FILTERS
+from jinja2.runtime import Context, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from jinja2.utils import pass_context
+from jinja2.utils import Namespace, pass_context
 from markupsafe import Markup, escape
 
-MAX_STEPS: Final = 20_000
-MAX_OUTPUT_CHARS: Final = 2_000_000
-MAX_TEXT_CHARS: Final = 100_000
-MAX_WORK: Final = 8_000_000
+from ostiary.portal.content.budget import (
+    BUDGET,
+    MAX_TEXT_CHARS,
+    Budget,
+    TooMuch,
+    bounded,
+    pay_for,
+    pay_for_text,
+    write_text,
+)
+
 MAX_TEMPLATE_CHARS: Final = 60_000
 _PER_TEMPLATE: Final = 10_000
 _MAX_RANGE: Final = 1000
-_MAX_NUMBER: Final = 2**53
+_MAX_PLACES: Final = 15
+_MAX_SAID: Final = 500
+_MAX_STRIPPED: Final = 100
 # Raw output, partials, blocks and statements of Kong's templates.
 _LUA: Final = re.compile(
     r"\{\*[^{}]{0,200}\*\}|\{\([^{}]{0,200}\)\}|\{-\w{1,60}-\}"
@@ -44,9 +53,16 @@ _LUA: Final = re.compile(
 )
 _FILTERS: Final = (
     "abs", "capitalize", "count", "d", "default", "dictsort", "e", "escape", "first",
-    "float", "forceescape", "groupby", "int", "last", "length", "list", "lower", "map", "max",
-    "min", "reject", "rejectattr", "reverse", "round", "safe", "select", "selectattr", "sort",
+    "float", "forceescape", "groupby", "int", "join", "last", "length", "list", "lower", "map", "max",
+    "min", "reject", "rejectattr", "replace", "reverse", "round", "safe", "select", "selectattr", "sort",
     "string", "striptags", "title", "tojson", "trim", "truncate", "unique", "upper", "urlencode",
+)  # fmt: skip
+# Filters that look at a list and not into it, and those that compare, or hand on, what is in it.
+# All others write what they are given as a text.
+_OUTSIDE: Final = ("count", "d", "default", "first", "last", "length")
+_INSIDE: Final = (
+    "dictsort", "groupby", "list", "map", "max", "min", "reject", "rejectattr", "reverse",
+    "select", "selectattr", "sort", "unique",
 )  # fmt: skip
 _METHODS: Final[Mapping[type, frozenset[str]]] = {
     dict: frozenset({"get", "items", "keys", "values"}),
@@ -57,6 +73,9 @@ _TESTS: Final = (
     "boolean", "true", "false", "eq", "==", "ne", "!=", "gt", ">", "lt", "<", "ge", ">=",
     "le", "<=", "in", "even", "odd", "divisibleby", "sameas", "equalto", "lessthan", "greaterthan",
 )  # fmt: skip
+_COMPARING: Final = frozenset(
+    ("eq", "==", "ne", "!=", "gt", ">", "lt", "<", "ge", ">=", "le", "<=", "in", "equalto", "lessthan", "greaterthan")
+)  # fmt: skip
 
 
 class BadLayout(Exception):
@@ -65,59 +84,10 @@ class BadLayout(Exception):
     code = "bad_layout"
 
 
-class TooMuch(Exception):
-    """A template went beyond what it may do."""
-
-
-@dataclass(slots=True)
-class _Budget:
-    """What is left of one rendering."""
-
-    steps: int = MAX_STEPS
-    output: int = MAX_OUTPUT_CHARS
-    work: int = MAX_WORK
-
-    def step(self) -> None:
-        self.steps -= 1
-        if self.steps < 0:
-            raise TooMuch(f"more than {MAX_STEPS:,} turns of loops and calls")
-
-    def write(self, size: int) -> None:
-        self.output -= size
-        if self.output < 0:
-            raise TooMuch(f"more than {MAX_OUTPUT_CHARS:,} characters")
-
-    def toil(self, size: int) -> None:
-        self.work -= size
-        if self.work < 0:
-            raise TooMuch("too much work")
-
-
-_BUDGET: ContextVar[_Budget] = ContextVar("ostiary_layout_budget")
-
-
-def _size(value: object) -> int:
-    return len(value) if isinstance(value, str | list | tuple | dict) else 1
-
-
-def _bounded(value: Any) -> Any:  # Any: whatever a template computes
-    """
-    A value that is not too big to go on with.
-
-    Raises:
-        TooMuch: It is.
-    """
-    if isinstance(value, str | list | tuple) and len(value) > MAX_TEXT_CHARS:
-        raise TooMuch(f"a text of more than {MAX_TEXT_CHARS:,} characters")
-    if isinstance(value, int | float) and abs(value) > _MAX_NUMBER:
-        raise TooMuch("a number that is too great")
-    return value
-
-
 @pass_context
 def _turn(_: Context, value: Any, weight: int) -> Iterator[Any]:
     """What a loop goes over; each turn is paid for by how much is in the loop."""
-    budget = _BUDGET.get()
+    budget = BUDGET.get()
     budget.step()
     for item in value:
         budget.step()
@@ -128,15 +98,23 @@ def _turn(_: Context, value: Any, weight: int) -> Iterator[Any]:
 @pass_context
 def _charge(_: Context, value: str, weight: int) -> str:
     """Stands at the beginning of a macro, and has it paid for."""
-    _BUDGET.get().toil(weight)
+    BUDGET.get().toil(weight)
     return value
 
 
 @pass_context
 def _weighed(_: Context, value: Any) -> Any:
-    """What is compared is paid for by its size."""
-    _BUDGET.get().toil(_size(value))
+    """What is compared is paid for by all that is in it."""
+    pay_for(value)
     return value
+
+
+@pass_context
+def _made(_: Context, value: Any) -> Any:
+    """Every list that is written in a template passes here, and every slice."""
+    if isinstance(value, str):
+        BUDGET.get().toil(len(value))
+    return bounded(value)
 
 
 @pass_context
@@ -151,12 +129,12 @@ def _joined(_: Context, values: list[Any]) -> Any:
 
 
 def _join(values: Any, by: Any = "") -> Any:
-    budget, size = _BUDGET.get(), 0
+    budget, size = BUDGET.get(), 0
     parts: list[Any] = []
     for value in values:
         budget.step()
-        parts.append(value if isinstance(value, str) else str(value))
-        size += len(parts[-1]) + len(str(by))
+        parts.append(write_text(value))
+        size += len(parts[-1]) + len(write_text(by))
         if size > MAX_TEXT_CHARS:
             raise TooMuch(f"a text of more than {MAX_TEXT_CHARS:,} characters")
     budget.toil(size)
@@ -184,24 +162,85 @@ def _range(*args: int) -> range:
 @pass_context
 def _output(_: Context, value: Any) -> Any:
     """Everything that is written passes here."""
-    shown = value if isinstance(value, str) else str(value)
-    _BUDGET.get().write(len(shown))
-    return value
+    shown = write_text(value)
+    BUDGET.get().write(len(shown))
+    return value if hasattr(value, "__html__") else shown
 
 
-def _watched(filter_: Callable[..., Any]) -> Callable[..., Any]:
-    """A filter that is paid for by what it is given."""
+def _size(value: object) -> int:
+    return len(value) if isinstance(value, Sized) else 1
+
+
+def _pay_outside(value: object) -> None:
+    BUDGET.get().toil(_size(value) if isinstance(value, str | list | tuple | dict) else 1)  # fmt: skip
+
+
+def _gather(made: Iterator[Any]) -> list[Any]:
+    """What a filter would give one by one, at once: it is paid for where it is made."""
+    budget, found = BUDGET.get(), []
+    for item in made:
+        budget.toil(1)
+        found.append(item)
+        if len(found) > MAX_TEXT_CHARS:
+            raise TooMuch(f"a list of more than {MAX_TEXT_CHARS:,} values")
+    return found
+
+
+def _as(original: Callable[..., Any], made: Callable[..., Any]) -> Callable[..., Any]:
+    if hasattr(original, "jinja_pass_arg"):
+        made.jinja_pass_arg = original.jinja_pass_arg  # type: ignore[attr-defined]  # as Jinja2's decorators do
+    return made
+
+
+def _watched(name: str, filter_: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter that is paid for by what it is given, and by what it makes."""
+    pay = _pay_outside if name in _OUTSIDE else pay_for if name in _INSIDE else pay_for_text  # fmt: skip
 
     def watched(*args: Any, **options: Any) -> Any:
-        budget = _BUDGET.get()
-        budget.step()
-        budget.toil(sum(map(_size, args)))
-        return _bounded(filter_(*args, **options))
+        BUDGET.get().step()
+        for given in (*args, *options.values()):
+            pay(given)
+        made = filter_(*args, **options)
+        if isinstance(made, Iterator):
+            made = _gather(made)
+        return made if name in _OUTSIDE else bounded(made)
 
-    for name in ("jinja_pass_arg",):
-        if hasattr(filter_, name):
-            setattr(watched, name, getattr(filter_, name))
-    return watched
+    return _as(filter_, watched)
+
+
+def _judged(test: Callable[..., Any]) -> Callable[..., Any]:
+    """A test that compares, paid for as comparisons are."""
+
+    def judged(*args: Any) -> Any:
+        for given in args:
+            pay_for(given)
+        return test(*args)
+
+    return _as(test, judged)
+
+
+def _round(value: Any, precision: int = 0, method: str = "common") -> Any:
+    if abs(precision) > _MAX_PLACES:
+        raise TooMuch(f"round() takes at most {_MAX_PLACES} places")
+    return FILTERS["round"](value, precision, method)
+
+
+def _check_stripped(chars: Any = None) -> None:
+    # Each character of a text is looked for among them.
+    if isinstance(chars, str) and len(chars) > _MAX_STRIPPED:
+        raise TooMuch(f"more than {_MAX_STRIPPED} characters to strip")
+
+
+def _trim(value: Any, chars: str | None = None) -> Any:
+    _check_stripped(chars)
+    return FILTERS["trim"](value, chars)
+
+
+class _Space(Namespace):
+    """Values by name; not written out, for they may hold one another."""
+
+    def __repr__(self) -> str:
+        return "<Namespace>"
 
 
 class _Sandbox(ImmutableSandboxedEnvironment):
@@ -219,6 +258,7 @@ class _Sandbox(ImmutableSandboxedEnvironment):
             text = "is written for Kong, in Lua: write it in Jinja2"
             raise TemplateSyntaxError(text, line, name, filename)
         tree = super()._parse(source, name, filename)
+        _refuse_inner(tree, name, filename)
         _watch(tree)
         tree.set_environment(self)
         return tree
@@ -236,29 +276,59 @@ class _Sandbox(ImmutableSandboxedEnvironment):
     def call(
         __self, __context: Context, __obj: Any, *args: Any, **kwargs: Any  # noqa: N805, PYI063 - as Jinja2's own
     ) -> Any:  # fmt: skip
-        budget = _BUDGET.get()
-        budget.step()
-        made = _bounded(super().call(__context, __obj, *args, **kwargs))
-        budget.toil(_size(made))
+        BUDGET.get().step()
+        # What macros and namespaces are given they only keep; anything else may write it.
+        keeps = isinstance(__obj, Macro) or __obj is _Space
+        for given in (args, kwargs):
+            if given:
+                (bounded if keeps else pay_for_text)(given)
+        if getattr(__obj, "__name__", "") == "strip":
+            _check_stripped(*args)
+        made = bounded(super().call(__context, __obj, *args, **kwargs))
+        BUDGET.get().toil(_size(made) if isinstance(made, str) else 1)
         return made
+
+    def call_filter(self, name: str, *args: Any, **options: Any) -> Any:
+        """A filter that `map` is told the name of."""
+        if not isinstance(name, str) or name.startswith("_"):
+            raise TooMuch("map() is not for this filter")
+        return super().call_filter(name, *args, **options)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        if not isinstance(
+            argument, str | int
+        ):  # it is hashed, or named where it is missing
+            pay_for_text(argument)
+        return super().getitem(obj, argument)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         numbers = isinstance(left, int | float) and isinstance(right, int | float)
         texts = isinstance(left, str | list | tuple) and isinstance(right, type(left))
         if operator == "**" or not (numbers or (operator == "+" and texts)):
             raise TooMuch(f"{operator} is for numbers that are not too great")
-        _BUDGET.get().toil(_size(left) + _size(right))
-        return _bounded(super().call_binop(context, operator, left, right))
+        if not numbers:
+            BUDGET.get().toil(len(left) + len(right))
+        return bounded(super().call_binop(context, operator, left, right))
 
     def _load_template(self, name: str, globals: Any) -> Template:  # noqa: A002 - Jinja2's name
-        budget = _BUDGET.get()
+        budget = BUDGET.get()
         budget.step()
         budget.toil(_PER_TEMPLATE)
         return super()._load_template(name, globals)
 
 
+def _refuse_inner(tree: nodes.Template, name: str | None, filename: str | None) -> None:
+    """Our counters are not for who writes templates: they would be told to count backwards."""
+    for node in tree.find_all((nodes.Filter, nodes.Test, nodes.Call)):
+        called = node.node if isinstance(node, nodes.Call) else node
+        said = getattr(called, "name", None)
+        if isinstance(said, str) and said.startswith("_"):
+            text = f"{said[:80]} is not for layouts: such names are kept for us"
+            raise TemplateSyntaxError(text, node.lineno, name, filename)
+
+
 def _watch(tree: nodes.Template) -> None:
-    """Put counters into a template: around loops, around what is joined, compared and written."""
+    """Put counters into a template: around loops, around what is made, compared and written."""
     for loop in tree.find_all(nodes.For):
         if loop.recursive:
             raise TooMuch("loops must not be recursive")
@@ -266,10 +336,10 @@ def _watch(tree: nodes.Template) -> None:
         loop.iter = _filtered(loop.iter, "_turn", _weigh(loop))
     for owner in [*tree.find_all(nodes.Node)]:
         for name, value in [*owner.iter_fields()]:
-            if isinstance(value, nodes.Concat):
-                setattr(owner, name, _concat(value))
+            if isinstance(value, nodes.Expr):
+                setattr(owner, name, _count_made(value))
             elif isinstance(value, list):
-                value[:] = [_concat(v) if isinstance(v, nodes.Concat) else v for v in value]  # fmt: skip
+                value[:] = [_count_made(v) if isinstance(v, nodes.Expr) else v for v in value]  # fmt: skip
     for comparison in tree.find_all(nodes.Compare):
         comparison.expr = _filtered(comparison.expr, "_weighed")
         for operand in comparison.ops:
@@ -295,6 +365,17 @@ def _concat(node: nodes.Concat) -> nodes.Filter:
     return _filtered(nodes.List(node.nodes, lineno=node.lineno), "_joined")
 
 
+def _count_made(node: nodes.Expr) -> nodes.Expr:
+    """An expression, counted if it joins texts, or makes a list or a piece of one."""
+    if isinstance(node, nodes.Concat):
+        return _concat(node)
+    is_list = isinstance(node, nodes.List | nodes.Dict) or (
+        isinstance(node, nodes.Tuple) and node.ctx == "load"
+    )
+    is_piece = isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Slice)
+    return _filtered(node, "_made") if is_list or is_piece else node
+
+
 def _filtered(node: nodes.Expr, name: str, *args: int) -> nodes.Filter:
     given = [nodes.Const(value) for value in args]
     return nodes.Filter(node, name, given, [], None, None, lineno=node.lineno)
@@ -314,16 +395,25 @@ class Layouts:
             finalize=_output,
             auto_reload=False,
         )
-        known = environment.filters
-        environment.filters = {name: _watched(known[name]) for name in _FILTERS}
+        known = {
+            **environment.filters,
+            "round": _round,
+            "trim": _trim,
+            "join": _join,
+            "replace": _replace,
+        }
+        environment.filters = {name: _watched(name, known[name]) for name in _FILTERS}
         environment.filters |= {
             "_turn": _turn, "_charge": _charge, "_weighed": _weighed, "_constant": _constant, "_joined": _joined,
-            "join": _watched(_join), "replace": _watched(_replace),
+            "_made": _made,
         }  # fmt: skip
-        environment.tests = {name: environment.tests[name] for name in _TESTS}
-        spaces = environment.globals["namespace"]
+        tests: dict[str, Any] = {**environment.tests}  # Any: Jinja's own type is wrong
+        environment.tests = {
+            name: _judged(tests[name]) if name in _COMPARING else tests[name]
+            for name in _TESTS
+        }
         environment.globals.clear()
-        environment.globals.update({"range": _range, "namespace": spaces})
+        environment.globals.update({"range": _range, "namespace": _Space})
         self._environment = environment
         self._names = frozenset(names)
 
@@ -338,13 +428,13 @@ class Layouts:
         Raises:
             BadLayout: It is wrong, or does too much; the text names it, and the line.
         """
-        token = _BUDGET.set(_Budget())
+        token = BUDGET.set(Budget())
         try:
             return self._environment.get_template(name).render(data)
         except TemplateError as error:
             line = getattr(error, "lineno", None)
             place = f"{name}, line {line}" if line else name
-            raise BadLayout(f"{place}: {error.message or type(error).__name__}") from error  # fmt: skip
+            raise BadLayout(f"{place}: {(error.message or type(error).__name__)[:_MAX_SAID]}") from error  # fmt: skip
         except TooMuch as error:
             raise BadLayout(f"{name}: does too much: {error}") from error
         except (
@@ -354,4 +444,4 @@ class Layouts:
             said = "goes too deep" if isinstance(error, RecursionError) else str(error)
             raise BadLayout(f"{name}: {said[:200]}") from error
         finally:
-            _BUDGET.reset(token)
+            BUDGET.reset(token)
