@@ -40,20 +40,27 @@ def _read_template(name: str) -> str | None:
     return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
-def _read_time(at: float) -> datetime:
-    return datetime.fromtimestamp(at, UTC)
+def _read_time(at: float) -> datetime | None:
+    """None for what no calendar has: one odd row must not hide all others."""
+    try:
+        return datetime.fromtimestamp(at, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _iso(at: float) -> str:
-    return _read_time(at).isoformat(timespec="seconds")
+    time = _read_time(at)
+    return str(at) if time is None else time.isoformat(timespec="seconds")
 
 
 def _day(at: float) -> str:
-    return f"{_read_time(at):%d %B %Y, %H:%M UTC}"
+    time = _read_time(at)
+    return str(at) if time is None else f"{time:%d %B %Y, %H:%M UTC}"
 
 
 def _date(at: float) -> str:
-    return f"{_read_time(at):%d %b %Y}"
+    time = _read_time(at)
+    return str(at) if time is None else f"{time:%d %b %Y}"
 
 
 @cache
@@ -78,13 +85,14 @@ def _environment() -> Environment:
 
 def render(name: str, /, **context: object) -> bytes:
     """
-    The page made of `templates/<name>` and the given values.
+    The page made of `templates/<name>` and the given values; what UTF-8 cannot say is `?`.
 
     Raises:
         jinja2.TemplateNotFound: There is no such template.
         jinja2.UndefinedError: The template needs a value that was not given.
     """
-    return _environment().get_template(name).render(context).encode()
+    text = _environment().get_template(name).render(context)
+    return text.encode(errors="replace")
 
 
 def render_error(

@@ -12,6 +12,7 @@ import pytest
 from jinja2 import TemplateNotFound, UndefinedError
 
 from ostiary.pages import render, render_error, security_headers
+from ostiary.pages.rendering import _environment
 
 LOGIN: dict[str, Any] = {
     "client_name": "shop",
@@ -167,3 +168,23 @@ def test_files_of_the_page_s_own_are_allowed_where_it_has_any() -> None:
     assert "img-src data: 'self';" in policy
     assert re.search(r"style-src 'sha256-[^']*' 'sha256-[^']*' 'self';", policy)
     assert "unsafe" not in policy
+
+
+@pytest.mark.parametrize("name", ["iso", "day", "date"])
+@pytest.mark.parametrize("at", [10**15, 1_700_000_000_000, -(10**14), 10**30, 1e300, float("nan"), float("inf")])  # fmt: skip
+def test_a_time_that_no_calendar_has_is_shown_as_a_number(name: str, at: float) -> None:
+    assert _environment().filters[name](at) == str(at)
+
+
+def test_times_are_shown_in_utc() -> None:
+    said = [_environment().filters[name](0) for name in ("iso", "day", "date")]
+
+    assert said == [
+        "1970-01-01T00:00:00+00:00", "01 January 1970, 00:00 UTC", "01 Jan 1970",
+    ]  # fmt: skip
+
+
+def test_half_a_character_does_not_break_a_page() -> None:
+    page = render("login.html", **LOGIN | {"client_name": "a\ud800b"})
+
+    assert b"a?b" in page
