@@ -2,7 +2,7 @@
 How fast tokens may be guessed: after five wrong ones at an address the wait doubles, up to 15 minutes.
 
 An attempt is counted before the token is looked at, so that parallel guesses do not slip through.
-A right token clears the count of its address.
+A right token takes back its own attempt and no other: whoever has one token guesses no faster.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ class _Count:
     failures: int = 0
     last_at: float = float("-inf")
     locked_until: float = float("-inf")
+    before_at: float = float("-inf")
 
 
 @dataclass(slots=True)
@@ -42,19 +43,30 @@ class Attempts:
         return allowed
 
     def clear(self, address: str) -> None:
-        """Forget what was counted of an address."""
-        self._counts.pop(_place(address), None)
+        """Take back the latest attempt of an address: it was no guess."""
+        key = _place(address)
+        count = self._counts.get(key)
+        if count is None:
+            return
+        if count.failures <= 1:
+            del self._counts[key]
+            return
+        failures, last_at = count.failures - 1, count.before_at
+        locked_until = last_at + _choose_wait_s(failures)
+        self._counts[key] = _Count(failures, last_at, locked_until, last_at)
 
 
 def _count_one(before: _Count, now: float) -> _Count:
     quiet = now - max(before.last_at, before.locked_until) >= QUIET_S
     failures = 1 if quiet else before.failures + 1
-    wait_s = (
-        min(2 ** min(failures - FREE_FAILURES, 20), LONGEST_WAIT_S)
-        if failures >= FREE_FAILURES
-        else 0
-    )
-    return _Count(failures, now, now + wait_s)
+    return _Count(failures, now, now + _choose_wait_s(failures), before.last_at)
+
+
+def _choose_wait_s(failures: int) -> int:
+    if failures < FREE_FAILURES:
+        return 0
+    wait_s: int = 2 ** min(failures - FREE_FAILURES, 20)
+    return min(wait_s, LONGEST_WAIT_S)
 
 
 def _place(address: str) -> str:

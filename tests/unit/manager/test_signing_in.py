@@ -197,6 +197,59 @@ def test_the_wait_doubles_up_to_fifteen_minutes() -> None:
     assert LONGEST_WAIT_S == max(waits) == waits[-1]
 
 
+def test_a_right_token_takes_back_its_own_attempt_and_no_guess() -> None:
+    attempts, address = Attempts(), "10.0.0.1"
+    for _ in range(FREE_FAILURES - 1):
+        assert attempts.begin(address, now=0)
+    assert attempts.begin(address, now=0)
+    attempts.clear(address)
+
+    assert attempts.begin(address, now=0)
+    assert not attempts.begin(address, now=0)
+
+
+def test_right_tokens_alone_never_wait() -> None:
+    attempts = Attempts()
+    for now in range(FREE_FAILURES * 3):
+        assert attempts.begin("10.0.0.1", now=now)
+        attempts.clear("10.0.0.1")
+
+
+def test_guesses_are_forgotten_in_time_though_others_sign_in() -> None:
+    attempts, address = Attempts(), "10.0.0.1"
+    for _ in range(FREE_FAILURES - 1):
+        attempts.begin(address, now=0)
+    for now in (300, 600, 901):
+        assert attempts.begin(address, now=now)
+        attempts.clear(address)
+
+    assert all(attempts.begin(address, now=902) for _ in range(FREE_FAILURES))
+    assert not attempts.begin(address, now=902)
+
+
+def test_a_right_token_ends_no_wait_of_other_guesses() -> None:
+    attempts, address = Attempts(), "10.0.0.1"
+    for _ in range(FREE_FAILURES + 1):
+        attempts.begin(address, now=0)
+        attempts.begin(address, now=1)
+    attempts.clear(address)
+    attempts.clear("10.0.0.2")
+
+    assert attempts.begin(address, now=2)
+    assert not attempts.begin(address, now=2)
+
+
+async def test_one_token_does_not_make_guessing_at_another_faster(site: Site) -> None:
+    waits = False
+    for _ in range(2):
+        for _ in range(FREE_FAILURES - 1):
+            reply = await site.tab().sign_in("wrong")
+            waits = waits or "Too many wrong tokens" in reply.words
+        await site.tab().sign_in(EVE)
+
+    assert waits
+
+
 def test_one_network_of_ipv6_counts_as_one_address() -> None:
     attempts = Attempts()
     for number in range(FREE_FAILURES):
