@@ -48,6 +48,8 @@ def _check_name(name: str) -> str:
         raise ValueError(f"must not be one of: {', '.join(sorted(RESERVED))}")
     if any(char in "/?#%" or not char.isprintable() for char in name):
         raise ValueError("must have no slashes, percent signs or control characters")
+    if name in {".", ".."}:
+        raise ValueError("must not be . or ..")
     if name == "*" or _UUID.fullmatch(name):
         raise ValueError("must not be * or an id")
     return name
