@@ -10,19 +10,20 @@ Cognito", section Dev Portal Integration.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from starlette.responses import Response
 
 from ostiary.manager.forms import Form, Sheet
-from ostiary.manager.hiding import is_secret_name
+from ostiary.manager.masking import find_masks, mask, unmask
 from ostiary.manager.placing import flatten
+from ostiary.manager.schema import Field, pick, read_fields
+from ostiary.manager.stamps import CHANGED, build_stamp
 from ostiary.manager.visit import Refused, Visit
 from ostiary.ports.admin_client import AdminReply
 
 Json = dict[str, Any]  # Any: JSON
-MASK: Final = "******"
 OPENID_CONNECT: Final = "openid-connect"
 # Those that a workspace may say otherwise of: checked, not checked, or as the node has it.
 SWITCHES: Final[tuple[tuple[str, str, str], ...]] = (
@@ -81,7 +82,17 @@ async def _save(visit: Visit, config: Json) -> AdminReply:
 async def get_settings(visit: Visit) -> Response:
     """How developers sign in, what they are asked for, and which mails are sent."""
     row = await _load(visit)
-    return _show_settings(visit, row, Sheet(form=_fill(row["config"])))
+    form = _fill(row["config"], await _load_conf_fields(visit))
+    return _show_settings(visit, row, Sheet(form=form))
+
+
+async def _load_conf_fields(visit: Visit) -> tuple[Field, ...]:
+    """What the plugin's schema says of an Auth Config: which fields are secret."""
+    try:
+        told = read_fields(await visit.schema("plugins", OPENID_CONNECT))
+    except Refused:  # a node without the plugin: names say it then
+        return ()
+    return pick(told, "config")[0].fields
 
 
 def _show_settings(
@@ -96,6 +107,7 @@ def _show_settings(
         redirect_uri=visit.config.portal_callback(row["name"]),
         portal_url=visit.config.portal_url(row["name"]),
         warns_of_tls=_is_unverified(row["config"]),
+        stamp=sheet.form.get("stamp") or build_stamp(row["config"]),
     )
 
 
@@ -104,11 +116,11 @@ def _is_unverified(config: Mapping[str, Any]) -> bool:
     return conf is not None and conf.get("ssl_verify") is False
 
 
-def _fill(config: Mapping[str, Any]) -> Form:
+def _fill(config: Mapping[str, Any], fields: Sequence[Field]) -> Form:
     """What is there as a form."""
     values: dict[str, tuple[str, ...]] = {
         "portal_auth": (config.get("portal_auth") or "",),
-        "portal_auth_conf": (show_conf(config.get("portal_auth_conf")),),
+        "portal_auth_conf": (show_conf(config.get("portal_auth_conf"), fields),),
         "portal_developer_meta_fields": (
             _pretty(config.get("portal_developer_meta_fields")),
         ),
@@ -140,38 +152,19 @@ def read_conf(text: str | None) -> Json | None:
     return found if isinstance(found, dict) else None
 
 
-def show_conf(text: str | None) -> str:
+def show_conf(text: str | None, fields: Sequence[Field] = ()) -> str:
     """An Auth Config as it may be seen: its secrets are masks."""
     found = read_conf(text)
     if found is None:
         return ""
-    return json.dumps(_mask(found), indent=4, ensure_ascii=False)
-
-
-def _mask(value: Any, name: str = "") -> Any:  # Any: JSON
-    if isinstance(value, dict):
-        return {key: _mask(inner, key) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_mask(inner, name) for inner in value]
-    is_secret = isinstance(value, str) and value and is_secret_name(name)
-    return MASK if is_secret else value
-
-
-def unmask(value: Any, old: Any) -> Any:  # Any: JSON
-    """What was typed, with what was there in the place of masks that came back."""
-    if value == MASK and isinstance(old, str):
-        return old
-    if isinstance(value, dict) and isinstance(old, dict):
-        return {key: unmask(inner, old.get(key)) for key, inner in value.items()}
-    if isinstance(value, list) and isinstance(old, list) and len(value) == len(old):
-        return [unmask(new, was) for new, was in zip(value, old, strict=True)]
-    return value
+    return json.dumps(mask(found, fields), indent=4, ensure_ascii=False)
 
 
 async def post_settings(visit: Visit) -> Response:
     """Save Changes."""
     row = await _load(visit)
-    form, errors = visit.form, {}
+    form = visit.form
+    errors: dict[str, tuple[str, ...]] = {}
     typed = form.text("portal_auth_conf").strip()
     conf = None
     if typed:
@@ -179,7 +172,7 @@ async def post_settings(visit: Visit) -> Response:
         if conf is None:
             errors["portal_auth_conf"] = (_explain(typed),)
         else:
-            conf = unmask(conf, read_conf(row["config"].get("portal_auth_conf")))
+            conf = await _restore(visit, conf, row["config"], errors)
     config: Json = {
         "portal_auth": form.get("portal_auth") or None,
         "portal_auth_conf": None if conf is None else json.dumps(conf),
@@ -191,8 +184,11 @@ async def post_settings(visit: Visit) -> Response:
         **{name: _split(form.get(name)) for name in _LISTS},
         **{name: _CHOICES.get(form.get(name)) for name, _, _ in SWITCHES},
     }
+    if form.get("stamp") != build_stamp(row["config"]):
+        errors[""] = (CHANGED,)
     if errors:
-        return _show_settings(visit, row, Sheet(form=form, errors=errors), 400)
+        status = 409 if "" in errors else 400
+        return _show_settings(visit, row, Sheet(form=form, errors=errors), status)
     reply = await _save(visit, config)
     if reply.status in {401, 403, 404}:
         raise Refused(reply)
@@ -200,6 +196,19 @@ async def post_settings(visit: Visit) -> Response:
         sheet = Sheet(form=form, errors=_place(reply))
         return _show_settings(visit, row, sheet, reply.status)
     return visit.go("portal", "settings", done="saved")
+
+
+async def _restore(
+    visit: Visit, conf: Json, config: Json, errors: dict[str, tuple[str, ...]]
+) -> Json:
+    """What was typed with its secrets; those that cannot be told from each other are errors."""
+    old = read_conf(config.get("portal_auth_conf")) or {}
+    found: Json = unmask(conf, old, mask(old, await _load_conf_fields(visit)))
+    left = find_masks(found)
+    if left:
+        said = tuple(f"{name}: type this secret again" for name in left)
+        errors["portal_auth_conf"] = said
+    return found
 
 
 def _explain(text: str) -> str:

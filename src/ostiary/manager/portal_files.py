@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from ostiary.manager.forms import Form, Sheet
 from ostiary.manager.placing import flatten
+from ostiary.manager.stamps import CHANGED, build_stamp
 from ostiary.manager.visit import Refused, Visit
 from ostiary.ports.admin_client import AdminReply
 
@@ -70,7 +71,8 @@ async def post_new(visit: Visit) -> Response:
 async def get_file(visit: Visit) -> Response:
     """The editor of one file."""
     row = await visit.get("files", *visit.query("path").split("/"))
-    form = Form({"path": (row["path"],), "contents": (row["contents"],)})
+    values = {"path": row["path"], "contents": row["contents"], "stamp": build_stamp(row)}  # fmt: skip
+    form = Form({name: (value,) for name, value in values.items()})
     return _show_editor(visit, Sheet(form=form), is_new=False)
 
 
@@ -82,6 +84,10 @@ async def post_file(visit: Visit) -> Response:
         if not reply.is_good:
             raise Refused(reply)
         return visit.go("portal", "files", done="deleted")
+    row = await visit.get("files", *path.split("/"))
+    if visit.form.get("stamp") != build_stamp(row):
+        sheet = Sheet(form=visit.form, errors={"": (CHANGED,)})
+        return _show_editor(visit, sheet, is_new=False, status=409)
     body = {"path": path, "contents": visit.form.text("contents")}
     reply = await visit.call("PATCH", "files", *path.split("/"), body=body)
     if not reply.is_good:

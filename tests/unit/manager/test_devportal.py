@@ -12,9 +12,11 @@ import pytest
 from ostiary.adapters.declarative import dump_yaml
 from ostiary.adapters.shared import MemoryShared
 from ostiary.admin.inside import InsideClient
+from ostiary.jose.keys import PrivateKey
 from ostiary.manager.app import create_manager
 from ostiary.manager.config import ManagerConfig, OpenDoor
-from ostiary.manager.devportal import MASK, show_conf, unmask
+from ostiary.manager.devportal import show_conf
+from ostiary.manager.masking import MASK
 from ostiary.node.manager import choose_portals
 from ostiary.web.guard import build_guard
 from tests.unit.manager.manager_kit import Browser
@@ -128,8 +130,7 @@ async def test_secrets_of_the_auth_config_are_kept_and_never_shown(desk: Desk) -
     assert row["config"]["portal_auto_approve"] is True
 
 
-def test_a_mask_without_anything_behind_it_is_a_text() -> None:
-    assert unmask({"a": MASK, "b": [MASK]}, {"b": ["x"]}) == {"a": MASK, "b": ["x"]}
+def test_an_auth_config_that_is_no_record_is_not_shown() -> None:
     assert show_conf("no json") == ""
     assert json.loads(show_conf('{"client_secret": "s", "scopes": ["a"]}')) == {
         "client_secret": MASK, "scopes": ["a"],
@@ -250,3 +251,67 @@ async def test_another_page_approves_nobody(desk: Desk) -> None:
     assert reply.status == 403
     shown = (await desk.world.node.call(f"/developers/{EMAIL}")).json()
     assert shown["status"] == 1
+
+
+async def test_what_the_schema_calls_a_secret_is_never_shown_on_the_settings(
+    desk: Desk,
+) -> None:
+    jwk = PrivateKey.generate_ec("own").to_private_jwk()
+    conf = {
+        **CONF,
+        "client_jwk": [jwk],
+        "introspection_headers_names": ["X-Token"],
+        "introspection_headers_values": ["planted-value"],
+    }
+    await desk.world.configure(portal_auth_conf=json.dumps(conf))
+    page = await desk.browser.get(SETTINGS)
+    saved = await desk.browser.submit(SETTINGS, portal_auto_approve="on")
+    row = (await desk.world.node.call("/workspaces/default")).json()
+
+    assert "planted-" not in page.text
+    assert str(jwk["d"]) not in page.text
+    assert saved.status == 302
+    assert json.loads(row["config"]["portal_auth_conf"]) == conf
+
+
+async def test_a_secret_that_cannot_be_restored_is_asked_for_again(desk: Desk) -> None:
+    conf = {**CONF, "client_id": ["a", "b"], "client_secret": ["of-a", "of-b"]}
+    await desk.world.configure(portal_auth_conf=json.dumps(conf))
+    typed = {**conf, "client_id": ["b"], "client_secret": [MASK]}
+    wrong = await desk.browser.submit(SETTINGS, portal_auth_conf=json.dumps(typed))
+    row = (await desk.world.node.call("/workspaces/default")).json()
+
+    assert wrong.status == 400
+    at = wrong.text.split('id="portal_auth_conf-error"')[1].split("</p>")[0]
+    assert "client_secret: type this secret again" in at
+    assert json.loads(row["config"]["portal_auth_conf"]) == conf
+
+
+async def test_settings_that_changed_meanwhile_are_not_overwritten(desk: Desk) -> None:
+    values = (await desk.browser.get(SETTINGS)).values()
+    await desk.world.configure(portal_emails_from="new@x.test")
+    reply = await desk.browser.post(SETTINGS, values)
+    row = (await desk.world.node.call("/workspaces/default")).json()
+
+    assert reply.status == 409
+    assert "Somebody changed this meanwhile" in reply.words
+    assert row["config"]["portal_emails_from"] == "new@x.test"
+    assert (await desk.browser.submit(SETTINGS)).status == 302
+
+
+async def test_a_file_that_changed_meanwhile_is_not_overwritten(desk: Desk) -> None:
+    await desk.world.switch_on()
+    file = {"path": "content/a.md", "contents": "one"}
+    await desk.world.node.send("POST", "/files", file)
+    target = "/default/portal/files/edit"
+    page = f"{target}?path=content/a.md"
+    values = {**(await desk.browser.get(page)).values(), "contents": "mine"}
+    theirs = {"contents": "theirs"}
+    await desk.world.node.send("PATCH", "/files/content/a.md", theirs)
+    reply = await desk.browser.post(target, values)
+    row = (await desk.world.node.call("/files/content/a.md")).json()
+
+    assert reply.status == 409
+    assert "Somebody changed this meanwhile" in reply.words
+    assert row["contents"] == "theirs"
+    assert (await desk.browser.submit(page, contents="mine")).status == 302
