@@ -13,9 +13,11 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
+from ostiary.manager.addresses import build_own_url
 from ostiary.manager.forms import Form, Sheet
 from ostiary.manager.placing import place_problems
 from ostiary.manager.schema import Field
+from ostiary.manager.stamps import CHANGED, build_stamp
 from ostiary.manager.visit import Refused, Visit
 from ostiary.ports.admin_client import AdminReply
 
@@ -137,14 +139,20 @@ async def post_new_user(visit: Visit) -> Response:
     if not reply.is_good:
         return _refuse(visit, "manager-rbac-user-new.html", reply, fields, here="users")
     identity = str(reply.value["id"])
-    await _set_roles(visit, identity, before=set(), wanted=set(visit.form.all("roles")))
-    if typed:
+    wanted, note = set(visit.form.all("roles")), ""
+    try:
+        await _set_roles(visit, identity, before=set(), wanted=wanted)
+    except Refused as refused:
+        # The user is there, and nobody could see the token again.
+        note = f"The user has no roles yet: {refused.reply.message}"
+    if typed and not note:
         return visit.go("rbac", "users", identity, done="created")
     return visit.show(
         "manager-once.html",
         here="users",
         kind=None,
-        shown={f"Token of {body['name']}": body["user_token"]},
+        sheet=Sheet(errors={"": (note,)} if note else {}),
+        shown={} if typed else {f"Token of {body['name']}": body["user_token"]},
         back_url=visit.url("rbac", "users", identity),
     )
 
@@ -174,6 +182,7 @@ async def get_user(visit: Visit) -> Response:
         "comment": (user.get("comment") or "",),
         "enabled": ("on",) if user["enabled"] else (),
         "roles": tuple(roles),
+        "stamp": (_stamp(user, roles),),
     }
     return visit.show(
         "manager-rbac-user.html",
@@ -182,6 +191,10 @@ async def get_user(visit: Visit) -> Response:
         fields=await _user_fields(visit),
         sheet=Sheet(form=Form(values)),
     )
+
+
+def _stamp(user: dict[str, Any], roles: set[str]) -> str:
+    return build_stamp([user, sorted(roles)])
 
 
 async def _user_fields(visit: Visit) -> list[Field]:
@@ -193,6 +206,15 @@ async def post_user(visit: Visit) -> Response:
     """Change a user."""
     user, roles = await _load_user(visit)
     fields = await _user_fields(visit)
+    if visit.form.get("stamp") != _stamp(user, roles):
+        return visit.show(
+            "manager-rbac-user.html",
+            status=409,
+            here="users",
+            user=user,
+            fields=fields,
+            sheet=Sheet(form=visit.form, errors={"": (CHANGED,)}),
+        )
     body: dict[str, Any] = {}
     if visit.form.has("enabled") != user["enabled"]:
         body["enabled"] = visit.form.has("enabled")
@@ -298,7 +320,7 @@ async def get_delete(visit: Visit) -> Response:
         here=what,
         what=what.removesuffix("s"),
         name=row["name"],
-        action=visit.request.scope["path"],
+        action=build_own_url(visit.request.scope["path"]),
         back_url=visit.url("rbac", what, str(row["id"])),
     )
 

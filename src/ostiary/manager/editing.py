@@ -16,6 +16,7 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from ostiary.manager import oidc
+from ostiary.manager.addresses import build_own_url
 from ostiary.manager.forms import Form, Sheet
 from ostiary.manager.kinds import TAGS_HINT, Kind, Row, name_of
 from ostiary.manager.placing import place_problems
@@ -26,6 +27,7 @@ from ostiary.manager.rows import (
     read_place,
 )
 from ostiary.manager.schema import Field, Group, pick, without
+from ostiary.manager.stamps import CHANGED, build_stamp
 from ostiary.manager.values import (
     build_changes,
     build_new,
@@ -35,7 +37,6 @@ from ostiary.manager.values import (
 )
 from ostiary.manager.visit import Refused, Visit
 
-CHANGED: Final = "Somebody changed this meanwhile. Look at it as it is now, and make your changes again."
 _OPTIONS: Final = "200"
 _PRESETS: Final = ("service", "route", "consumer", "certificate", "set")
 
@@ -137,9 +138,14 @@ async def open_editor(visit: Visit, place: Place, row: Row | None) -> Editor:
 
 
 async def load_options(
-    visit: Visit, fields: Sequence[Field]
+    visit: Visit, fields: Sequence[Field], *kept: Form
 ) -> dict[str, list[tuple[str, str]] | None]:
-    """For every reference what it may be; None where there is too much to choose from."""
+    """
+    For every reference what it may be; None where there is too much to choose from.
+
+    Args:
+        kept: What is chosen in these can always be chosen: who cannot see it shall not clear it.
+    """
     paths = {"key_sets": "key-sets"}
     found: dict[str, list[tuple[str, str]] | None] = {}
     for field in fields:
@@ -151,6 +157,9 @@ async def load_options(
             found[field.id] = None
             continue
         named = [(str(r["id"]), name_of(r, path)) for r in reply["data"]]
+        known = {value for value, _ in named}
+        chosen = {form.get(field.id) for form in kept} - known - {""}
+        named += [(value, value) for value in chosen]
         found[field.id] = sorted(named, key=lambda pair: pair[1])
     return found
 
@@ -176,10 +185,12 @@ async def show_editor(
         about=editor.about or place.kind.about,
         kind=place.kind,
         groups=editor.groups,
-        options=await load_options(visit, editor.fields),
+        options=await load_options(
+            visit, editor.fields, sheet.form, write_values(editor.fields, row or {})
+        ),
         redirects=redirects,
-        action=visit.request.scope["path"],
-        stamp=str((row or {}).get("updated_at") or ""),
+        action=build_own_url(visit.request.scope["path"]),
+        stamp=sheet.form.get("stamp") or build_stamp(row),
         back_url=_back(visit, place, row),
         delete_url=visit.url(*place.steps, str(row["id"]), "delete") if row else "",
     )
@@ -294,7 +305,7 @@ async def save(visit: Visit, editor: Editor) -> Response:
     assert row is not None
     errors: dict[str, tuple[str, ...]] = {}
     values = read_values(editor.fields, visit.form, errors)
-    if visit.form.get("stamp") != str(row.get("updated_at") or ""):
+    if visit.form.get("stamp") != build_stamp(row):
         errors[""] = (CHANGED,)
     if errors:
         sheet = Sheet(form=visit.form, errors=errors)
@@ -324,7 +335,7 @@ def _confirm(
         here=(place.parent or place.kind).path,
         kind=place.kind,
         name=name_of(row, place.kind.path),
-        action=visit.request.scope["path"],
+        action=build_own_url(visit.request.scope["path"]),
         back_url=_back(visit, place, row),
     )
 

@@ -16,6 +16,7 @@ from ostiary.manager.schema import Field, Group, pick, without
 from ostiary.manager.visit import Visit
 
 NAME: Final = "openid-connect"
+_REFERENCE: Final = "{vault://"
 _COMMON: Final = ("client_id", "client_secret", "issuer", "auth_methods")
 _AUTHORIZATION: Final = (
     "scopes_claim", "scopes_required", "audience_claim", "audience_required", "roles_claim",
@@ -177,3 +178,16 @@ def _describe(visit: Visit, found: Mapping[str, Any]) -> dict[str, Any]:
     if uris and not found["hosts"]:
         note = "If people know the gateway by another address, that stands before the path."
     return {"uris": uris, "note": note}
+
+
+def find_references(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """The fields that say where a value is, in a vault, and not the value. Any: JSON."""
+    return tuple(name for name, value in config.items() if _refers(value))
+
+
+def _refers(value: Any) -> bool:  # Any: JSON
+    if isinstance(value, Mapping):
+        return any(_refers(inner) for inner in value.values())
+    if isinstance(value, list | tuple):
+        return any(_refers(inner) for inner in value)
+    return isinstance(value, str) and _REFERENCE in value

@@ -13,6 +13,7 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from ostiary.manager import editing, oidc
+from ostiary.manager.config import Finding
 from ostiary.manager.forms import Form, Sheet
 from ostiary.manager.kinds import KINDS, TAGS_HINT, Kind, Row
 from ostiary.manager.placing import place_problems
@@ -113,17 +114,27 @@ async def load_name(visit: Visit, scope: str, key: str) -> str:
     return str(row.get("name") or row.get("username") or row.get("custom_id") or key)
 
 
-async def _load_fields(visit: Visit, name: str) -> tuple[Field, ...]:
-    """The fields of a row of this plugin. Raises Refused."""
+async def _load_fields(
+    visit: Visit, name: str, asked: frozenset[str] = frozenset()
+) -> tuple[Field, ...]:
+    """
+    The fields of a row of this plugin.
+
+    Args:
+        asked: Scopes that are there though the plugin does not know them: left out, it would be
+            made for everything, where the API refuses.
+
+    Raises:
+        Refused: There is no such plugin.
+    """
     own = read_fields(await visit.schema("plugins"))
     schema = await visit.schema("plugins", name)
     told = {f.name: f for f in read_fields(schema)}
     config = told["config"]
     if name == oidc.NAME:
         config = replace(config, fields=oidc.dress_config(config.fields))
-    scopes = pick(
-        own, *(s for s in SCOPES if s not in _OF_CONSUMERS or "consumer" in told)
-    )
+    known = {s for s in SCOPES if s not in _OF_CONSUMERS or "consumer" in told}
+    scopes = pick(own, *(s for s in SCOPES if s in known | asked))
     return (
         *(replace(f, hint=_HINTS[f.name]) for f in pick(own, "enabled")),
         *(replace(f, hint=_HINTS["scope"]) for f in scopes),
@@ -142,7 +153,8 @@ _HINTS: Final = {
 
 
 async def _open_editor(visit: Visit, name: str, row: Row | None) -> editing.Editor:
-    fields = await _load_fields(visit, name)
+    asked = {s for s in SCOPES if visit.query(s) or visit.form.get(s)}
+    fields = await _load_fields(visit, name, frozenset(asked))
     config = next(f for f in fields if f.name == "config")
     general = Group(
         title="General",
@@ -316,8 +328,14 @@ async def _examine(
 ) -> Response:
     uris = told["uris"]
     uri = uris[0] if uris else oidc.gateway_origin(visit) + "/"
-    findings = await visit.config.examine(config, uri)
-    return _show_result(visit, findings=[*findings], problems=[], uri=uri, row=row)
+    vaulted = oidc.find_references(config)
+    if vaulted:
+        # Only workers read vaults: the provider would be asked with what stands there literally.
+        text = f"uses vault references: not tested here ({', '.join(vaulted)})"
+        findings = [Finding(level="warning", code="vault_references", text=text)]
+        return _show_result(visit, findings=findings, problems=[], uri=uri, row=row)
+    findings = [*await visit.config.examine(config, uri)]
+    return _show_result(visit, findings=findings, problems=[], uri=uri, row=row)
 
 
 def _show_result(visit: Visit, **values: Any) -> Response:
@@ -326,6 +344,7 @@ def _show_result(visit: Visit, **values: Any) -> Response:
         "manager-test.html",
         here="plugins",
         **{"row": None, **values},
+        is_untested=any(f.code == "vault_references" for f in findings),
         is_good=not values["problems"] and all(f.level == "ok" for f in findings),
         has_errors=bool(values["problems"])
         or any(f.level == "error" for f in findings),

@@ -67,6 +67,7 @@ class Line:
     id: str
     name: str
     url: str
+    delete_url: str
     cells: tuple[Cell, ...]
     row: Row
 
@@ -153,6 +154,7 @@ class Tables:
             id=identity,
             name=name,
             url=self._visit.url(*place.steps, identity, *below),
+            delete_url=self._visit.url(*place.steps, identity, "delete"),
             cells=tuple([await self._cell(c, row) for c in place.kind.columns]),
             row=row,
         )

@@ -58,6 +58,8 @@ def _write(field: Field, value: Json, found: dict[str, tuple[str, ...]]) -> None
         for below in field.fields:
             _write(below, inner.get(below.name), found)
         return
+    if field.widget == "foreign" and value is None:
+        found[field.id] = ("",)
     if field.secret or value is None:
         return
     if field.widget == "boxes":
@@ -127,7 +129,7 @@ def read_values(
     fields: Sequence[Field], form: Form, errors: dict[str, tuple[str, ...]]
 ) -> dict[str, Json]:
     """
-    What a form says, by wire name. A secret that was left empty is KEEP.
+    What a form says, by wire name. A secret that was left empty is KEEP, as is a reference that it does not have.
 
     Args:
         errors: What cannot be read goes there, by the field's id; the API would say less.
@@ -154,6 +156,8 @@ def _read(field: Field, form: Form, errors: dict[str, tuple[str, ...]]) -> Json:
         ticked = form.all(field.id)
         chosen = [_read_scalar(field.element, c) for c in known if c in ticked]
         return chosen or _nothing(field)
+    if field.widget == "foreign" and field.id not in form.values:
+        return KEEP  # a form without it does not clear it
     # A secret is taken as it was typed.
     is_exact = field.secret and field.widget == "text"
     text = form.text(field.id) if is_exact else form.text(field.id).strip()

@@ -51,6 +51,22 @@ async def test_a_chosen_token_is_not_shown(tab: Browser) -> None:
     assert "a-token-of-grace" not in page.text
 
 
+async def test_a_made_token_is_shown_though_roles_are_refused(
+    site: Site, tab: Browser
+) -> None:
+    page = await tab.get(f"{USERS}/new")
+    values = {**page.values(), "name": "grace", "roles": ["gone"]}
+    made = await tab.post(f"{USERS}/new", values)
+    token = re.findall(r"<code>([\w-]{43})</code>", made.text)[0]
+    typed = {**values, "name": "hedy", "user_token": "a-token-of-hedy"}
+    other = await tab.post(f"{USERS}/new", typed)
+
+    assert "The user has no roles yet" in made.words
+    assert (await site.tab().sign_in(token)).status == 302
+    assert "The user has no roles yet" in other.words
+    assert "a-token-of-hedy" not in other.text
+
+
 async def test_what_is_wrong_with_a_user_stands_at_its_field(tab: Browser) -> None:
     reply = await tab.submit(f"{USERS}/new", name="a,b", user_token="tok-0123")
 

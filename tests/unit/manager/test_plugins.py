@@ -299,3 +299,15 @@ async def test_what_fails_says_nothing_of_what_was_typed(
         assert "Something went wrong" in reply.words
         assert "a page failed: RuntimeError in fail" in caplog.text
         assert SECRET not in reply.text + caplog.text
+
+
+async def test_a_configuration_in_a_vault_is_not_tested_and_not_called_wrong(
+    site: Site, tab: Browser
+) -> None:
+    reference = "{vault://env/oidc-secret}"
+    row = await make_oidc(site, tab, config__client_secret=reference)
+    told = await tab.post(f"{HOME}/plugins/{row['id']}/test")
+
+    assert "This configuration was not tested" in told.words
+    assert "uses vault references: not tested here (client_secret)" in told.words
+    assert site.asked == []
