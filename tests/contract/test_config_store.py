@@ -14,6 +14,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 
 from ostiary.adapters.rows import RowsOfFile
+from ostiary.adapters.sql import config_store
 from ostiary.adapters.sql.config_store import STEPS, SqlConfigStore, open_config_store
 from ostiary.adapters.sql.config_tables import METADATA, VERSION_TABLE
 from ostiary.adapters.sql.engine import Database
@@ -439,3 +440,20 @@ async def test_who_may_use_the_admin_api_is_nothing_to_those_who_serve(
     async with store.writing() as write:
         await write.clear()
     assert await store.get("rbac_users", THEIRS) == user
+
+
+async def test_writing_goes_on_when_old_changes_are_forgotten(
+    store: SqlConfigStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config_store, "_PRUNE_EVERY", 3)
+    monkeypatch.setattr(config_store, "_KEPT_REVISIONS", 4)
+    await fill(store)
+    for number in range(9):
+        await put(store, ADA.model_copy(update={"custom_id": str(number)}))
+    now = await store.revision()
+
+    assert await store.since(now - 8) is None
+    assert (await store.since(now - 2)) is not None
+    found = await store.find("consumers", {"custom_id": "8"})
+    assert found is not None
+    assert found.id == ADA.id

@@ -116,3 +116,41 @@ async def test_a_sender_may_have_a_name(inbox: tuple[Inbox, int]) -> None:
     await mailer.send(MESSAGE)
 
     assert handler.envelopes == [("pool@example.org", ["ada@example.org"])]
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_final"), [("554 no", True), ("451 later", False), ("250 OK", None)]
+)
+async def test_what_will_be_refused_again_is_told_apart(
+    inbox: tuple[Inbox, int], answer: str, *, is_final: bool | None
+) -> None:
+    handler, port = inbox
+    handler.answer = answer
+    mailer, told = SmtpMailer(host="127.0.0.1", port=port), None
+    try:
+        await mailer.send(MESSAGE)
+    except MailUnavailable as error:
+        told = error.is_final
+
+    assert told is is_final
+
+
+@pytest.mark.parametrize("subject", ["=?utf-8?q?a=0ab?=", "x\r\nBcc: d@e.f"])
+async def test_a_subject_that_cannot_be_sent_never_will_be(
+    inbox: tuple[Inbox, int], subject: str
+) -> None:
+    handler, port = inbox
+    with pytest.raises(MailUnavailable) as caught:
+        await SmtpMailer(host="127.0.0.1", port=port).send(
+            Message(recipient="a@b.c", subject=subject, text="t")
+        )
+
+    assert caught.value.is_final
+    assert handler.mails == []
+
+
+async def test_a_server_that_is_away_may_come_back() -> None:
+    with pytest.raises(MailUnavailable) as caught:
+        await SmtpMailer(host="127.0.0.1", port=1, timeout_s=2).send(MESSAGE)
+
+    assert not caught.value.is_final

@@ -63,7 +63,20 @@ class SmtpMailer:
             ValueError,
         ) as error:
             # Only the kind: the server's answer can repeat the address.
-            raise MailUnavailable(f"SMTP failed: {type(error).__name__}") from error
+            raise MailUnavailable(
+                f"SMTP failed: {type(error).__name__}", is_final=_is_final(error)
+            ) from error
+
+
+def _is_final(error: Exception) -> bool:
+    """Whether the same mail will be refused again (RFC 5321 §4.2.1: 5yz)."""
+    if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
+        return all(refused.code >= 500 for refused in error.recipients)
+    if isinstance(error, aiosmtplib.SMTPAuthenticationError):
+        return False  # whoever runs it can put that right
+    if isinstance(error, aiosmtplib.SMTPResponseException):
+        return error.code >= 500
+    return isinstance(error, MessageError | ValueError)
 
 
 def _build_mail(sender: str, recipient: str, message: Message) -> EmailMessage:
@@ -75,7 +88,11 @@ def _build_mail(sender: str, recipient: str, message: Message) -> EmailMessage:
     mail["To"] = Address(addr_spec=recipient)
     if _only_address(mail, "To") != recipient:
         raise ValueError("the recipient can be read as another address")
-    mail["Subject"] = message.subject or "SMS"
+    subject = message.subject or "SMS"
+    if "=?" in subject:
+        # The library would decode an encoded word, and write the line ends that it holds.
+        raise ValueError("the subject holds an encoded word")
+    mail["Subject"] = subject
     if message.reply_to:
         mail["Reply-To"] = message.reply_to
     mail.set_content(message.text)

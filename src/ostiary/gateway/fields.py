@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 from typing import Final
 
 from ostiary.gateway.forwarded import is_forwarded
-from ostiary.http.cookies import remove_cookies
+from ostiary.http.cookies import OWN_PREFIXES, remove_cookies
 from ostiary.http.head import Field, Fields, fold_name
 from ostiary.http.memo import Memo
 from ostiary.kit import OwnCookies
@@ -75,12 +75,14 @@ class CookieFilter:
     def strip(self, values: list[bytes]) -> bytes:
         """The one Cookie field for the upstream, maybe empty; other cookies stay as they are."""
         joined = values[0] if len(values) == 1 else b"; ".join(values)
-        if not self.own.names:
+        if not self.own.names and b"ostiary-" not in joined:
             return joined
         found = self._memo.get(joined)
         if found is None:
             found = remove_cookies(
-                joined, names=self.own.names, prefixes=self.own.prefixes
+                joined,
+                names=self.own.names,
+                prefixes=(*OWN_PREFIXES, *self.own.prefixes),
             )
             self._memo.put(joined, found, len(joined))
         return found

@@ -178,7 +178,7 @@ def read_outside(fields: Fields, peer: Peer, rules: PeerRules) -> Outside:
             and 0 < int(given_port) < 65536
         ):
             port = int(given_port)
-        client_ip = _client_ip(fields, peer, rules)
+        client_ip = find_client_ip(fields, peer.ip, rules)
     if not host:
         raise MalformedUrl("the request has no host")
     published = rules.port_maps.get(peer.local_port, peer.local_port)
@@ -192,14 +192,14 @@ def read_outside(fields: Fields, peer: Peer, rules: PeerRules) -> Outside:
     )
 
 
-def _client_ip(fields: Fields, peer: Peer, rules: PeerRules) -> str:
+def find_client_ip(fields: Fields, peer_ip: str, rules: PeerRules) -> str:
     """
     Who is behind trusted peers: the last address, or the right-most one nobody trusts.
 
     Reading stops at what is no address: everything left of it was written by a stranger.
     """
     listed = b",".join(find_all(fields, rules.real_ip_header)).decode("latin-1")
-    found = peer.ip
+    found = peer_ip
     for text in reversed([part.strip() for part in listed.split(",")]):
         try:
             address = ipaddress.ip_address(text)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*")
@@ -48,6 +48,11 @@ def parse_cookies(fields: Iterable[bytes]) -> tuple[tuple[str, str], ...]:
             if sign and _TOKEN.fullmatch(name) and _VALUE.fullmatch(content):
                 found.append((name, content))
     return tuple(found[:MAX_COOKIES])
+
+
+# How the names of the node's own cookies begin, whatever plugins add: sites share a host's cookies
+# with the proxy, on all ports, and what signs in there must reach no upstream.
+OWN_PREFIXES: Final = ("ostiary-", "__Host-ostiary-")
 
 
 def remove_cookies(

@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ostiary.manager.addresses import build_own_url
 from ostiary.manager.config import ManagerConfig, Person
 from ostiary.manager.forms import Form, UnreadableForm, read_manager_form
 from ostiary.manager.gate import Gate, NotAdmitted
@@ -93,7 +94,8 @@ async def _answer(gate: Gate, request: Request, handler: Handler) -> Response:
         person = await gate.knows(request)
         form = await read_manager_form(request) if request.method == "POST" else Form()
     except NotAdmitted as error:
-        url = request.scope["path"] if error.can_follow else "/workspaces"
+        own = build_own_url(request.scope["path"])
+        url = own if error.can_follow else "/workspaces"
         return _show_error(
             bare, status=403, title="Not from here", message=str(error), url=url
         )
@@ -107,6 +109,7 @@ async def _answer(gate: Gate, request: Request, handler: Handler) -> Response:
         cookie=read_cookie(request, CSRF),
         field=form.get("_csrf"),
         home=gate.config.home,
+        takes_null=False,
     ):
         return _show_error(visit, status=403, title="Please try again", message=STALE)
     try:

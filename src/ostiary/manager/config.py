@@ -51,12 +51,14 @@ class OpenDoor:
     """
     Nobody signs in, because the Admin API asks nobody either.
 
-    `admits_strangers`: it listens openly where other machines reach it, so they may come here, too.
+    `admits_strangers`: it listens openly where other machines reach it, so they may come here, too:
+    at the addresses of this machine in `only_at`, None for all of them.
     `is_shut`: it listens nowhere, so nobody may come here either.
     """
 
     admits_strangers: bool
     is_shut: bool = False
+    only_at: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,10 @@ from ostiary.web.cookies import delete_cookie, read_cookie, set_cookie
 
 _LOG: Final = logging.getLogger(__name__)
 # What proxies add: somebody else may be behind whoever asks.
-_FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+_FORWARDED: Final = (
+    "forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via",
+    "cf-connecting-ip", "true-client-ip",
+)  # fmt: skip
 TOO_MANY: Final = "Too many wrong tokens from your address. Wait, and try again."
 UNKNOWN: Final = "This is not the token of an enabled RBAC user."
 CLOSED: Final = (
@@ -62,6 +65,14 @@ def is_loopback_address(address: str) -> bool:
         return False
     mapped = getattr(found, "ipv4_mapped", None)
     return found.is_loopback or (mapped is not None and mapped.is_loopback)
+
+
+def _admits_strangers(door: OpenDoor, request: Request) -> bool:
+    """Whether other machines are let in at the address of ours that was connected to."""
+    if not door.admits_strangers or door.only_at is None:
+        return door.admits_strangers
+    server = request.scope.get("server") or ("", None)
+    return server[0] in door.only_at
 
 
 def _is_loopback_host(host: str) -> bool:
@@ -140,7 +151,7 @@ class Gate:
             raise NotAdmitted(SHUT)
         if (
             isinstance(door, OpenDoor)
-            and not door.admits_strangers
+            and not _admits_strangers(door, request)
             and self._is_stranger(request)
         ):
             raise NotAdmitted(CLOSED)

@@ -189,7 +189,7 @@ class Visit:
             **values,
         )
         styles = (CONSOLE_DESIGN, MANAGER_DESIGN)
-        headers = dict(security_headers(styles=styles))
+        headers = dict(security_headers(styles=styles, has_own_referrer=True))
         response = Response(body, status, headers, "text/html")
         set_cookie(
             response,

@@ -34,6 +34,7 @@ from ostiary.jose.keys import PrivateKey
 from ostiary.kit import Services
 from ostiary.model.workspaces import Workspace
 from ostiary.node.audit import build_audit_rules
+from ostiary.node.behind import BehindProxies
 from ostiary.node.certificate import default_certificate
 from ostiary.node.client_keys import KeyFile
 from ostiary.node.collector import building_for_good
@@ -314,14 +315,17 @@ class Control:
             (app, self.orders.take_sockets("admin")),
             (self.status_app(ends), self.orders.take_sockets("status")),
             (
-                build_manager(
-                    self.orders,
-                    admin=app,
-                    store=self.source.store,
-                    users=users,
-                    shared=self.shared,
-                    fetch=fetch,
-                    writable=self.source.writable,
+                BehindProxies(
+                    build_manager(
+                        self.orders,
+                        admin=app,
+                        store=self.source.store,
+                        users=users,
+                        shared=self.shared,
+                        fetch=fetch,
+                        writable=self.source.writable,
+                    ),
+                    settings,
                 ),
                 self.orders.take_sockets("manager"),
             ),

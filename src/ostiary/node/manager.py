@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 from starlette.applications import Starlette
@@ -51,6 +51,9 @@ from ostiary.signin.party import compile_party
 from ostiary.signin.schema import OpenidConnectConfig
 from ostiary.signin.values import Toolbox
 from ostiary.web.guard import build_guard
+
+# What listens at every address of this machine.
+_EVERYWHERE: Final = frozenset({"0.0.0.0", "::", "[::]"})  # noqa: S104 # compared with, not listened at
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +134,13 @@ def choose_door(
     """Who may come in: never more people than may use the Admin API."""
     if settings.enforce_rbac != "off":
         return TokenDoor(people=StoredPeople(store, users))
-    is_open = any(not is_loopback(address) for address in settings.admin_listen)
-    return OpenDoor(admits_strangers=is_open, is_shut=not settings.admin_listen)
+    hosts = {a.host for a in settings.admin_listen if not is_loopback(a)}
+    return OpenDoor(
+        admits_strangers=bool(hosts),
+        is_shut=not settings.admin_listen,
+        # Whoever cannot reach the Admin API's network must not act in its name from another.
+        only_at=None if hosts & _EVERYWHERE or not hosts else frozenset(hosts),
+    )
 
 
 def choose_proxy(settings: Settings) -> tuple[str, int]:

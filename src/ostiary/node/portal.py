@@ -18,6 +18,7 @@ from ostiary.adapters.redis import RedisStores
 from ostiary.adapters.smtp import SmtpMailer
 from ostiary.adapters.system import SystemClock, SystemEntropy
 from ostiary.admin.inside import InsideClient
+from ostiary.node.behind import BehindProxies
 from ostiary.node.client_keys import KeyFile
 from ostiary.node.role import FINISH_S, LEVELS, Orders
 from ostiary.node.stores import LateSessions, LateStore
@@ -107,8 +108,12 @@ class NodePortal:
             clock=clock,
             entropy=SystemEntropy(),
         )
-        yield create_gui(site, library), self._orders.take_sockets("portal_gui")
-        yield create_api(site, library), self._orders.take_sockets("portal_api")
+        for app, name in (
+            (create_gui(site, library), "portal_gui"),
+            (create_api(site, library), "portal_api"),
+        ):
+            behind = BehindProxies(app, self._orders.settings)
+            yield behind, self._orders.take_sockets(name)
 
     def forget_sessions(self) -> None:
         """Look at every session anew: word of an end may have been missed."""

@@ -30,6 +30,8 @@ def security_headers(
     form_action: Sequence[str] = (),
     styles: Sequence[str] = (),
     has_own_files: bool = False,
+    has_own_referrer: bool = False,
+    form_homes: Sequence[str] = ("'self'",),
 ) -> tuple[tuple[str, str], ...]:
     """
     Content-Security-Policy and its companions.
@@ -40,8 +42,12 @@ def security_headers(
             page names the origin of the client that it returns to.
         styles: The style sheets of this page besides the design system's.
         has_own_files: The page loads style sheets, fonts and images from its own origin.
+        has_own_referrer: The page's address holds no secret, and its forms say where they come
+            from: browsers send a real `Origin` with them only then.
+        form_homes: Where its forms may end, besides `form_action`: `'self'`, or addresses that end
+            with a slash where not all of the origin is the page's own.
     """
-    targets = " ".join(("'self'", *dict.fromkeys(form_action)))
+    targets = " ".join((*form_homes, *dict.fromkeys(form_action)))
     own = " 'self'" if has_own_files else ""
     policy = (
         "default-src 'none'",
@@ -56,6 +62,6 @@ def security_headers(
         ("Content-Security-Policy", "; ".join(policy)),
         ("X-Content-Type-Options", "nosniff"),
         ("X-Frame-Options", "DENY"),
-        ("Referrer-Policy", "no-referrer"),
+        ("Referrer-Policy", "same-origin" if has_own_referrer else "no-referrer"),
         ("Cache-Control", "no-store"),
     )

@@ -19,11 +19,14 @@ from ostiary.model.portal import APPROVED, PENDING, Developer
 from ostiary.portal.config import Portal
 from ostiary.portal.people import Visitor
 from ostiary.ports.admin_client import AdminClient, AdminReply, Operator
-from ostiary.web.buckets import Buckets
+from ostiary.web.buckets import Buckets, network_of
 
 # Somebody who fills in a form again and again, and not a program that tries addresses.
 REGISTER_BURST: Final = 10
 REGISTER_PER_S: Final = 1 / 30
+# What one portal takes of all together: each may be a mail to whoever approves.
+PORTAL_BURST: Final = 120
+PORTAL_PER_S: Final = 1.0
 _CONFLICT: Final = 409
 
 
@@ -59,17 +62,22 @@ class Accounts:
         self._admin = admin
         self._now = now
         self._registers = Buckets(REGISTER_PER_S, burst=REGISTER_BURST)
+        self._portals = Buckets(PORTAL_PER_S, burst=PORTAL_BURST)
 
-    def count(self, client_ip: str) -> None:
+    def count(self, portal: Portal, client_ip: str) -> None:
         """
-        Count a registration of an address.
+        Count a registration: of an address, and of a portal.
 
         Raises:
             TooOften: There were too many.
         """
         now = self._now()
-        if not self._registers.take(client_ip, now=now):
-            raise TooOften(self._registers.wait_s(client_ip, now=now))
+        for buckets, who in (
+            (self._registers, network_of(client_ip)),
+            (self._portals, portal.id),
+        ):
+            if not buckets.take(who, now=now):
+                raise TooOften(buckets.wait_s(who, now=now))
 
     async def register(
         self,
@@ -98,7 +106,7 @@ class Accounts:
         if reply.is_good:
             row = reply.value if is_proven else None
             return Registered(status=reply.value["status"], row=row)
-        if reply.status == _CONFLICT and not is_proven:
+        if reply.status == _CONFLICT and not (is_proven and portal.is_by_email):
             # Somebody has registered with it: whoever it is, they learn it from nobody else.
             return Registered(status=initial)
         return _read_errors(reply)

@@ -39,6 +39,7 @@ _UNAUTHORIZED: Final = "Invalid authentication credentials"
 _VERBS: Final = ("GET", "POST", "PATCH", "DELETE", "OPTIONS")
 _FILE_FIELDS: Final = ("id", "path", "contents", "checksum", "created_at")
 _MOST: Final = 1_000_000
+_MOST_CONTENTS: Final = 100
 
 
 class _Refused(Exception):
@@ -180,7 +181,7 @@ async def register(call: _Call) -> Response:
     portal = call.portal
     if not portal.has_sign_in:
         raise _say(404, "Not found")
-    call.site.accounts.count(client_ip(call.request))
+    call.site.accounts.count(call.portal, client_ip(call.request))
     given = await call.read()
     email, meta = given.get("email"), given.get("meta", {})
     if not isinstance(email, str) or not email:
@@ -277,6 +278,8 @@ async def list_files(call: _Call) -> Response:
     if wrong := [name for name in fields if name not in _FILE_FIELDS]:
         raise _say(400, f"unknown field {wrong[0]}")
     size, offset = _read_number(query.get("size"), 100), _read_number(query.get("offset"), 0)  # fmt: skip
+    if "contents" in (fields or _FILE_FIELDS):
+        size = min(size, _MOST_CONTENTS)
     visitor = await call.meet()
     files = await call.library.readable(call.portal, visitor)
     shown = [

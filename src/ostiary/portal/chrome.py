@@ -14,8 +14,8 @@ from typing import Final
 
 from ostiary.pages import PORTAL_DESIGN
 
-# For `web.replies.page(styles=…, has_own_files=True)`: the policy names the sheet by its hash, and
-# the theme's sheet and pictures come from the site itself.
+# For `portal.replies.frame_page`: the policy names the sheet by its hash, and the theme's sheet and
+# pictures come from the site itself.
 STYLES: Final = (PORTAL_DESIGN,)
 
 
@@ -37,7 +37,8 @@ class Chrome:
     Every URL is ready for an `href`; None leaves the thing out. `base` is the path of the
     workspace's portal, without a slash at its end: `/default`. `developer_name` is who is signed
     in. `theme_url` is the operator's style sheet, from the site's own origin. `account_menu` is
-    shown to those who are signed in, under their name.
+    shown to those who are signed in, under their name. `form_homes` is where its forms may end, as
+    the policy says it: in this workspace, and not in others of the same origin.
     """
 
     site_name: str
@@ -54,6 +55,7 @@ class Chrome:
     theme_url: str | None = None
     logo_url: str | None = None
     favicon_url: str | None = None
+    form_homes: tuple[str, ...] = ("'self'",)
 
     @property
     def home_url(self) -> str:

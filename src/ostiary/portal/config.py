@@ -309,6 +309,9 @@ def _listed(pasted: Mapping[str, Any], name: str) -> Iterator[tuple[int, str]]:
         )
 
 
+_OWN_NAMES: Final = frozenset({"session_cookie_name", "authorization_cookie_name"})
+
+
 def describe_warnings(portal: Portal) -> tuple[str, ...]:
     """What an operator should know of a portal that works."""
     found = []
@@ -317,6 +320,12 @@ def describe_warnings(portal: Portal) -> tuple[str, ...]:
         found.append(
             f"the portal of workspace {portal.name} does not verify the certificate of {host}: "
             "ssl_verify is false"
+        )
+    named = _OWN_NAMES & portal.oidc.model_fields_set if portal.oidc else frozenset()
+    if named:
+        found.append(
+            f"the portal of workspace {portal.name} names its own cookies ({', '.join(sorted(named))}): "
+            "where the gateway's proxy has the same host name, its upstreams see them. Leave that out"
         )
     if portal.is_on and portal.problem is not None:
         found.append(

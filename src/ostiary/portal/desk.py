@@ -101,9 +101,7 @@ class Desk:
             )  # fmt: skip
             if event == "invite":
                 await self._send_now(message, sent, failed)
-            elif self._outbox.put(
-                Letter(message=message, about=f"{event} of {portal.name}")
-            ):
+            elif self._outbox.put(Letter(message=message, of=portal.name, about=event)):
                 sent.append(recipient)
         return Delivery(sent=tuple(sent), failed=failed)
 
@@ -126,6 +124,7 @@ class Desk:
             email=email,
             name=email if developer is None else developer.name,
             manager=self._settings.admin_gui_url,
+            is_proven=portal.is_by_email or not portal.has_sign_in,
         )
 
 

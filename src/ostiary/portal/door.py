@@ -37,6 +37,8 @@ from ostiary.web.body import read_body
 # Where sessions lie that no Redis is named for: the node's own database.
 OWN_PLACE: Final = StorePlace(host="", port=0)
 _KEPT_PARTIES: Final = 256
+# By this the gateway knows what no upstream may see (`http.cookies.OWN_PREFIXES`).
+COOKIE_PREFIX: Final = "ostiary-portal-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +145,11 @@ class Door:
         if known is not None and known[0] == portal.oidc:
             self._known.move_to_end(portal.id)
             return known[1]
-        entrance = _place(compile_party(portal.oidc, f"portal:{portal.id}"))
+        entrance = _place(
+            compile_party(
+                portal.oidc, f"portal:{portal.id}", cookie_prefix=COOKIE_PREFIX
+            )
+        )
         reader = replace(entrance, methods=frozenset({"session"}))
         parties = _Parties(entrance=entrance, reader=reader)
         self._known[portal.id] = (portal.oidc, parties)

@@ -10,6 +10,7 @@ Spec: portal §§1.3, 2.2-2.5, 3.6; security T-R, T-K.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
@@ -29,12 +30,12 @@ from ostiary.http.forms import MalformedForm, first
 from ostiary.model.portal import APPROVED
 from ostiary.pages import render, render_error
 from ostiary.portal.accounts import Registered, TooOften
-from ostiary.portal.chrome import STYLES, Chrome, MenuItem
+from ostiary.portal.chrome import Chrome, MenuItem
 from ostiary.portal.config import Portal
 from ostiary.portal.door import DoorClosed
 from ostiary.portal.people import Visitor
 from ostiary.portal.places import NEXT_COOKIE, NEXT_FOR_S, base_of, read_next
-from ostiary.portal.replies import add_fields
+from ostiary.portal.replies import add_fields, frame_page
 from ostiary.portal.site import NoPortal, Site, client_ip
 from ostiary.portal.standing import explain
 from ostiary.ports.pool_store import StoreUnavailable
@@ -108,7 +109,20 @@ def build_chrome(asked: Asked, *, site_name: str, menu: tuple[MenuItem, ...]) ->
         sign_in_url=f"{base}/login" if can_sign_in else None,
         register_url=f"{base}/register" if can_sign_in else None,
         sign_out_url=f"{base}/logout" if has_session else None,
+        form_homes=_form_homes(asked),
     )
+
+
+def _form_homes(asked: Asked) -> tuple[str, ...]:
+    """This workspace's pages, by the address they are known by and by the one they were asked at."""
+    homes = [f"{asked.portal.gui}/"]
+    host = asked.request.headers.get("host", "")
+    if _HOST.fullmatch(host):
+        homes.append(f"{asked.request.scope['scheme']}://{host}{asked.base}/")
+    return tuple(dict.fromkeys(homes))
+
+
+_HOST: Final = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
 
 
 class Gui:
@@ -201,6 +215,7 @@ class Gui:
             cookie=read_cookie(asked.request, csrf.COOKIE),
             field=first(form, "_csrf"),
             home="/".join(asked.portal.gui.split("/")[:3]),
+            takes_null=False,
         )
 
     def _finish(self, response: Response, asked: Asked) -> Response:
@@ -212,7 +227,7 @@ class Gui:
         self, template: str, chrome: Chrome, *, status: int = 200, **values: Any
     ) -> Response:
         body = render(template, chrome=chrome, **values)
-        return page(body, status=status, styles=STYLES, has_own_files=True)
+        return frame_page(body, chrome, status=status)
 
     # Pages.
 
@@ -250,7 +265,7 @@ class Gui:
             return await self._registration(asked, {}, Registered())
         form = dict(await read_form(asked.request))
         try:
-            asked.site.accounts.count(client_ip(asked.request))
+            asked.site.accounts.count(asked.portal, client_ip(asked.request))
         except TooOften as error:
             response = await self._registration(
                 asked, form, Registered(problem=f"You have tried often. Please wait {error.wait_s} seconds."), status=429,

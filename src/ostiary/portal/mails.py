@@ -19,7 +19,11 @@ _MAX_NAME_CHARS: Final = 80
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What mails may name. `manager` is the Manager's public URL, None where there is none."""
+    """
+    What mails may name. `manager` is the Manager's public URL, None where there is none.
+
+    `is_proven` is whether nobody signs in without the provider's word for the address.
+    """
 
     portal_name: str
     portal_url: str
@@ -27,6 +31,7 @@ class Facts:
     email: str
     name: str
     manager: str | None = None
+    is_proven: bool = True
 
 
 _TEXTS: Final[Mapping[Event, tuple[str, str]]] = {
@@ -36,13 +41,19 @@ _TEXTS: Final[Mapping[Event, tuple[str, str]]] = {
     ),
     "request-access": (
         "{email} asks for access to {portal_name}",
-        "{name} ({email}) has registered at {portal_name} and waits for approval.\n\n{review}\n",
+        "{name} ({email}) has registered at {portal_name} and waits for approval.{doubt}\n\n{review}\n",
     ),
     "approved-access": (
         "Welcome to {portal_name}",
         "Hello {name},\n\nyour registration at {portal_name} was approved. Sign in here:\n\n{portal_url}/login\n",
     ),
 }
+
+
+_DOUBT: Final = (
+    "\n\nThis portal knows people by something else than their address: nobody has verified "
+    "that it is theirs. Make sure who asks before you approve."
+)
 
 
 def build_text(event: Event, facts: Facts) -> tuple[str, str]:
@@ -59,6 +70,7 @@ def build_text(event: Event, facts: Facts) -> tuple[str, str]:
         "email": _flat(facts.email),
         "name": _flat(facts.name),
         "review": review,
+        "doubt": "" if facts.is_proven else _DOUBT,
     }
     subject, text = _TEXTS[event]
     return subject.format(**values), text.format(**values)

@@ -1,15 +1,16 @@
 """
 Mails on their way: handed over one after the other, and tried again where that does not work.
 
-Whoever asked for a mail does not wait for it. What cannot be delivered in the end is logged, by
-its event and workspace alone.
+Whoever asked for a mail does not wait for it, and no mail waits for another that is tried again.
+What cannot be delivered in the end is logged, by its event and workspace alone.
 """
 
 from __future__ import annotations
 
 import asyncio
+import heapq
 import logging
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,15 +19,27 @@ from ostiary.ports.mail import Mailer, MailUnavailable, Message
 _LOG: Final = logging.getLogger("ostiary.portal")
 # Some five minutes in all: a mail server that restarts is back by then.
 _WAITS_S: Final = (2.0, 8.0, 30.0, 90.0, 180.0)
-MAX_WAITING: Final = 1000
+# Of one workspace: no portal that is flooded takes the others' mails along.
+MAX_WAITING: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """One mail; `about` names it in the log, without an address."""
+    """One mail; `about` (an event) and `of` (a workspace) name it in the log, without an address."""
 
     message: Message = field(repr=False)
     about: str
+    of: str
+
+
+@dataclass(order=True, slots=True)
+class _Later:
+    """A letter to be tried again; `due` is of the loop's clock."""
+
+    due: float
+    order: int
+    tries: int = field(compare=False)
+    letter: Letter = field(compare=False)
 
 
 class Outbox:
@@ -38,14 +51,18 @@ class Outbox:
         self._mailer = mailer
         self._waits_s = waits_s
         self._waiting: deque[Letter] = deque()
+        self._later: list[_Later] = []
+        self._count: Counter[str] = Counter()
+        self._order = 0
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def put(self, letter: Letter) -> bool:
-        """Take a mail; False where too many wait already."""
-        if len(self._waiting) >= MAX_WAITING:
-            _LOG.error("a mail was not taken, %d wait: %s", MAX_WAITING, letter.about)
+        """Take a mail; False where too many of its workspace wait already."""
+        if self._count[letter.of] >= MAX_WAITING:
+            _LOG.error("a mail was not taken, %d wait: %s", MAX_WAITING, _name(letter))
             return False
+        self._count[letter.of] += 1
         self._waiting.append(letter)
         self._news.set()
         if self._task is None or self._task.done():
@@ -53,27 +70,48 @@ class Outbox:
         return True
 
     async def _run(self) -> None:
-        while self._waiting:
-            await self._deliver(self._waiting[0])
-            self._waiting.popleft()
-
-    async def _deliver(self, letter: Letter) -> None:
-        for wait_s in (*self._waits_s, None):
-            try:
-                await self._mailer.send(letter.message)
-            except MailUnavailable as error:
-                if wait_s is None:
-                    _LOG.error("a mail could not be sent: %s: %s", letter.about, error)
-                    return
-                _LOG.warning("a mail waits: %s: %s", letter.about, error)
-                await asyncio.sleep(wait_s)
+        """Until nothing waits: what is new first, what is due again after it."""
+        now = asyncio.get_running_loop().time
+        while self._waiting or self._later:
+            if self._waiting:
+                await self._deliver(self._waiting[0], tries=0)
+                self._waiting.popleft()
+            elif self._later[0].due <= now():
+                again = self._later[0]
+                await self._deliver(again.letter, tries=again.tries)
+                # Others may have come before it, none with its number.
+                self._later.remove(again)
+                heapq.heapify(self._later)
             else:
+                self._news.clear()
+                try:
+                    async with asyncio.timeout_at(self._later[0].due):
+                        await self._news.wait()
+                except TimeoutError:
+                    continue
+
+    async def _deliver(self, letter: Letter, *, tries: int) -> None:
+        try:
+            await self._mailer.send(letter.message)
+        except MailUnavailable as error:
+            if not error.is_final and tries < len(self._waits_s):
+                _LOG.warning("a mail waits: %s: %s", _name(letter), error)
+                due = asyncio.get_running_loop().time() + self._waits_s[tries]
+                self._order += 1
+                later = _Later(due, self._order, tries + 1, letter)
+                heapq.heappush(self._later, later)
                 return
+            _LOG.error("a mail could not be sent: %s: %s", _name(letter), error)
+        self._count[letter.of] -= 1
 
     async def close(self) -> None:
         """Stop; what waits is told in the log."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        for letter in self._waiting:
-            _LOG.error("a mail was not sent before the end: %s", letter.about)
+        for letter in (*self._waiting, *(later.letter for later in self._later)):
+            _LOG.error("a mail was not sent before the end: %s", _name(letter))
+
+
+def _name(letter: Letter) -> str:
+    return f"{letter.about} of {letter.of}"

@@ -20,6 +20,7 @@ from ostiary.model.portal import (
     REVOKED,
     UNVERIFIED,
     Developer,
+    read_email,
 )
 from ostiary.portal.config import Portal
 from ostiary.portal.door import Read, SignedIn
@@ -106,8 +107,8 @@ async def find_developer(
                 row = await rows.get("developers", value)
             case "custom_id":
                 row = await rows.find("developers", {"custom_id": value})
-            case _ if portal.is_by_email:
-                row = await rows.find("developers", {"email": value.lower()})
+            case _ if portal.is_by_email and (email := read_email(value)) is not None:
+                row = await rows.find("developers", {"email": email})
             case _:
                 row = None  # what people may choose themselves proves no address
         if isinstance(row, Developer):

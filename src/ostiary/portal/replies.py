@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from ostiary.http.head import Field
 from ostiary.http.negotiate import is_navigation
 from ostiary.pages import render_error
+from ostiary.portal.chrome import STYLES, Chrome
 from ostiary.signin.values import (
     Allowed,
     ConfirmLogout,
@@ -55,6 +56,18 @@ _OTHER: Final = (
     "The sign-in could not be completed. Please try again; if that does not help, tell whoever runs this portal.",
 )
 CONFIRM: Final = "Another site asked to sign you out here. Nothing has happened yet."
+
+
+def frame_page(body: bytes, chrome: Chrome, *, status: int = 200) -> Response:
+    """A page of a portal: its own files, and forms that end in its own workspace."""
+    return page(
+        body,
+        status=status,
+        styles=STYLES,
+        has_own_files=True,
+        has_own_referrer=True,
+        form_homes=chrome.form_homes,
+    )
 
 
 def add_fields(response: Response, fields: Iterable[Field]) -> Response:

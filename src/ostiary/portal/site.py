@@ -18,8 +18,10 @@ from ostiary.portal.accounts import Accounts
 from ostiary.portal.config import Portal
 from ostiary.portal.door import Door
 from ostiary.portal.people import Visitor, meet
+from ostiary.portal.places import NEXT_COOKIE
 from ostiary.ports.clock import Clock, Entropy
 from ostiary.ports.config_store import ConfigStore
+from ostiary.web.cookies import read_cookie
 
 
 class NoPortal(Exception):
@@ -74,7 +76,9 @@ class Site:
         """
         read = await self.door.read(request, portal)
         visitor = await meet(self.store, portal, read)
-        if visitor.standing == "unknown" and portal.auto_register:
+        # Once, on the return from sign-in: an account that somebody deletes stays deleted.
+        returns = read_cookie(request, NEXT_COOKIE) is not None
+        if visitor.standing == "unknown" and portal.auto_register and returns:
             done = await self.accounts.register(
                 portal,
                 visitor,

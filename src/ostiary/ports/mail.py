@@ -24,9 +24,13 @@ class Message:
 
 
 class MailUnavailable(Exception):
-    """The mail could not be handed over; trying again later may work."""
+    """The mail could not be handed over; trying again later may work, unless it `is_final`."""
 
     code = "mail_unavailable"
+
+    def __init__(self, text: str, *, is_final: bool = False) -> None:
+        super().__init__(text)
+        self.is_final = is_final
 
 
 class Mailer(Protocol):

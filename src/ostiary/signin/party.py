@@ -187,20 +187,24 @@ def _clients(config: OpenidConnectConfig) -> tuple[Client, ...]:
 SHOWN_CHARS: Final = 8
 
 
-def _names(config: OpenidConnectConfig, instance: str, scheme: str) -> CookieNames:
+def _names(
+    config: OpenidConnectConfig, instance: str, scheme: str, prefix: str
+) -> CookieNames:
     is_secure = scheme == "https"
 
     def name(kind: str) -> str:
         given = str(getattr(config, f"{kind}_cookie_name"))
         if f"{kind}_cookie_name" in config.model_fields_set:
             return given
+        # Whoever names a secret shares sessions with all that name it, as in Kong (T-K4).
+        whose = "" if config.session_secret is not None else f"-{instance}"
         hosted = (
             is_secure
             and getattr(config, f"{kind}_cookie_path") == "/"
             and not getattr(config, f"{kind}_cookie_domain")
             and getattr(config, f"{kind}_cookie_secure") is not False
         )
-        return f"{'__Host-' if hosted else ''}{given}-{instance}"
+        return f"{'__Host-' if hosted else ''}{prefix}{given}{whose}"
 
     def attributes(kind: str, max_age_s: int | None) -> CookieAttributes:
         secure = getattr(config, f"{kind}_cookie_secure")
@@ -397,8 +401,14 @@ def _user_info_paths(
     )  # fmt: skip
 
 
-def compile_party(config: OpenidConnectConfig, instance_id: str) -> Party:
-    """The relying party of a configuration. `instance_id` is the plugin row's id."""
+def compile_party(
+    config: OpenidConnectConfig, instance_id: str, *, cookie_prefix: str = ""
+) -> Party:
+    """
+    The relying party of a configuration. `instance_id` is the plugin row's id.
+
+    `cookie_prefix` begins the names of cookies that the configuration does not name.
+    """
     instance = hashlib.sha256(instance_id.encode()).hexdigest()
     upstream_tokens = _token_headers(config, "upstream")
     upstream_claims = _claim_headers(config, "upstream")
@@ -435,8 +445,8 @@ def compile_party(config: OpenidConnectConfig, instance_id: str) -> Party:
         )
         if config.session_remember
         else None,
-        secure=_names(config, instance[:SHOWN_CHARS], "https"),
-        plain=_names(config, instance[:SHOWN_CHARS], "http"),
+        secure=_names(config, instance[:SHOWN_CHARS], "https", cookie_prefix),
+        plain=_names(config, instance[:SHOWN_CHARS], "http", cookie_prefix),
         own_ring=own_ring,
         upstream_tokens=upstream_tokens,
         downstream_tokens=downstream_tokens,

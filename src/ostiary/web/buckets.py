@@ -7,6 +7,7 @@ are kept in memory, the least recently used go first; each process counts for it
 
 from __future__ import annotations
 
+import ipaddress
 import math
 from collections import OrderedDict
 from collections.abc import Hashable
@@ -14,6 +15,23 @@ from dataclasses import dataclass, field
 from typing import Final
 
 _KEPT: Final = 10_000
+
+
+def network_of(address: str) -> str:
+    """
+    Who an address counts as: one subscriber has 2^64 of IPv6, and needs them for nothing honest.
+
+    Other texts count as themselves.
+    """
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv4Address):
+        return address
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(found) >> 64 << 64, 64)))
 
 
 @dataclass(slots=True)

@@ -32,17 +32,27 @@ def is_token(text: str | None) -> bool:
 
 
 def is_own_form(
-    request: Request, *, cookie: str | None, field: str | None, home: str | None
+    request: Request,
+    *,
+    cookie: str | None,
+    field: str | None,
+    home: str | None,
+    takes_null: bool = True,
 ) -> bool:
     """
     Tell whether a POST came from a page of ours: by the browser's word, or by the page's token.
 
     Args:
         home: The origin that the site is known by, besides the one that `Host` names.
+        takes_null: Whether `Origin: null` without the browser's word leaves it to the token, as
+            pages with `Referrer-Policy: no-referrer` need it over plain HTTP. A page on another
+            port can say it too, and set cookies here.
     """
     if not _is_own_origin(request, home):
         return False
     said = request.headers.get("sec-fetch-site")
+    if said is None and not takes_null and request.headers.get("origin") == "null":
+        return False
     return said == _OURS or (said in _NOTHING_SAID and _has_token(cookie, field))
 
 

@@ -17,14 +17,20 @@ def page(
     form_action: Sequence[str] = (),
     styles: Sequence[str] = (),
     has_own_files: bool = False,
+    has_own_referrer: bool = False,
+    form_homes: Sequence[str] = ("'self'",),
 ) -> Response:
-    """A page, with the policy that lets nothing but itself work."""
+    """A page, with the policy that lets nothing but itself work; see `security_headers`."""
     return Response(
         body,
         status_code=status,
         headers=dict(
             security_headers(
-                form_action=form_action, styles=styles, has_own_files=has_own_files
+                form_action=form_action,
+                styles=styles,
+                has_own_files=has_own_files,
+                has_own_referrer=has_own_referrer,
+                form_homes=form_homes,
             )
         ),
         media_type="text/html",

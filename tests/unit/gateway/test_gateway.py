@@ -404,3 +404,17 @@ def test_plugins_find_the_consumers_of_the_file_by_all_their_names() -> None:
 
 def test_an_empty_gateway_knows_no_route() -> None:
     assert answer(ask(World().gateway(), peer=PEER)).status == 404
+
+
+@pytest.mark.spec("T-H10")
+def test_the_cookies_of_our_own_sites_reach_no_upstream() -> None:
+    gateway = World().gateway(services=[service()], routes=[route()])
+    jar = (
+        b"a=1; __Host-ostiary-manager=secret; ostiary-manager=secret; ostiary-manager-csrf=x; "
+        b"__Host-ostiary-portal-session-0123abcd=secret; ostiary=kept"
+    )
+    some = forward(ask(gateway, fields=((b"Cookie", jar),)))
+    none = forward(ask(gateway, fields=((b"Cookie", b"ostiary-manager=secret"),)))
+
+    assert values(some.head.fields, "cookie") == ["a=1; ostiary=kept"]
+    assert values(none.head.fields, "cookie") == []

@@ -93,6 +93,7 @@ class Browser:
     host: str = "127.0.0.1:8002"
     scheme: str = "http"
     address: str = "127.0.0.1"
+    server: str = "127.0.0.1"
     jar: dict[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
 
@@ -115,7 +116,7 @@ class Browser:
             "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1",
             "method": method, "scheme": self.scheme, "path": path,
             "raw_path": path.encode(), "query_string": query.encode(),
-            "root_path": "", "client": (self.address, 1), "server": ("127.0.0.1", 2),
+            "root_path": "", "client": (self.address, 1), "server": (self.server, 2),
             "headers": [(n.encode(), v.encode()) for n, v in fields.items()],
         }  # fmt: skip
         sent: list[Message] = []

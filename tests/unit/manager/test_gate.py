@@ -122,7 +122,10 @@ def settings_of(**given: str) -> Settings:
         ("127.0.0.1:8001, [::1]:8001", OpenDoor(admits_strangers=False)),
         ("off", OpenDoor(admits_strangers=False, is_shut=True)),
         ("0.0.0.0:8001", OpenDoor(admits_strangers=True)),
-        ("127.0.0.1:8001, 10.0.0.1:8444 ssl", OpenDoor(admits_strangers=True)),
+        (
+            "127.0.0.1:8001, 10.0.0.1:8444 ssl",
+            OpenDoor(admits_strangers=True, only_at=frozenset({"10.0.0.1"})),
+        ),
     ],
 )
 async def test_the_door_is_as_open_as_the_admin_api(
@@ -157,3 +160,26 @@ async def test_where_the_admin_api_is_off_nobody_is_let_in(tmp_path: Path) -> No
 
         assert page.status == 403
         assert "The Admin API listens nowhere" in page.words
+
+
+@pytest.mark.parametrize(("server", "status"), [("10.0.0.1", 200), ("192.0.2.1", 403), ("", 403)])  # fmt: skip
+async def test_whoever_cannot_reach_the_admin_api_does_not_act_in_its_name(
+    tmp_path: Path, server: str, status: int
+) -> None:
+    door = OpenDoor(admits_strangers=True, only_at=frozenset({"10.0.0.1"}))
+    async with manager_site(tmp_path, door=door, allowed=("gui.example",)) as site:
+        far = site.tab(address="10.0.0.7", host="gui.example", server=server)
+
+        assert (await far.get(HOME)).status == status
+        assert (await site.tab(server=server).get(HOME)).status == 200
+
+
+async def test_another_port_of_this_host_cannot_send_our_forms(site: Site) -> None:
+    tab = site.tab()
+    page = await tab.get(f"{HOME}/services/new")
+    form = {**page.values(), "name": "x", "host": "x.test"}
+    posted = await tab.send("POST", f"{HOME}/services/new", form, {"origin": "null"})
+    own = await tab.send("POST", f"{HOME}/services/new", form, {"origin": f"http://{tab.host}"})  # fmt: skip
+
+    assert dict(page.fields)["referrer-policy"] == "same-origin"
+    assert (posted.status, own.status) == (403, 302)

@@ -59,7 +59,7 @@ async def test_the_session_is_kept_here_and_the_cookie_is_only_its_name(
     await browser.sign_in()
     name, value = next((n, v) for n, v in browser.jar.items() if "session" in n)
 
-    assert name.startswith("__Host-session-")
+    assert name.startswith("__Host-ostiary-portal-session-")
     assert len(value) < 400
     # Nobody else's store: without it there is no session.
     world.base.stores.store = MemoryStore(world.base.clock)

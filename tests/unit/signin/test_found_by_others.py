@@ -11,6 +11,8 @@ from ostiary.jose.encoding import encode_base64url
 from ostiary.jose.jwt import read_unverified_claims, sign_jwt
 from ostiary.jose.keys import PrivateKey
 from ostiary.sessions.session import SessionInvalid, load_session
+from ostiary.signin.party import compile_party
+from ostiary.signin.schema import describe_warnings
 from ostiary.signin.values import SendAway
 from tests.support.browser import ORIGIN, World, allowed, build_party, refused
 from tests.support.parties import LASTING, PAGE, bearer
@@ -145,11 +147,11 @@ def test_sessions_of_the_versions_before_are_some_and_of_the_next_is_none() -> N
 
 @pytest.mark.spec("T-K8")
 async def test_planted_cookies_do_not_hide_the_session() -> None:
-    world, party = World(), build_party(session_cookie_name="session")
+    world, party = World(), build_party(session_cookie_name="app")
     browser = world.browser()
     await browser.sign_in(party)
-    planted = "; ".join(f"session=1planted{n}" for n in range(20))
-    own = f"session={browser.cookies['session']}"
+    planted = "; ".join(f"app=1planted{n}" for n in range(20))
+    own = f"app={browser.cookies['app']}"
     fields = ((b"Cookie", f"{planted}; {own}".encode()),)
 
     step = await browser.ask(party, PAGE, fields=fields, cookies=False)
@@ -224,3 +226,24 @@ async def test_another_kind_of_token_is_no_id_token(typ: str) -> None:
 
     assert not isinstance(step, SendAway)
     assert "typ" in refused(step).detail
+
+
+async def test_a_row_that_holds_every_default_is_as_one_that_holds_none() -> None:
+    short = build_party().config
+    stored = type(short).model_validate(short.model_dump(mode="json"), strict=False)
+    party, kept = build_party(), compile_party(stored, "row-1")
+
+    assert stored.model_fields_set == short.model_fields_set
+    assert kept.secure.session.startswith("__Host-session-")
+    assert (kept.secure, kept.plain) == (party.secure, party.plain)
+    assert describe_warnings(stored) == describe_warnings(short)
+
+
+@pytest.mark.spec("T-K4")
+@pytest.mark.parametrize("name", ["session", None])
+async def test_a_shared_secret_shares_the_name_too(name: str | None) -> None:
+    more = {"session_secret": "both"} | ({"session_cookie_name": name} if name else {})
+    one, other = build_party("row-1", **more), build_party("row-2", **more)
+
+    assert one.secure.session == other.secure.session == "__Host-session"
+    assert one.plain.session == "session"

@@ -21,6 +21,7 @@ def _is_own(
     field: str | None = TOKEN,
     scheme: str = "https",
     home: str | None = None,
+    takes_null: bool = True,
 ) -> bool:
     scope = {
         "type": "http",
@@ -30,7 +31,9 @@ def _is_own(
         "query_string": b"",
         "headers": [(k.encode(), v.encode()) for k, v in {**HOST, **headers}.items()],
     }
-    return is_own_form(Request(scope), cookie=cookie, field=field, home=home)
+    return is_own_form(
+        Request(scope), cookie=cookie, field=field, home=home, takes_null=takes_null
+    )
 
 
 @pytest.mark.parametrize(
@@ -112,3 +115,20 @@ def test_what_is_not_a_token_is_none(text: str | None) -> None:
     assert is_token(TOKEN)
     assert not is_token(text)
     assert not _is_own({}, cookie=text, field=text)
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({"origin": "null"}, False),
+        ({"origin": "null", "sec-fetch-site": "none"}, True),
+        ({"origin": "null", "sec-fetch-site": "same-origin"}, True),
+        ({"origin": "https://demo.auth.localhost:9443"}, True),
+        ({"origin": "https://demo.auth.localhost:8000"}, False),
+        ({}, True),
+    ],
+)
+def test_pages_that_tell_their_origin_take_no_null_for_it(
+    headers: Mapping[str, str], expected: bool
+) -> None:
+    assert _is_own(headers, takes_null=False) is expected

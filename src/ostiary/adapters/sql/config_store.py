@@ -310,10 +310,9 @@ async def _advance(db: AsyncConnection, ledger: Ledger, revision: int) -> None:
         if revision % _PRUNE_EVERY == 0:
             oldest = max(0, revision - _KEPT_REVISIONS)
             await db.execute(delete(CHANGES).where(CHANGES.c.revision <= oldest))
-            values["kept_from"] = max(
-                oldest,
-                (await db.execute(select(REVISIONS.c.kept_from))).scalar_one(),
-            )
+            held = select(REVISIONS.c.kept_from).where(REVISIONS.c.id == 1)
+            kept_from = (await db.execute(held)).scalar_one()
+            values["kept_from"] = max(oldest, kept_from)
     await db.execute(update(REVISIONS).where(REVISIONS.c.id == 1).values(values))
 
 

@@ -130,7 +130,11 @@ class OpenidConnectConfig(
     SessionFields,
     GuardFields,
 ):
-    """`config` of the plugin. `model_fields_set` tells what the operator wrote himself."""
+    """
+    `config` of the plugin. `model_fields_set` tells what the operator made different.
+
+    What has its default counts as left out: stored rows hold every field, files only some.
+    """
 
     ostiary: OstiaryRecord | None = Field(
         None,
@@ -141,6 +145,14 @@ class OpenidConnectConfig(
     @classmethod
     def _accept_old_names(cls, data: Any) -> Any:
         return _rename(data) if isinstance(data, Mapping) else data
+
+    @model_validator(mode="after")
+    def _forget_defaults(self) -> Self:
+        kind = type(self)
+        self.model_fields_set.difference_update(
+            [n for n in self.model_fields_set if getattr(self, n) == _default(kind, n)]
+        )
+        return self
 
     @model_validator(mode="after")
     def _refuse_what_is_not_built(self) -> Self:
