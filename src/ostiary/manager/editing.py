@@ -304,7 +304,7 @@ async def save(visit: Visit, editor: Editor) -> Response:
     place, row = editor.place, editor.row
     assert row is not None
     errors: dict[str, tuple[str, ...]] = {}
-    values = read_values(editor.fields, visit.form, errors)
+    values = read_values(editor.fields, visit.form, errors, row)
     if visit.form.get("stamp") != build_stamp(row):
         errors[""] = (CHANGED,)
     if errors:

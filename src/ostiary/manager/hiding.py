@@ -28,6 +28,11 @@ def hide(value: Json, fields: Sequence[Field]) -> Json:
     return {name: _hide(name, inner, known.get(name)) for name, inner in value.items()}
 
 
+def hide_value(value: Json, field: Field) -> Json:
+    """A field's value as it may be seen."""
+    return _hide(field.name, value, field)
+
+
 def _hide(name: str, value: Json, field: Field | None) -> Json:
     if value is None or isinstance(value, _NOT_TEXT) or value in ("", [], {}):
         return value
@@ -35,11 +40,11 @@ def _hide(name: str, value: Json, field: Field | None) -> Json:
         return HIDDEN
     if isinstance(value, Mapping):
         return hide(value, field.fields if field else ())
-    if isinstance(value, list):
-        return [hide(v, ()) if isinstance(v, Mapping) else v for v in value]
     # What a schema knows it judges itself: `key` is a name in one kind and a secret in another.
     if field is None and _NAMED.search(name):
         return HIDDEN
+    if isinstance(value, list):
+        return [hide(v, ()) if isinstance(v, Mapping) else v for v in value]
     return value
 
 

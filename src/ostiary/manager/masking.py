@@ -1,5 +1,5 @@
 """
-Secrets in a configuration that is edited as a text: masks where they are shown, put back where they return. Pure.
+Secrets in what is edited as a text: masks where they are shown, put back where they return. Pure.
 
 What a schema marks is masked whole, and besides it fails closed: so is every text that is named
 like a secret. Entries of a list are masked one by one, so that one of them can be changed.
@@ -44,6 +44,11 @@ def _mask(value: Json, name: str, field: Field | None) -> Json:
     return MASK if is_secret else value
 
 
+def mask_value(value: Json) -> Json:
+    """A value that no schema describes further, as it may be seen."""
+    return _mask(value, "", None)
+
+
 def unmask(value: Json, old: Json, shown: Json) -> Json:
     """
     What was typed, with what was there in the place of masks that came back.
@@ -85,10 +90,11 @@ def _list(value: Json) -> list[Json]:
 
 def find_masks(value: Mapping[str, Json]) -> tuple[str, ...]:
     """The fields of a record in which a mask is left, at whatever depth."""
-    return tuple(name for name, inner in value.items() if _has_mask(inner))
+    return tuple(name for name, inner in value.items() if has_mask(inner))
 
 
-def _has_mask(value: Json) -> bool:
+def has_mask(value: Json) -> bool:
+    """Whether a mask is left in a value, at whatever depth."""
     # Without recursion: what was typed may be nested deeper than any record that was kept.
     left = [value]
     while left:

@@ -280,7 +280,7 @@ async def _try(visit: Visit, editor: editing.Editor) -> Response:
     """Judge what was typed, then hold it against the provider. Nothing is kept."""
     row = editor.row
     errors: dict[str, tuple[str, ...]] = {}
-    values = read_values(editor.fields, visit.form, errors)
+    values = read_values(editor.fields, visit.form, errors, row)
     if row is None:
         body = build_new(editor.fields, values)
         config = body.get("config", {})

@@ -14,7 +14,7 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from ostiary.manager.forms import Sheet
-from ostiary.manager.hiding import hide
+from ostiary.manager.hiding import hide, hide_value
 from ostiary.manager.kinds import BELOW, KINDS, Kind, Row, name_of
 from ostiary.manager.schema import Field, read_fields
 from ostiary.manager.values import say_number
@@ -327,7 +327,8 @@ def read_facts(
             found.append(Fact(label=field.label, value=None, show="hidden"))
         else:
             show = _choose_show(field, value)
-            said = say_number(value) if isinstance(value, float) else value
+            seen = hide_value(value, field)
+            said = say_number(seen) if isinstance(seen, float) else seen
             found.append(Fact(label=field.label, value=said, show=show))
     return tuple(found)
 

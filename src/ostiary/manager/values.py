@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from ostiary.manager.forms import Form
+from ostiary.manager.masking import has_mask, mask_value, unmask
 from ostiary.manager.schema import Field
 
 Json = Any  # Any: JSON
@@ -81,9 +82,11 @@ def _show(field: Field, value: Json) -> str:
         case "commas":
             return ", ".join(str(v) for v in value)
         case "pairs":
-            return _show_pairs(value)
+            return _show_pairs(mask_value(value))
+        case "json" if value:
+            return json.dumps(mask_value(value), indent=2, ensure_ascii=False)
         case "json":
-            return json.dumps(value, indent=2, ensure_ascii=False) if value else ""
+            return ""
     return say_number(value) if isinstance(value, float) else str(value)
 
 
@@ -126,27 +129,35 @@ def _is_plain_part(part: Json, whole: Json) -> bool:
 
 
 def read_values(
-    fields: Sequence[Field], form: Form, errors: dict[str, tuple[str, ...]]
+    fields: Sequence[Field],
+    form: Form,
+    errors: dict[str, tuple[str, ...]],
+    row: Mapping[str, Json] | None = None,
 ) -> dict[str, Json]:
     """
     What a form says, by wire name. A secret that was left empty is KEEP, as is a reference that it does not have.
 
     Args:
         errors: What cannot be read goes there, by the field's id; the API would say less.
+        row: What there is: masks that come back are what they were put for.
     """
     found: dict[str, Json] = {}
     for field in fields:
+        before = None if row is None else row.get(field.name)
         try:
-            found[field.name] = _read(field, form, errors)
+            found[field.name] = _read(field, form, errors, before)
         except NoJson as error:
             errors[field.id] = (str(error),)
             found[field.name] = KEEP
     return found
 
 
-def _read(field: Field, form: Form, errors: dict[str, tuple[str, ...]]) -> Json:
+def _read(
+    field: Field, form: Form, errors: dict[str, tuple[str, ...]], before: Json
+) -> Json:
     if field.widget == "record":
-        return read_values(field.fields, form, errors)
+        inner = before if isinstance(before, Mapping) else None
+        return read_values(field.fields, form, errors, inner)
     if field.secret and not form.text(field.id):
         return None if form.has(field.id + REMOVE) else KEEP
     if field.widget == "switch":
@@ -163,7 +174,13 @@ def _read(field: Field, form: Form, errors: dict[str, tuple[str, ...]]) -> Json:
     text = form.text(field.id) if is_exact else form.text(field.id).strip()
     if not text:
         return _nothing(field)
-    return _read_text(field, text)
+    value = _read_text(field, text)
+    if field.secret or field.widget not in {"pairs", "json"}:
+        return value
+    value = unmask(value, before, mask_value(before))
+    if has_mask(value):
+        raise NoJson("type this secret again")
+    return value
 
 
 def _read_text(field: Field, text: str) -> Json:

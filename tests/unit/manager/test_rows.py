@@ -218,6 +218,33 @@ async def test_nested_records_are_changed_member_by_member(
     assert 'id="healthchecks.active.timeout-error"' in wrong.text
 
 
+async def test_credentials_in_a_map_are_shown_nowhere_and_kept(
+    site: Site, tab: Browser
+) -> None:
+    headers = {"Authorization": ["Bearer planted"], "X-Plain": ["seen"]}
+    body = {"name": "u.test", "healthchecks": {"active": {"headers": headers}}}
+    row = await site.admin("POST", "/upstreams", body)
+    path = f"/upstreams/{row['id']}"
+    pages = [await tab.get(HOME + p) for p in (path, f"{path}/edit")]
+    saved = await make(tab, f"{path}/edit", tags="x")
+    after = await site.admin("GET", path)
+    added = "Authorization: ******\nX-Plain: other"
+    await make(tab, f"{path}/edit", healthchecks__active__headers=added)
+    changed = await site.admin("GET", path)
+    lost = "Authorization: ******\nX-Token: ******"
+    wrong = await tab.submit(f"{HOME}{path}/edit", healthchecks__active__headers=lost)
+
+    assert not any("planted" in page.text for page in (*pages, wrong))
+    assert all("seen" in page.text for page in pages)
+    assert saved.location.endswith("?done=saved")
+    assert after["healthchecks"] == row["healthchecks"]
+    assert changed["healthchecks"]["active"]["headers"] == {
+        "Authorization": ["Bearer planted"], "X-Plain": ["other"],
+    }  # fmt: skip
+    at = wrong.text.split('id="healthchecks.active.headers-error"')[1]
+    assert "type this secret again" in at.split("</p>")[0]
+
+
 SECRETS = {
     "key-auth": {"key": "key-of-ada-0123"},
     "basic-auth": {"username": "ada", "password": "password-of-ada-0123"},
