@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -53,3 +54,50 @@ async def test_every_plugin_has_a_form(tab: Browser, name: str) -> None:
 
     assert page.status == 200, page.words
     assert f"New {name}" in page.words
+
+
+@pytest.mark.parametrize("path", ["//evil.example/x", "/\\evil.example/x", "/\\/evil.example/x"])  # fmt: skip
+async def test_a_link_of_another_site_leads_to_no_other_site(
+    tab: Browser, path: str
+) -> None:
+    page = await tab.get(path, sec_fetch_site="cross-site", sec_fetch_mode="navigate")
+    links = re.findall(r'class="button" href="([^"]*)">Open it here', page.text)
+
+    assert page.status == 403
+    assert links == ["/evil.example/x"]
+
+
+async def test_a_form_is_sent_to_the_address_that_it_came_from(
+    site: Site, tab: Browser
+) -> None:
+    await site.admin("POST", "/workspaces", {"name": "a b\\c"})
+    page = await tab.get("/a b\\c/services/new")
+
+    assert 'action="/a%20b%5Cc/services/new"' in page.text
+
+
+@pytest.mark.parametrize("at", [1_700_000_000_000, 10**15])
+async def test_one_row_with_an_odd_time_does_not_hide_the_others(
+    site: Site, tab: Browser, at: int
+) -> None:
+    body = {"name": "odd", "host": "h.test", "created_at": at}
+    row = await site.admin("POST", "/services", body)
+    await site.admin("POST", "/services", {"name": "even", "host": "h.test"})
+    pages = [await tab.get(f"{HOME}/services{p}") for p in ("", f"/{row['id']}")]
+
+    assert [page.status for page in pages] == [200, 200]
+    assert all(str(at) in page.words for page in pages)
+    assert "even" in pages[0].words
+
+
+async def test_links_that_delete_stay_in_a_workspace_that_is_called_edit(
+    site: Site, tab: Browser
+) -> None:
+    await site.admin("POST", "/workspaces", {"name": "edit"})
+    upstream = await site.admin("POST", "/edit/upstreams", {"name": "u.test"})
+    below = f"/edit/upstreams/{upstream['id']}"
+    target = await site.admin("POST", f"{below}/targets", {"target": "1.2.3.4:80"})
+    page = await tab.get(below)
+
+    assert f'href="{below}/targets/{target["id"]}/edit"' in page.text
+    assert f'href="{below}/targets/{target["id"]}/delete"' in page.text
