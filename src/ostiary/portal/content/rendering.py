@@ -21,6 +21,7 @@ from ostiary.portal.content.layouts import BadLayout
 from ostiary.portal.content.links import build_route_url, build_url
 from ostiary.portal.content.markdown import MAX_CHARS, Rendered, render_markdown
 from ostiary.portal.content.openapi.details import read_details
+from ostiary.portal.content.openapi.lengths import LEFT_OUT
 from ostiary.portal.content.search import (
     MAX_QUERY_CHARS,
     SearchIndex,
@@ -118,10 +119,13 @@ def _context(page: Page, chrome: Chrome) -> dict[str, object]:
 
     def write(text: str) -> Markup:
         # Each of hundreds of descriptions may be long: together they are as one page.
+        room = left[0]
         left[0] -= len(text)
-        if left[0] < 0:
-            return Markup("<p>{}</p>").format(text)
-        return render_markdown(text, base=chrome.base).html
+        if left[0] >= 0:
+            return render_markdown(text, base=chrome.base).html
+        if room <= 0:
+            return Markup("<p>{}</p>").format(LEFT_OUT)
+        return Markup("<p>{} … ({})</p>").format(text[:room], LEFT_OUT)
 
     return {
         "chrome": chrome,
@@ -274,6 +278,8 @@ def _article(page: Page, chrome: Chrome, _: Mapping[str, str]) -> bytes:
     entry, body = page.entry, _body(page, chrome)
     steps = entry.route.strip("/").split("/")
     top = page.site.routes.get(f"/{steps[0]}")
+    if top is not None and page.site.judge(top, page.reader) != "allowed":
+        top = None  # not even its title is for everybody
     beside: list[Entry] = []
     if len(steps) > 1 or (top is not None and _below(page, f"/{steps[0]}")):
         beside = _below(page, f"/{steps[0]}")

@@ -11,11 +11,18 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
-from ostiary.portal.content.openapi.document import Api, Operation, Scheme
+from ostiary.portal.content.openapi.document import (
+    MAX_URL_CHARS,
+    Api,
+    Operation,
+    Scheme,
+    fill_url,
+)
 from ostiary.portal.content.openapi.examples import ExampleMaker, write_example
+from ostiary.portal.content.openapi.lengths import LEFT_OUT, MAX_LABEL_CHARS, Room
 from ostiary.portal.content.openapi.refs import Json, Refs, items, record, text
 from ostiary.portal.content.openapi.samples import Call, Sample, build_samples
-from ostiary.portal.content.openapi.schemas import Node, SchemaReader
+from ostiary.portal.content.openapi.schemas import Node, SchemaReader, write_value
 
 _PLACES: Final = ("path", "query", "header", "cookie", "querystring")
 _TITLES: Final = {
@@ -28,15 +35,20 @@ _TITLES: Final = {
 _FORM: Final = "application/x-www-form-urlencoded"
 _MAX_CONTENTS: Final = 10
 _MAX_REPLIES: Final = 40
+_MAX_HEADERS: Final = 100
+_MAX_NEEDS: Final = 50
+_MAX_CALLBACKS: Final = 50
+_ANY_VALUE: Final = "VALUE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """A body of one media type."""
+    """A body of one media type; `is_cut` says that its example was left out."""
 
     media_type: str
     schema: Node | None
     example: str = ""
+    is_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +121,7 @@ class _Reading:
         self._refs: Refs = api.refs
         self._schemas = SchemaReader(api.refs)
         self._examples = ExampleMaker(api.refs)
+        self._room = Room()
 
     def read(self) -> Details:
         raw = self._operation.raw
@@ -118,7 +131,7 @@ class _Reading:
         own = items(raw.get("servers")) or items(self._operation.shared.get("servers"))
         urls = [text(record(s).get("url")) for s in own]
         urls += [s.url for s in self._api.servers]
-        server = next((u for u in urls if u), "").rstrip("/")
+        server = next((u for u in urls if u), "")[:MAX_URL_CHARS].rstrip("/")
         answers = tuple(self._read_answers())
         return Details(
             operation=self._operation,
@@ -129,7 +142,10 @@ class _Reading:
             is_open=is_open,
             server_url=server,
             samples=build_samples(self._call(parameters, body, needs, server)),
-            callbacks=tuple(str(n) for n in record(raw.get("callbacks"))),
+            callbacks=tuple(
+                str(n)[:MAX_LABEL_CHARS]
+                for n in [*record(raw.get("callbacks"))][:_MAX_CALLBACKS]
+            ),
         )
 
     def _list_parameters(self) -> Iterator[Json]:
@@ -170,7 +186,7 @@ class _Reading:
         )  # fmt: skip
         facts = node.facts
         if (example := self._example_of(parameter)) is not None:
-            facts = (*facts, f"for example {write_example(example)[:120]}")
+            facts = (*facts, f"for example {write_value(example)[:120]}")
         return Node(
             name=node.name, type=node.type, is_required=node.is_required,
             is_deprecated=node.is_deprecated or parameter.get("deprecated") is True,
@@ -192,19 +208,21 @@ class _Reading:
         ]:
             said, _ = self._refs.follow(value)
             schema = said.get("schema", said.get("itemSchema"))
-            yield self._content(str(media_type), schema, self._example_of(said))
+            name = str(media_type)[:MAX_LABEL_CHARS]
+            yield self._content(name, schema, self._example_of(said))
 
     def _content(self, media_type: str, schema: object, given: Any) -> Content:
         node = None if schema is None else self._schemas.read(schema)
         example = given
         if example is None and schema is not None and _is_shown(media_type):
             example = self._examples.make(schema)
-        shown = example if isinstance(example, str) else write_example(example)
         if example is None:
-            shown = ""
-        elif media_type == _FORM and isinstance(example, Mapping):
-            shown = "\n".join(f"{k}={_plain(v)}" for k, v in example.items())
-        return Content(media_type=media_type, schema=node, example=shown)
+            return Content(media_type=media_type, schema=node)
+        shown = self._room.fit(example, _write_form if media_type == _FORM else _write)
+        return Content(
+            media_type=media_type, schema=node, is_cut=shown is None,
+            example=LEFT_OUT if shown is None else shown,
+        )  # fmt: skip
 
     def _read_body(self, parameters: list[Json]) -> Body | None:
         raw = self._operation.raw
@@ -254,8 +272,10 @@ class _Reading:
                     for t in self._media_types("produces")
                 )
             headers = tuple(
-                self._show_parameter({"name": str(n), **self._refs.follow(h)[0]})
-                for n, h in record(said.get("headers")).items()
+                self._show_parameter(
+                    {"name": str(n)[:MAX_LABEL_CHARS], **self._refs.follow(h)[0]}
+                )
+                for n, h in [*record(said.get("headers")).items()][:_MAX_HEADERS]
             )
             yield Answer(
                 status=str(status),
@@ -270,11 +290,16 @@ class _Reading:
         said = raw.get("security", self._refs.document.get("security"))
         needs: list[Need] = []
         is_open = said is None
-        for one in items(said):
+        for one in items(said)[:_MAX_NEEDS]:
             names = record(one)
             is_open = is_open or not names
             known = tuple(
-                (self._api.schemes[name], tuple(text(s) for s in items(scopes)))
+                (
+                    self._api.schemes[name],
+                    tuple(
+                        text(s)[:MAX_LABEL_CHARS] for s in items(scopes)[:_MAX_NEEDS]
+                    ),
+                )
                 for name, scopes in names.items()
                 if name in self._api.schemes
             )
@@ -285,7 +310,7 @@ class _Reading:
     def _call(
         self, parameters: list[Json], body: Body | None, needs: tuple[Need, ...], server: str
     ) -> Call:  # fmt: skip
-        path = self._operation.path
+        in_path: dict[str, str] = {}
         query: list[tuple[str, str]] = []
         headers: list[tuple[str, str]] = []
         for parameter in parameters:
@@ -293,22 +318,22 @@ class _Reading:
             value = self._example_of(parameter)
             if value is None:
                 value = self._examples.make(self._schema_of(parameter))
-            shown = _plain(value)
-            if place == "path" and shown not in {"", "string"}:
-                path = path.replace(f"{{{name}}}", shown)
+            shown = self._room.fit(value, _plain, most=MAX_URL_CHARS)
+            if place == "path":
+                in_path[name] = "" if shown in {None, "string"} else shown or ""
             elif place == "query" and parameter.get("required") is True:
-                query.append((name, shown))
+                query.append((name, _ANY_VALUE if shown is None else shown))
             elif place == "header" and parameter.get("required") is True:
-                headers.append((name, shown))
+                headers.append((name, _ANY_VALUE if shown is None else shown))
         content = body.contents[0] if body is not None and body.contents else None
         return Call(
             method=self._operation.method,
-            url=f"{_whole(server)}/{path.lstrip('/')}",
+            url=f"{_whole(server)}/{fill_url(self._operation.path, in_path).lstrip('/')}",
             query=tuple(query),
             headers=tuple(headers),
             needs=tuple(s for s, _ in needs[0].schemes) if needs else (),
             media_type="" if content is None else content.media_type,
-            body="" if content is None else content.example,
+            body="" if content is None or content.is_cut else content.example,
         )
 
 
@@ -316,6 +341,16 @@ def _whole(server: str) -> str:
     # Nothing that a shell's command takes for an option of its own.
     good = server.startswith(("http://", "https://", "/"))
     return server.rstrip("/") if good else ""
+
+
+def _write(example: object) -> str:
+    return example if isinstance(example, str) else write_example(example)
+
+
+def _write_form(example: object) -> str:
+    if not isinstance(example, Mapping):
+        return _write(example)
+    return "\n".join(f"{k}={_plain(v)}" for k, v in example.items())
 
 
 def _plain(value: object) -> str:

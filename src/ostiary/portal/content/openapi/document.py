@@ -14,13 +14,23 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from ostiary.portal.content.openapi.lengths import MAX_LABEL_CHARS
 from ostiary.portal.content.openapi.refs import Json, Refs, items, record, text
 
 METHODS: Final = ("get", "post", "put", "patch", "delete", "head", "options", "trace", "query")  # fmt: skip
 MAX_OPERATIONS: Final = 2000
+MAX_TAGS: Final = 500
+MAX_URL_CHARS: Final = 2000
 UNTAGGED: Final = "Operations"
 _NOT_IN_SLUGS: Final = re.compile(r"[^a-z0-9]+")
 _LONGEST_SLUG: Final = 100
+_MAX_TAGS_EACH: Final = 20
+_MAX_SUMMARY_CHARS: Final = 500
+_MAX_TEXT_CHARS: Final = 20_000
+_MAX_TEXTS_CHARS: Final = 2_000_000
+_MAX_SCHEMES: Final = 50
+_MAX_SCOPES: Final = 100
+_IN_BRACES: Final = re.compile(r"\{([^{}]{1,200})\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,21 +185,29 @@ def read_api(document: Json, *, fallback: str) -> Api:
     )
 
 
+def fill_url(url: str, values: Mapping[str, str]) -> str:
+    """A URL with the values of what stands in braces; values are not filled in themselves."""
+
+    def fill(found: re.Match[str]) -> str:
+        return values.get(found[1], "")[:MAX_URL_CHARS] or found[0]
+
+    return _IN_BRACES.sub(fill, url[:MAX_URL_CHARS])[:MAX_URL_CHARS]
+
+
 def _read_servers(document: Json) -> Iterator[Server]:
     if "swagger" in document:
         host = text(document.get("host"))
         path = "/" + text(document.get("basePath")).strip("/")
         schemes = [text(s) for s in items(document.get("schemes"))] or ["https"]
         for scheme in schemes[:5] if host else ():
-            yield Server(url=f"{scheme}://{host}{path.rstrip('/')}")
+            yield Server(url=f"{scheme}://{host}{path.rstrip('/')}"[:MAX_URL_CHARS])
         if not host and path != "/":
-            yield Server(url=path)
+            yield Server(url=path[:MAX_URL_CHARS])
         return
     for server in items(document.get("servers"))[:20]:
-        url = text(record(server).get("url"))
-        for name, variable in record(record(server).get("variables")).items():
-            value = text(record(variable).get("default"))
-            url = url.replace(f"{{{name}}}", value) if value else url
+        variables = record(record(server).get("variables"))
+        values = {str(k): text(record(v).get("default")) for k, v in variables.items()}
+        url = fill_url(text(record(server).get("url")), values)
         if url:
             said = text(record(server).get("description"))
             yield Server(url=url.rstrip("/") or "/", description=said)
@@ -200,10 +218,10 @@ def _read_schemes(refs: Refs) -> Iterator[Scheme]:
     found = record(document.get("securityDefinitions")) or record(
         record(document.get("components")).get("securitySchemes")
     )
-    for name, value in found.items():
+    for name, value in [*found.items()][:_MAX_SCHEMES]:
         said, _ = refs.follow(value)
         kind = text(said.get("type"))
-        scheme = text(said.get("scheme")).lower()
+        scheme = text(said.get("scheme"))[:MAX_LABEL_CHARS].lower()
         if kind == "basic":  # Swagger 2.0
             kind, scheme = "http", "basic"
         flows = record(said.get("flows")) or (
@@ -213,8 +231,8 @@ def _read_schemes(refs: Refs) -> Iterator[Scheme]:
             name=str(name),
             kind=kind,
             scheme=scheme,
-            where=text(said.get("in")),
-            field_name=text(said.get("name")),
+            where=text(said.get("in"))[:MAX_LABEL_CHARS],
+            field_name=text(said.get("name"))[:MAX_LABEL_CHARS],
             description=text(said.get("description")),
             issuer_url=text(said.get("openIdConnectUrl")),
             flows=tuple(
@@ -223,8 +241,10 @@ def _read_schemes(refs: Refs) -> Iterator[Scheme]:
                     authorization_url=text(record(how).get("authorizationUrl")),
                     token_url=text(record(how).get("tokenUrl")),
                     scopes=tuple(
-                        (str(k), text(v))
-                        for k, v in record(record(how).get("scopes")).items()
+                        (str(k)[:MAX_LABEL_CHARS], text(v)[:_MAX_SUMMARY_CHARS])
+                        for k, v in [*record(record(how).get("scopes")).items()][
+                            :_MAX_SCOPES
+                        ]
                     ),
                 )
                 for flow, how in flows.items()
@@ -234,29 +254,34 @@ def _read_schemes(refs: Refs) -> Iterator[Scheme]:
 
 def _read_operations(refs: Refs) -> Iterator[Operation]:
     taken: set[str] = set()
+    room = _MAX_TEXTS_CHARS
     for path, value in record(refs.document.get("paths")).items():
         shared, _ = refs.follow(value)
         more = record(shared.get("additionalOperations"))
-        named = [(m, shared.get(m)) for m in METHODS] + [*more.items()]
-        for method, raw in named:
+        listed = [(m, shared.get(m)) for m in METHODS] + [*more.items()]
+        for method, raw in listed:
             if not isinstance(raw, Mapping) or len(taken) >= MAX_OPERATIONS:
                 continue
             said = text(raw.get("operationId")) or f"{method} {path}"
-            slug = base = _slug(said)
+            slug = base = _slug(said[: 2 * _LONGEST_SLUG])
             count = 1
             while slug in taken:
                 count += 1
                 slug = f"{base}-{count}"
             taken.add(slug)
-            tags = tuple(dict.fromkeys(text(t) for t in items(raw.get("tags")) if text(t)))  # fmt: skip
+            named = items(raw.get("tags"))[:_MAX_TAGS_EACH]
+            tags = dict.fromkeys(text(t)[:MAX_LABEL_CHARS] for t in named if text(t))
+            # One text may be that of very many operations.
+            told = text(raw.get("description")) or text(shared.get("description"))
+            told = told[: min(_MAX_TEXT_CHARS, room)]
+            room -= len(told)
             yield Operation(
                 slug=slug,
                 method=str(method).upper(),
                 path=str(path),
-                summary=text(raw.get("summary")),
-                description=text(raw.get("description"))
-                or text(shared.get("description")),
-                tags=tags,
+                summary=text(raw.get("summary"))[:_MAX_SUMMARY_CHARS],
+                description=told,
+                tags=tuple(tags),
                 is_deprecated=raw.get("deprecated") is True,
                 raw=raw,
                 shared=shared,
@@ -271,28 +296,33 @@ def _slug(said: str) -> str:
 
 def _describe_tags(document: Json) -> dict[str, str]:
     return {
-        text(record(tag).get("name")): text(record(tag).get("description"))
-        for tag in items(document.get("tags"))
+        text(record(tag).get("name"))[:MAX_LABEL_CHARS]: text(
+            record(tag).get("description")
+        )
+        for tag in items(document.get("tags"))[:MAX_TAGS]
         if text(record(tag).get("name"))
     }
 
 
 def _group(document: Json, operations: list[Operation]) -> Iterator[Group]:
     described = _describe_tags(document)
-    names = dict.fromkeys(
-        [*described, *(tag for o in operations for tag in o.tags), UNTAGGED]
-    )
-    for name in names:
-        inside = tuple(o for o in operations if name in (o.tags or (UNTAGGED,)))
-        if inside:
+    inside: dict[str, list[Operation]] = {
+        name: [] for name in (*_list_tags(document, operations), UNTAGGED)
+    }
+    for operation in operations:
+        # Tags beyond the limit have no group of their own.
+        known = [tag for tag in operation.tags if tag in inside]
+        for name in known or (UNTAGGED,):
+            inside[name].append(operation)
+    for name, found in inside.items():
+        if found:
             yield Group(
-                name=name, description=described.get(name, ""), operations=inside
+                name=name,
+                description=described.get(name, ""),
+                operations=tuple(found),
             )
 
 
 def _list_tags(document: Json, operations: list[Operation]) -> tuple[str, ...]:
-    return tuple(
-        dict.fromkeys(
-            [*_describe_tags(document), *(tag for o in operations for tag in o.tags)]
-        )
-    )
+    named = [*_describe_tags(document), *(tag for o in operations for tag in o.tags)]
+    return tuple(dict.fromkeys(named))[:MAX_TAGS]

@@ -14,6 +14,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ostiary.portal.content.openapi.lengths import (
+    LEFT_OUT,
+    MAX_LABEL_CHARS,
+    measure,
+)
 from ostiary.portal.content.openapi.refs import (
     Json,
     Refs,
@@ -27,6 +32,7 @@ MAX_NODES: Final = 400
 MAX_DEPTH: Final = 10
 _MAX_CHOICES: Final = 12
 _MAX_ENUM: Final = 40
+_MAX_VALUE_CHARS: Final = 2000
 _BOUNDS: Final = (
     ("minimum", "≥ {}"), ("maximum", "≤ {}"),
     ("exclusiveMinimum", "> {}"), ("exclusiveMaximum", "< {}"),
@@ -129,7 +135,10 @@ class SchemaReader:
                 yield Node(name="…", type="", note="more fields are not shown")
                 return
             yield self._read(
-                value, str(name), is_required=name in required, seen=(*seen, "")
+                value,
+                str(name)[:MAX_LABEL_CHARS],
+                is_required=name in required,
+                seen=(*seen, ""),
             )
         if isinstance(schema.get("items"), Mapping):
             inner = self._read(
@@ -148,7 +157,7 @@ class SchemaReader:
             found, ref = self._refs.follow(choice)
             if found.get("type") == "null":
                 continue
-            name = text(found.get("title")) or name_ref(ref)
+            name = text(found.get("title"))[:MAX_LABEL_CHARS] or name_ref(ref)
             yield self._read(choice, name, is_required=False, seen=(*seen, ""))
 
 
@@ -179,12 +188,15 @@ def describe_type(schema: Json, refs: Refs) -> str:
             shown.append(name)
     if not shown and (schema.get("oneOf") or schema.get("anyOf")):
         return "one of several" if schema.get("oneOf") else "any of several"
-    return " or ".join(dict.fromkeys(shown))
+    return " or ".join(dict.fromkeys(shown))[:MAX_LABEL_CHARS]
 
 
 def write_value(value: object) -> str:
     """A value as people write it."""
-    return json.dumps(value, ensure_ascii=False)[:200]
+    value = value[:MAX_LABEL_CHARS] if isinstance(value, str) else value
+    if measure(value, _MAX_VALUE_CHARS) > _MAX_VALUE_CHARS:
+        return LEFT_OUT
+    return json.dumps(value, ensure_ascii=False)[:MAX_LABEL_CHARS]
 
 
 def _list_facts(schema: Json) -> Iterator[str]:
@@ -193,7 +205,7 @@ def _list_facts(schema: Json) -> Iterator[str]:
     values = items(schema.get("enum"))
     if values:
         listed = ", ".join(write_value(v) for v in values[:_MAX_ENUM])
-        yield f"one of {listed}{' …' if len(values) > _MAX_ENUM else ''}"
+        yield f"one of {listed[:_MAX_VALUE_CHARS]}{' …' if len(values) > _MAX_ENUM else ''}"
     if "default" in schema:
         yield f"default {write_value(schema['default'])}"
     for key, form in _BOUNDS:
