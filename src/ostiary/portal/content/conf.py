@@ -138,19 +138,27 @@ def _read_items(value: object, *, tell: Any, depth: int) -> Iterator[MenuEntry]:
         if title is None:
             tell("an entry of a menu has no title")
             continue
+        roles = _read_roles(item.get("needs_role"))
+        if roles is None:  # nobody sees it, rather than everybody
+            tell(f"needs_role of {title[:80]!r} must be the name of a role, or a list of them")  # fmt: skip
+            continue
         below = item.get("sub_menu") or item.get("items")
-        roles = item.get("needs_role") or ()
-        names = [roles] if isinstance(roles, str) else roles
         yield MenuEntry(
             title=title,
             url=_text(item.get("url")) or "",
             needs_auth=item.get("needs_auth") is True,
-            needs_role=tuple(r for r in names if isinstance(r, str)),
+            needs_role=roles,
             hide_when_authenticated=item.get("hide_when_authenticated") is True,
             children=tuple(_read_items(below, tell=tell, depth=depth + 1))
             if below and depth == 0
             else (),
         )
+
+
+def _read_roles(value: object) -> tuple[str, ...] | None:
+    names = [] if value is None else value if isinstance(value, list) else [value]
+    roles = tuple(name for name in names if isinstance(name, str))
+    return roles if len(roles) == len(names) else None
 
 
 def _read_collections(value: object, *, tell: Any) -> dict[str, Collection]:

@@ -162,3 +162,41 @@ def test_the_list_of_files_obeys_the_rule_as_pages_do() -> None:
     assert seen["gold"] == seen["ada"] | {
         "content/gold.md", "content/hidden.md", "specs/golden.yaml",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("roles", ["true", "false", "7", "[gold, 7]", "{gold: 1}"])
+def test_an_entry_with_a_rule_that_is_none_is_told_and_shown_to_nobody(
+    roles: str,
+) -> None:
+    conf = f"menu: [{{title: Odd, url: odd, needs_role: {roles}}}, {{title: Even, url: even}}]"  # fmt: skip
+    site = site_of({"portal.conf.yaml": conf, "content/a.md": "words"})
+
+    told = [trouble.text for trouble in site.troubles]
+    assert told == ["needs_role of 'Odd' must be the name of a role, or a list of them"]
+    for reader in (ANONYMOUS, ADA, GOLD):
+        html = show(site, "/a", reader)
+        assert ">Even<" in html
+        assert ">Odd<" not in html
+
+
+@pytest.mark.parametrize("roles", ["gold", "[gold, silver]"])
+def test_an_entry_for_a_role_is_shown_to_who_has_it(roles: str) -> None:
+    conf = f"menu: [{{title: Odd, url: odd, needs_role: {roles}}}]"
+    site = site_of({"portal.conf.yaml": conf, "content/a.md": "words"})
+
+    assert not site.troubles
+    assert [">Odd<" in show(site, "/a", reader) for reader in (ANONYMOUS, ADA, GOLD)] == [False, False, True]  # fmt: skip
+
+
+def test_the_title_above_the_neighbours_is_for_who_may_read_its_page() -> None:
+    site = site_of(
+        {
+            "content/plans.md": "---\ntitle: Secret plans\nreadable_by: [gold]\n---\nx",
+            "content/plans/a.md": "---\ntitle: Open A\n---\nx",
+            "content/plans/b.md": "---\ntitle: Open B\n---\nx",
+        }
+    )
+    seen = {r: show(site, "/plans/a", r) for r in (ANONYMOUS, ADA, GOLD)}
+
+    assert [("Secret plans" in html) for html in seen.values()] == [False, False, True]
+    assert all(">Open B</a>" in html for html in seen.values())
