@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ostiary.model.safe_yaml import BadText, parse_json, parse_yaml
+from ostiary.model.safe_yaml import BadText, _read_pairs, parse_json, parse_yaml
 
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "\n".join(
     f"{n}: &{n} [{','.join([f'*{p}'] * 10)}]"
@@ -99,3 +99,24 @@ def test_any_text_is_a_value_or_a_reason(text: str) -> None:
             seen.append(error.reason)
 
     assert all(seen)
+
+
+def test_a_key_that_occurs_twice_is_found_in_one_pass() -> None:
+    class Name(str):
+        """Counts how often it is compared."""
+
+        __slots__ = ()
+        compared = 0
+
+        def __eq__(self, other: object) -> bool:
+            Name.compared += 1
+            return str.__eq__(self, other)
+
+        __hash__ = str.__hash__
+
+    names = [Name(f"k{n}") for n in range(2000)]
+    with pytest.raises(ValueError, match="the key 'k1999' occurs twice"):
+        _read_pairs([(name, 1) for name in (*names, Name("k1999"))])
+
+    assert Name.compared < 4000
+    assert _read_pairs([("a", 1), ("b", 2)]) == {"a": 1, "b": 2}
