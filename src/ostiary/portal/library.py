@@ -10,14 +10,15 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, assert_never
 from urllib.parse import quote
+from weakref import WeakValueDictionary
 
 from starlette.responses import Response
 
 from ostiary.model.files import File
-from ostiary.portal.chrome import STYLES, Chrome
+from ostiary.portal.chrome import Chrome
 from ostiary.portal.config import Portal
 from ostiary.portal.content.access import Reader
 from ostiary.portal.content.finding import (
@@ -41,8 +42,8 @@ from ostiary.portal.content.search import SearchIndex, build_index
 from ostiary.portal.content.site import Site, build_site
 from ostiary.portal.gui import Asked, build_chrome
 from ostiary.portal.people import Visitor
+from ostiary.portal.replies import frame_page
 from ostiary.ports.config_store import ConfigStore, Wanted
-from ostiary.web.replies import page
 
 _LOG: Final = logging.getLogger("ostiary.portal")
 _KEPT: Final = 64
@@ -66,6 +67,7 @@ class Library:
     def __init__(self, store: ConfigStore) -> None:
         self._store = store
         self._shelves: OrderedDict[str, Shelf] = OrderedDict()
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def load(self, portal: Portal) -> Shelf:
         """
@@ -74,24 +76,49 @@ class Library:
         Raises:
             StoreUnavailable: The database does not answer.
         """
-        revision = await self._store.files_revision()
+        known = self._find(portal, await self._store.files_revision())
+        if known is not None:
+            return known
+        # Whoever else asks meanwhile waits for the same work. Who waits keeps the lock alive.
+        lock = self._locks.setdefault(portal.id, asyncio.Lock())
+        async with lock:
+            revision = await self._store.files_revision()
+            known = self._find(portal, revision)
+            return known or await self._make(portal, revision)
+
+    def _find(self, portal: Portal, revision: int) -> Shelf | None:
         known = self._shelves.get(portal.id)
-        if (
+        is_good = (
             known is not None
             and known.revision == revision
             and known.has_auth == portal.has_sign_in
-        ):
-            return known
+        )
+        return known if is_good else None
+
+    async def _make(self, portal: Portal, revision: int) -> Shelf:
         files = await self._read(portal)
-        site, index = await asyncio.to_thread(_build, portal, files)
+        try:
+            site, index = await asyncio.to_thread(_build, portal, files)
+        except Exception as error:
+            known = self._shelves.get(portal.id)
+            # Without sign-in all pages are public: such a site does not stand in for another.
+            if known is None or known.has_auth != portal.has_sign_in:
+                raise
+            _LOG.error("portal of %s: not built, the last one is shown: %s", portal.name, type(error).__name__)  # fmt: skip
+            return self._keep(portal, replace(known, revision=revision))
         for trouble in site.troubles:
             _LOG.warning(
                 "portal of %s: %s: %s", portal.name, trouble.path, trouble.text
             )
-        shelf = Shelf(
-            revision=revision, has_auth=portal.has_sign_in, files=files, site=site,
-            index=index,
+        return self._keep(
+            portal,
+            Shelf(
+                revision=revision, has_auth=portal.has_sign_in, files=files, site=site,
+                index=index,
+            ),
         )  # fmt: skip
+
+    def _keep(self, portal: Portal, shelf: Shelf) -> Shelf:
         self._shelves[portal.id] = shelf
         self._shelves.move_to_end(portal.id)
         while len(self._shelves) > _KEPT:
@@ -131,13 +158,13 @@ class Library:
                 if drawn.trouble is not None:
                     told = drawn.trouble
                     _LOG.warning("portal of %s: %s: %s", asked.portal.name, told.path, told.text)  # fmt: skip
-                return _page(drawn.body)
+                return frame_page(drawn.body, chrome)
             case SearchPage():
                 query_text = asked.request.query_params.get("q", "")
                 body = await asyncio.to_thread(
                     render_search, found, shelf.index, query_text, chrome
                 )
-                return _page(body)
+                return frame_page(body, chrome)
             case Raw():
                 return _raw(found)
             case Redirect():
@@ -148,9 +175,9 @@ class Library:
                 wanted = quote(f"{asked.base}/{asked.path}", safe="/")
                 return _go(f"{asked.base}/login?next={wanted}")
             case Denied():
-                return _page(render_denied(chrome), status=403)
+                return frame_page(render_denied(chrome), chrome, status=403)
             case Missing():
-                return _page(render_missing(chrome), status=404)
+                return frame_page(render_missing(chrome), chrome, status=404)
             case _:
                 assert_never(found)
 
@@ -175,10 +202,6 @@ def read_reader(visitor: Visitor) -> Reader:
 def _build(portal: Portal, files: Sequence[File]) -> tuple[Site, SearchIndex]:
     site = build_site(files, workspace=portal.name, has_auth=portal.has_sign_in)
     return site, build_index(site)
-
-
-def _page(body: bytes, *, status: int = 200) -> Response:
-    return page(body, status=status, styles=STYLES, has_own_files=True)
 
 
 def _raw(found: Raw) -> Response:

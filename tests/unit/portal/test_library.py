@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from ostiary.model.files import File
+from ostiary.portal import library
+from ostiary.portal.library import Library
 from tests.unit.portal.portal_kit import API, EMAIL, GUI, HOME, PortalWorld
 
 PAGE = "---\ntitle: For partners\nreadable_by: [partner]\n---\n# Deep secret\n\nplanted-words\n"
@@ -167,3 +174,108 @@ async def test_a_file_is_sent_with_a_policy_of_its_own(world: PortalWorld) -> No
         assert "sandbox" in (seen.field("content-security-policy") or "")
     assert (spec.field("content-disposition") or "").startswith("attachment")
     assert (await world.browser().ask(f"{API}/default/nowhere")).status == 404
+
+
+@dataclass(slots=True, kw_only=True)
+class OneFile:
+    """A store with one page."""
+
+    revision: int = 1
+    words: str = OPEN
+    reads: int = field(default=0)
+
+    async def files_revision(self) -> int:
+        await asyncio.sleep(0)
+        return self.revision
+
+    def within(self, _: str) -> OneFile:
+        return self
+
+    async def page(self, _: object, *, after: str, size: int) -> object:
+        assert (after, size > 0) == ("", True)
+        self.reads += 1
+        await asyncio.sleep(0)
+        row = File.model_validate({"path": "content/a.md", "contents": self.words})
+        return SimpleNamespace(rows=(row,), after=None)
+
+    def change(self, words: str) -> None:
+        self.revision, self.words = self.revision + 1, words
+
+
+def portal_of(
+    name: str = "team", *, has_sign_in: bool = False
+) -> Any:  # Any: as much of a portal as is asked for
+    return SimpleNamespace(id=f"id of {name}", name=name, has_sign_in=has_sign_in)
+
+
+async def load(shelves: Library, portal: Any) -> str:
+    """What the page says."""
+    return (await shelves.load(portal)).site.routes["/a"].body.strip()
+
+
+class Breaking:
+    """A builder of sites that breaks when it is told to."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.is_broken = False
+        self.count = 0
+        self._build = library._build
+        monkeypatch.setattr(library, "_build", self.build)
+
+    def build(self, *args: Any) -> Any:
+        self.count += 1
+        if self.is_broken:
+            raise KeyError("planted-words")
+        return self._build(*args)
+
+
+async def test_those_who_ask_at_once_have_one_site_built(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store, builder = OneFile(), Breaking(monkeypatch)
+    shelves: Any = Library(store)  # type: ignore[arg-type]  # as much of a store as is read
+
+    first = await asyncio.gather(*(load(shelves, portal_of()) for _ in range(8)))
+    assert (set(first), builder.count, store.reads) == ({"Open words"}, 1, 1)
+    store.change("New words")
+    again = await asyncio.gather(*(load(shelves, portal_of()) for _ in range(8)))
+    assert (set(again), builder.count, store.reads) == ({"New words"}, 2, 2)
+    await asyncio.gather(*(load(shelves, portal_of(n)) for n in ("team", "other")))
+    assert builder.count == 3
+    assert not shelves._locks
+
+
+async def test_a_site_that_cannot_be_built_leaves_the_last_one(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    store, builder = OneFile(), Breaking(monkeypatch)
+    shelves: Any = Library(store)  # type: ignore[arg-type]  # as much of a store as is read
+    await load(shelves, portal_of())
+    builder.is_broken = True
+    store.change("Broken words")
+
+    with caplog.at_level(logging.ERROR):
+        seen = [await load(shelves, portal_of()) for _ in range(3)]
+    assert seen == ["Open words"] * 3
+    assert builder.count == 2
+    assert [r.getMessage() for r in caplog.records] == ["portal of team: not built, the last one is shown: KeyError"]  # fmt: skip
+    assert "planted-words" not in caplog.text
+    builder.is_broken = False
+    store.change("Good words")
+    assert await load(shelves, portal_of()) == "Good words"
+
+
+async def test_a_site_that_was_never_built_or_was_public_stands_in_for_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store, builder = OneFile(), Breaking(monkeypatch)
+    shelves: Any = Library(store)  # type: ignore[arg-type]  # as much of a store as is read
+    builder.is_broken = True
+    with pytest.raises(KeyError):
+        await load(shelves, portal_of())
+    builder.is_broken = False
+    await load(shelves, portal_of())
+    builder.is_broken = True
+
+    with pytest.raises(KeyError):
+        await load(shelves, portal_of(has_sign_in=True))
