@@ -73,7 +73,7 @@ async def register(person: Keyboard, visitor: Visitor) -> None:
     await person.press("#portal-register")
     await judge(page, "register", "Sign up")
     await person.fill('[name="meta.full_name"]', "Ada Lovelace")
-    await person.fill('[name="email"]', "ada@nowhere..example")
+    await person.fill('[name="email"]', "ada..l@example.org")
     await page.keyboard.press("Enter")
     await page.locator(".field-error").wait_for()
     await judge(page, "register-refused", "Sign up")
