@@ -74,9 +74,11 @@ def _find_old(
 ) -> tuple[Json, Json]:
     """What a field was and how it was shown; None for entries that belonged to another owner."""
     was, seen, owner = old.get(name), shown.get(name), _OWNERS.get(name)
-    if owner is None or not isinstance(was, list):
+    if owner is None:
         return was, seen
     now, before = _list(value.get(owner)), _list(old.get(owner))
+    if not isinstance(was, list):
+        return (was, seen) if now == before else (None, None)
     kept = [now[i : i + 1] == before[i : i + 1] for i in range(len(was))]
     return (
         [v if is_kept else None for v, is_kept in zip(was, kept, strict=True)],

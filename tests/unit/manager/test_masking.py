@@ -76,6 +76,13 @@ def test_a_secret_is_never_given_to_another_client(
     assert find_masks(found) == ("client_secret",)
 
 
+def test_a_single_secret_stays_with_its_client() -> None:
+    old = {"client_id": "a", "client_secret": "of-a"}
+
+    assert again({"client_id": "a", "client_secret": MASK, "x": 1}, old) == {**old, "x": 1}  # fmt: skip
+    assert find_masks(again({"client_id": "b", "client_secret": MASK}, old)) == ("client_secret",)  # fmt: skip
+
+
 def test_a_mask_with_nothing_behind_it_is_found_at_any_depth() -> None:
     typed: dict[str, Any] = {"a": MASK, "b": ["x", MASK], "c": {"d": [{"e": MASK}]}, "f": "*"}  # fmt: skip
     found = again(typed, {"a": "plain", "b": ["x"], "f": "x"})
