@@ -44,6 +44,7 @@ MAX_TEMPLATE_CHARS: Final = 60_000
 _PER_TEMPLATE: Final = 10_000
 _MAX_RANGE: Final = 1000
 _MAX_PLACES: Final = 15
+_PER_ITEM: Final = 4
 _MAX_SAID: Final = 500
 _MAX_STRIPPED: Final = 100
 # Raw output, partials, blocks and statements of Kong's templates.
@@ -179,7 +180,7 @@ def _gather(made: Iterator[Any]) -> list[Any]:
     """What a filter would give one by one, at once: it is paid for where it is made."""
     budget, found = BUDGET.get(), []
     for item in made:
-        budget.toil(1)
+        budget.toil(_PER_ITEM)
         found.append(item)
         if len(found) > MAX_TEXT_CHARS:
             raise TooMuch(f"a list of more than {MAX_TEXT_CHARS:,} values")
@@ -295,9 +296,10 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         return super().call_filter(name, *args, **options)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        if not isinstance(
-            argument, str | int
-        ):  # it is hashed, or named where it is missing
+        # Filters come here for every step of an `attribute`, of every item.
+        BUDGET.get().toil(1)
+        # What is no name is hashed, and written out where it is missing.
+        if not isinstance(argument, str | int):
             pay_for_text(argument)
         return super().getitem(obj, argument)
 

@@ -50,6 +50,7 @@ TIRING = (
     "{% if a == b %}{% endif %}", "{% if a is eq b %}{% endif %}", "{% if a in c %}{% endif %}",
     "{% if loop.changed(a) %}{% endif %}", "{% set x = a|sort %}", "{% set x = [a, b]|max %}",
     "{% set x = d.get(a) %}", "{% set x = d[a] %}", "{% set x = big[1:] %}", "{% set x = a[0:] %}",
+    "{% set x = ['x']|map(attribute='0" + ".0" * 50 + "')|list %}", "{% set x = ['x']|sort(attribute='0" + ".0" * 50 + "') %}",
     "{% set x = a|select|select|select|first %}", "{% set x = a|tojson|length %}",
 )  # fmt: skip
 
