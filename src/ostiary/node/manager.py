@@ -53,7 +53,7 @@ from ostiary.signin.values import Toolbox
 from ostiary.web.guard import build_guard
 
 # What listens at every address of this machine.
-_EVERYWHERE: Final = frozenset({"0.0.0.0", "::", "[::]"})  # noqa: S104 # compared with, not listened at
+_EVERYWHERE: Final = frozenset({"0.0.0.0", "::", "[::]"})  # noqa: S104 - compared with, not listened at
 
 
 @dataclass(frozen=True, slots=True)

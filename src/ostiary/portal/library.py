@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final, assert_never
 from urllib.parse import quote
 from weakref import WeakValueDictionary
@@ -44,10 +44,12 @@ from ostiary.portal.gui import Asked, build_chrome
 from ostiary.portal.people import Visitor
 from ostiary.portal.replies import frame_page
 from ostiary.ports.config_store import ConfigStore, Wanted
+from ostiary.ports.pool_store import StoreUnavailable
 
 _LOG: Final = logging.getLogger("ostiary.portal")
 _KEPT: Final = 64
 _MANY: Final = 100
+_NOT_SHOWN: Final = "the portal's files cannot be shown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +63,24 @@ class Shelf:
     index: SearchIndex = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Broken:
+    """
+    Files that no site can be made of, by a fault of ours.
+
+    The site before them does not stand in: it may show what they were changed to hide.
+    """
+
+    revision: int
+    has_auth: bool
+
+
 class Library:
     """The sites of every workspace, from a store."""
 
     def __init__(self, store: ConfigStore) -> None:
         self._store = store
-        self._shelves: OrderedDict[str, Shelf] = OrderedDict()
+        self._shelves: OrderedDict[str, Shelf | _Broken] = OrderedDict()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def load(self, portal: Portal) -> Shelf:
@@ -74,7 +88,7 @@ class Library:
         The site of a portal as it is now.
 
         Raises:
-            StoreUnavailable: The database does not answer.
+            StoreUnavailable: The database does not answer, or its files cannot be shown.
         """
         known = self._find(portal, await self._store.files_revision())
         if known is not None:
@@ -88,42 +102,40 @@ class Library:
 
     def _find(self, portal: Portal, revision: int) -> Shelf | None:
         known = self._shelves.get(portal.id)
-        is_good = (
-            known is not None
-            and known.revision == revision
-            and known.has_auth == portal.has_sign_in
-        )
-        return known if is_good else None
+        if known is None or (known.revision, known.has_auth) != (
+            revision,
+            portal.has_sign_in,
+        ):
+            return None
+        if isinstance(known, _Broken):
+            raise StoreUnavailable(_NOT_SHOWN)
+        return known
 
     async def _make(self, portal: Portal, revision: int) -> Shelf:
         files = await self._read(portal)
         try:
             site, index = await asyncio.to_thread(_build, portal, files)
-        except Exception as error:
-            known = self._shelves.get(portal.id)
-            # Without sign-in all pages are public: such a site does not stand in for another.
-            if known is None or known.has_auth != portal.has_sign_in:
-                raise
-            _LOG.error("portal of %s: not built, the last one is shown: %s", portal.name, type(error).__name__)  # fmt: skip
-            return self._keep(portal, replace(known, revision=revision))
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing old is shown
+            kind = type(error).__name__
+            _LOG.error("portal of %s: its files cannot be shown: %s", portal.name, kind)
+            self._keep(portal, _Broken(revision=revision, has_auth=portal.has_sign_in))
+            raise StoreUnavailable(_NOT_SHOWN) from None
         for trouble in site.troubles:
             _LOG.warning(
                 "portal of %s: %s: %s", portal.name, trouble.path, trouble.text
             )
-        return self._keep(
-            portal,
-            Shelf(
-                revision=revision, has_auth=portal.has_sign_in, files=files, site=site,
-                index=index,
-            ),
+        shelf = Shelf(
+            revision=revision, has_auth=portal.has_sign_in, files=files, site=site,
+            index=index,
         )  # fmt: skip
+        self._keep(portal, shelf)
+        return shelf
 
-    def _keep(self, portal: Portal, shelf: Shelf) -> Shelf:
+    def _keep(self, portal: Portal, shelf: Shelf | _Broken) -> None:
         self._shelves[portal.id] = shelf
         self._shelves.move_to_end(portal.id)
         while len(self._shelves) > _KEPT:
             self._shelves.popitem(last=False)
-        return shelf
 
     async def _read(self, portal: Portal) -> tuple[File, ...]:
         rows = self._store.within(portal.id)

@@ -277,7 +277,9 @@ async def test_a_mail_waits_until_the_server_is_back(
     post = Postbox()
     post.is_down = True
     outbox = Outbox(post, waits_s=(0, 0))
-    letter = Letter(message=Message(recipient=EMAIL, text="planted"), about="a test", of="default")
+    letter = Letter(
+        message=Message(recipient=EMAIL, text="planted"), about="a test", of="default"
+    )
     outbox.put(letter)
     task = outbox._task
     assert task is not None

@@ -13,6 +13,7 @@ import pytest
 from ostiary.model.files import File
 from ostiary.portal import library
 from ostiary.portal.library import Library
+from ostiary.ports.pool_store import StoreUnavailable
 from tests.unit.portal.portal_kit import API, EMAIL, GUI, HOME, PortalWorld
 
 PAGE = "---\ntitle: For partners\nreadable_by: [partner]\n---\n# Deep secret\n\nplanted-words\n"
@@ -245,7 +246,7 @@ async def test_those_who_ask_at_once_have_one_site_built(
     assert not shelves._locks
 
 
-async def test_a_site_that_cannot_be_built_leaves_the_last_one(
+async def test_a_site_that_cannot_be_built_is_away_and_none_stands_in_for_it(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     store, builder = OneFile(), Breaking(monkeypatch)
@@ -255,27 +256,12 @@ async def test_a_site_that_cannot_be_built_leaves_the_last_one(
     store.change("Broken words")
 
     with caplog.at_level(logging.ERROR):
-        seen = [await load(shelves, portal_of()) for _ in range(3)]
-    assert seen == ["Open words"] * 3
+        for _ in range(3):
+            with pytest.raises(StoreUnavailable):
+                await load(shelves, portal_of())
     assert builder.count == 2
-    assert [r.getMessage() for r in caplog.records] == ["portal of team: not built, the last one is shown: KeyError"]  # fmt: skip
+    assert [r.getMessage() for r in caplog.records] == ["portal of team: its files cannot be shown: KeyError"]  # fmt: skip
     assert "planted-words" not in caplog.text
     builder.is_broken = False
     store.change("Good words")
     assert await load(shelves, portal_of()) == "Good words"
-
-
-async def test_a_site_that_was_never_built_or_was_public_stands_in_for_none(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    store, builder = OneFile(), Breaking(monkeypatch)
-    shelves: Any = Library(store)  # type: ignore[arg-type]  # as much of a store as is read
-    builder.is_broken = True
-    with pytest.raises(KeyError):
-        await load(shelves, portal_of())
-    builder.is_broken = False
-    await load(shelves, portal_of())
-    builder.is_broken = True
-
-    with pytest.raises(KeyError):
-        await load(shelves, portal_of(has_sign_in=True))

@@ -143,7 +143,6 @@ async def test_a_flooded_portal_keeps_no_other_from_its_mails() -> None:
     await outbox.close()
 
 
-@pytest.mark.spec("T-D1")
 async def test_a_network_counts_as_one_and_a_portal_has_a_limit(
     world: PortalWorld,
 ) -> None:
