@@ -236,7 +236,7 @@ async def test_a_session_opens_nothing_of_another_party(
 async def test_one_name_for_the_cookies_of_two_parties_makes_them_no_friends(
     row_id: str, changes: dict[str, Any], ok: bool
 ) -> None:
-    world, name = Suite(), {"session_cookie_name": "app"}
+    world, name = Suite(), {"session_cookie_name": "our_session"}
     browser, _, _ = await signed_in(world, build_party(**name))
     step = await browser.visit(build_party(row_id, **name, **changes), fields=XHR)
 
