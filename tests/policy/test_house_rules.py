@@ -73,6 +73,7 @@ def test_plugin_order_is_pinned() -> None:
         ("key-auth", 1250),
         ("basic-auth", 1100),
         ("openid-connect", 1050),
+        ("application-registration", 995),
         ("ip-restriction", 990),
         ("request-size-limiting", 951),
         ("acl", 950),

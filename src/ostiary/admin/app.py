@@ -23,6 +23,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match, Route, Router
 
 from ostiary.admin import refusals
+from ostiary.admin.applications import PATHS as APPLICATION_PATHS
+from ostiary.admin.applications import ApplicationEndpoints
 from ostiary.admin.audit import Audited, Auditor, AuditRules, build_auditor
 from ostiary.admin.audit_records import AUDIT_PATHS, build_audit_routes
 from ostiary.admin.autofill import Autofill
@@ -31,6 +33,8 @@ from ostiary.admin.collections import Collections, allow
 from ostiary.admin.configuration import ConfigurationEndpoint, WholeConfiguration
 from ostiary.admin.developers import PATHS as DEVELOPER_PATHS
 from ostiary.admin.developers import DeveloperEndpoints, PortalDesk
+from ostiary.admin.documents import PATHS as DOCUMENT_PATHS
+from ostiary.admin.documents import DocumentEndpoints
 from ostiary.admin.entities import Entities
 from ostiary.admin.files import PATHS as FILE_PATHS
 from ostiary.admin.files import FileEndpoints
@@ -59,6 +63,7 @@ from ostiary.ports.pool_store import StoreUnavailable
 from ostiary.web.guard import build_guard
 
 MAX_FLOWS = 100
+PORTAL_PATHS = (*DEVELOPER_PATHS, *APPLICATION_PATHS, *DOCUMENT_PATHS, *FILE_PATHS)
 _LOG = logging.getLogger("ostiary.admin")
 # Starlette's own stops where a name has a line feed.
 _ANYTHING = re.compile(r"^/(?P<rows>.*)\Z", re.DOTALL)
@@ -187,6 +192,17 @@ class _Rows:
         match steps:
             case ["rbac", *rest] if self._config.rbac is not None:
                 return await self._config.rbac.answer(request, rest)
+            case (
+                ["applications", *_]
+                | ["developers", _, "applications", *_]
+                | ["services", _, "application_instances"]
+            ) if self._config.portal is not None:
+                applications = ApplicationEndpoints(desk=self._config.portal)
+                return await applications.answer(request, steps)
+            case ["document_objects", *_] | ["services", _, "document_objects"] if (
+                self._config.portal is not None
+            ):
+                return await DocumentEndpoints().answer(request, steps)
             case ["developers", *rest] if self._config.portal is not None:
                 developers = DeveloperEndpoints(desk=self._config.portal)
                 return await developers.answer(request, rest)
@@ -324,7 +340,7 @@ def _list_routes(config: AdminConfig) -> list[Route]:
     more = (
         *(() if config.audit is None else AUDIT_PATHS),
         *(RBAC_PATHS if has_rbac else ()),
-        *(() if config.portal is None else (*DEVELOPER_PATHS, *FILE_PATHS)),
+        *(() if config.portal is None else PORTAL_PATHS),
     )
     keys = _Keys(config)
     issuers = IssuerEndpoints(config.providers)

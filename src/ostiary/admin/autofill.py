@@ -31,6 +31,16 @@ class Bytes(Protocol):
         ...
 
 
+def new_key(entropy: Bytes) -> str:
+    """32 letters and digits, 190 random bits."""
+    # 62 letters of 256 values: what is over is thrown away, so that none comes more often.
+    found = ""
+    while len(found) < _KEY_CHARS:
+        fair = (b for b in entropy.bytes(2 * _KEY_CHARS) if b < 248)
+        found += "".join(_LETTERS[b % len(_LETTERS)] for b in fair)
+    return found[:_KEY_CHARS]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Autofill:
     """Fills what is missing; `now` in Unix seconds."""
@@ -53,9 +63,9 @@ class Autofill:
             data["created_at"] = stamp
         data["updated_at"] = stamp
         if kind.name in {"keyauth_credentials", "jwt_secrets"} and not data.get("key"):
-            data["key"] = self._new_key()
+            data["key"] = new_key(self.entropy)
         if kind.name == "jwt_secrets" and data.get("secret") is None:
-            data["secret"] = self._new_key()
+            data["secret"] = new_key(self.entropy)
         password, consumer = given.get("password"), data.get("consumer")
         if (
             kind.name == "basicauth_credentials"
@@ -63,14 +73,6 @@ class Autofill:
             and isinstance(consumer, str)
         ):
             data["password"] = hash_password(password, consumer)
-
-    def _new_key(self) -> str:
-        # 62 letters of 256 values: what is over is thrown away, so that none comes more often.
-        found = ""
-        while len(found) < _KEY_CHARS:
-            fair = (b for b in self.entropy.bytes(2 * _KEY_CHARS) if b < 248)
-            found += "".join(_LETTERS[b % len(_LETTERS)] for b in fair)
-        return found[:_KEY_CHARS]
 
     def judge(self, kind: Kind, data: Mapping[str, Any]) -> tuple[Problem, ...]:
         """What is wrong today and was not yesterday."""

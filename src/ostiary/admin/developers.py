@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, Response
 
 from ostiary.admin import refusals
 from ostiary.admin.access import read_all
+from ostiary.admin.applications import ApplicationDesk, hold_contracts
 from ostiary.admin.bodies import Given, read_given
 from ostiary.admin.collections import allow
 from ostiary.admin.entities import Entities
@@ -76,7 +77,7 @@ class Told(Protocol):
         ...
 
 
-class PortalDesk(Protocol):
+class PortalDesk(ApplicationDesk, Protocol):
     """What the portal says of workspaces and of developers."""
 
     def judge(self, workspace: Workspace) -> Sequence[Problem]:
@@ -356,6 +357,8 @@ class _OneCall:
             if is_first:
                 row = row.model_copy(update={"was_approved": True})
             await write.put(row)
+            if row.status != before.status:
+                await hold_contracts(write, row)
         if is_first:
             await self._call.tell("approved-access", row)
         return JSONResponse({"developer": show_developer(row)})

@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ostiary.gateway.layered import EMPTY_MAP, Layered
-from ostiary.model.kinds import KINDS
+from ostiary.model.kinds import SERVED_KINDS
 
 Key = tuple[str, str]
 # Lines by kind, then by id: every one is taken apart once only.
 Puts = Mapping[str, Mapping[str, bytes]]
 _MODULUS = 1 << 128
-_KINDS = {name.encode(): name for name in KINDS}
+_KINDS = {name.encode(): name for name in SERVED_KINDS}
 _START = b'{"id":"'
 _ID_CHARS = 36
 NOTHING_YET = "0" * 32

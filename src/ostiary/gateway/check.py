@@ -44,6 +44,10 @@ def check_plugin(
         bound = [n for n in ("consumer", "consumer_group") if getattr(row, n)]
         if bound:
             raise DeclarativeInvalid(tuple(((n,), "value must be null") for n in bound))
+    if kind.for_service and row.service is None:
+        raise DeclarativeInvalid(((("service",), "required field missing"),))
+    if kind.for_service and row.route is not None:
+        raise DeclarativeInvalid(((("route",), "value must be null"),))
     try:
         config = row.config if vaults is None else vaults.resolve(row.config)
         if lax:

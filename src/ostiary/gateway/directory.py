@@ -16,10 +16,17 @@ from pydantic_core import from_json
 
 from ostiary.gateway.changes import NO_LINES, Key, Lines, Puts
 from ostiary.gateway.layered import EMPTY_MAP, Layered
+from ostiary.model.applications import digest_key
 from ostiary.model.declarative import dump_row
 from ostiary.model.kinds import OF_MODEL
+from ostiary.model.portal import APPROVED
 from ostiary.model.row import Row
-from ostiary.ports.consumers import Consumer, Credential, CredentialKind
+from ostiary.ports.consumers import (
+    Application,
+    Consumer,
+    Credential,
+    CredentialKind,
+)
 
 # The workspace ("" for `default`), and what is named there.
 Names = tuple[str, str]
@@ -31,11 +38,15 @@ _NAMED = {
     "keyauth_credentials": (("key", "keyauth_credentials"),),
     "basicauth_credentials": (("username", "basicauth_credentials"),),
     "jwt_secrets": (("key", "jwt_secrets"),),
+    "applications": (("custom_id", "applications"),),
+    "application_keys": (("digest", "application_keys"),),
 }
-# Kinds that put consumers into groups: what the sets are called, and the field of the group.
+# Kinds that put somebody into groups: what the sets are called, the field that says whom, and
+# the field of the group.
 _GROUPS = {
-    "acls": ("acls", "group"),
-    "consumer_group_consumers": ("memberships", "consumer_group"),
+    "acls": ("acls", "consumer", "group"),
+    "consumer_group_consumers": ("memberships", "consumer", "consumer_group"),
+    "application_instances": ("contracts", "application", "service"),
 }
 KINDS = frozenset({*_NAMED, *_GROUPS})
 # One row takes a microsecond or two: that many are a step.
@@ -56,6 +67,11 @@ def _fold(row: Values) -> Place | None:
     return None if folded == name else (row.get("ws_id") or "", folded)
 
 
+def _is_good(row: Values) -> bool:
+    """Whether requests pass by a contract, as `ApplicationInstance.is_good` has it."""
+    return bool(row["status"] == APPROVED and not row["suspended"] and not row["held"])
+
+
 @dataclass(frozen=True, slots=True)
 class Directory:
     """
@@ -71,18 +87,24 @@ class Directory:
     sets: Layered[Place, tuple[tuple[str, str], ...]] = field(
         default=EMPTY_MAP, repr=False
     )
-    _views: dict[str | None, People] = field(
+    _views: dict[tuple[str | None, bool], People] = field(
         default_factory=dict, repr=False, compare=False
     )
 
-    def of(self, workspace: str | None) -> People:
-        """Whom a workspace knows, the same object each time; None is `default`."""
-        found = self._views.get(workspace)
+    def of(self, workspace: str | None, *, applications: bool = False) -> People:
+        """
+        Whom a workspace knows, the same object each time; None is `default`.
+
+        With `applications` also the applications of its developers.
+        """
+        view = (workspace, applications)
+        found = self._views.get(view)
         if found is None:
             # Of a copy without views: a circle would have to wait for the collector, which does
             # not look at what was built for good.
             alone = replace(self, _views={})
-            found = self._views[workspace] = People(alone, workspace or "")
+            found = People(alone, workspace or "", applications=applications)
+            self._views[view] = found
         return found
 
     def row(self, kind: str, identity: str) -> Values | None:
@@ -131,6 +153,7 @@ class People:
 
     directory: Directory = field(repr=False)
     workspace: str
+    applications: bool = field(default=False, kw_only=True)
 
     def find(
         self, value: str, *, by: Sequence[str], ignore_case: bool = False
@@ -143,9 +166,28 @@ class People:
                 alike = known.alike(here, value.casefold())
                 found = alike[0] if len(alike) == 1 else None
             consumer = None if found is None else self._consumer(found)
+            if consumer is None and self.applications and name == "custom_id":
+                consumer = self._find_application(value)
             if consumer is not None:
                 return consumer
         return None
+
+    def _find_application(self, custom_id: str) -> Consumer | None:
+        names = (self.workspace, "applications")
+        identity = self.directory.name(names, custom_id)
+        return None if identity is None else self._application(identity, custom_id)
+
+    def _application(
+        self, identity: str, custom_id: str | None = None
+    ) -> Consumer | None:
+        """An application as a consumer; with its `custom_id` where that is what was shown."""
+        row = self.directory.row("applications", identity)
+        if row is None or (row.get("ws_id") or "") != self.workspace:
+            return None
+        held = self.directory.sets.get(("contracts", identity)) or ()
+        services = frozenset(service for _, service in held)
+        known = Application(name=row["name"], services=services)
+        return Consumer(id=identity, custom_id=custom_id, application=known)
 
     def _consumer(self, identity: str) -> Consumer | None:
         row = self.directory.row("consumers", identity)
@@ -161,7 +203,8 @@ class People:
         identity = known.name((self.workspace, kind), name)
         row = None if identity is None else known.row(kind, identity)
         if row is None or identity is None:
-            return None
+            is_key = self.applications and kind == "keyauth_credentials"
+            return self._application_key(name) if is_key else None
         consumer = self._consumer(row["consumer"])
         if consumer is None:
             return None
@@ -171,6 +214,19 @@ class People:
             consumer=consumer,
             values=row,
             expires_at=float((row["created_at"] or 0) + ttl) if ttl else None,
+        )
+
+    def _application_key(self, key: str) -> Credential | None:
+        names = (self.workspace, "application_keys")
+        identity = self.directory.name(names, digest_key(key))
+        if identity is None:
+            return None
+        row = self.directory.row("application_keys", identity)
+        consumer = None if row is None else self._application(row["application"])
+        if row is None or consumer is None:
+            return None
+        return Credential(
+            id=identity, consumer=consumer, values=row, expires_at=row["expires_at"]
         )
 
     def acl_groups(self, consumer_id: str) -> tuple[str, ...]:
@@ -222,7 +278,8 @@ class _Draft:
             rest = tuple(i for i in self._alike(folded) if i != identity)
             self._folded[folded] = rest or None
         if kind in _GROUPS:
-            place = (_GROUPS[kind][0], row["consumer"])
+            what, member, _ = _GROUPS[kind]
+            place = (what, row[member])
             left = tuple(pair for pair in self._set(place) if pair[0] != identity)
             self._sets[place] = left or None
 
@@ -248,8 +305,10 @@ class _Draft:
                 self._join(kind, identity, row)
 
     def _join(self, kind: str, identity: str, row: Values) -> None:
-        what, group = _GROUPS[kind]
-        place = (what, row["consumer"])
+        what, member, group = _GROUPS[kind]
+        if what == "contracts" and not _is_good(row):
+            return
+        place = (what, row[member])
         self._sets[place] = (*self._set(place), (identity, row[group]))
 
     def finish(self, lines: Lines) -> Directory:

@@ -22,6 +22,7 @@ from ostiary.kit import (
     Handler,
     Response,
     ResponseHook,
+    TakesApplications,
 )
 
 Hook = TypeVar("Hook", AccessHook, ResponseHook, BodyHook, FinishHook)
@@ -37,12 +38,17 @@ class BodyOverLimit(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hooks:
-    """The handlers of each phase, in order. `after` says that there are some after access."""
+    """
+    The handlers of each phase, in order. `after` says that there are some after access.
+
+    With `applications` developers' applications are among those whom handlers know.
+    """
 
     access: tuple[AccessHook, ...] = ()
     response: tuple[ResponseHook, ...] = ()
     body: tuple[BodyHook, ...] = ()
     finish: tuple[FinishHook, ...] = ()
+    applications: bool = False
     after: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -67,6 +73,7 @@ def plan_hooks(chain: tuple[Handler, ...]) -> Hooks:
         response=tuple(h for h in chain if _takes_part(h, ResponseHook)),  # type: ignore[type-abstract]  # as above
         body=tuple(h for h in chain if _takes_part(h, BodyHook)),  # type: ignore[type-abstract]  # as above
         finish=tuple(h for h in chain if _takes_part(h, FinishHook)),  # type: ignore[type-abstract]  # as above
+        applications=any(isinstance(h, TakesApplications) for h in chain),
     )
 
 

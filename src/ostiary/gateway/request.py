@@ -158,7 +158,8 @@ class Request:
             request_id=self.request_id,
             body=self._body,
             consumers=self._snapshot.consumers.of(
-                None if plan is None else plan.route.ws_id
+                None if plan is None else plan.route.ws_id,
+                applications=hooks.applications,
             ),
             route=None if plan is None else plan.route,
             service=service,

@@ -24,6 +24,7 @@ from ostiary.kit.handler import (
     Instant,
     OwnCookies,
     ResponseHook,
+    TakesApplications,
 )
 from ostiary.kit.replies import error_reply, exit_reply, redirect_reply, refuse
 from ostiary.kit.response import Response
@@ -98,6 +99,7 @@ __all__ = [
     "SigninRequest",
     "Step",
     "StorePlace",
+    "TakesApplications",
     "Verdict",
     "admit",
     "admit_anonymous",

@@ -44,6 +44,7 @@ class Services:
     logs: Callable[[str], Log] | None = None
     node_id: str = ""
     hostname: str = ""
+    count: Callable[[str], None] = lambda _: None
     may_write: Callable[[str], bool] = lambda _: True
 
     def now(self) -> float:
@@ -66,7 +67,8 @@ class PluginType:
     One kind of plugin. `build` gets the checked config, the row's id, and the services.
 
     `protocols` are what rows get that do not say; `no_consumer` forbids rows that are bound to
-    a consumer or a consumer group; `version` is what the Admin API tells.
+    a consumer or a consumer group, and those of `for_service` are bound to a service alone;
+    `version` is what the Admin API tells.
     """
 
     name: str
@@ -76,6 +78,7 @@ class PluginType:
     warnings: Callable[[Any], tuple[str, ...]] = _no_warnings
     protocols: tuple[str, ...] = PROTOCOLS
     no_consumer: bool = False
+    for_service: bool = False
     version: str = "3.9.0"
 
 

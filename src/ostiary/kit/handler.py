@@ -83,6 +83,13 @@ class FinishHook(Protocol):
         ...
 
 
+@runtime_checkable
+class TakesApplications(Protocol):
+    """Lets developers' applications be among those whom plugins know, wherever it takes part."""
+
+    takes_applications: bool
+
+
 class Instant:
     """A handler whose access needs no I/O, and which keeps no cookies. To be inherited."""
 

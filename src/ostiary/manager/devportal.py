@@ -33,6 +33,8 @@ SWITCHES: Final[tuple[tuple[str, str, str], ...]] = (
     ("portal_access_request_email", "Mail admins about requests for access", ""),
     ("portal_approved_email", "Mail developers when they are approved", ""),
     ("portal_invite_email", "Mail invitations", ""),
+    ("portal_application_request_email", "Mail admins about requests of applications", ""),
+    ("portal_application_status_email", "Mail developers about their applications", ""),
 )  # fmt: skip
 _CHOICES: Final = {"": None, "on": True, "off": False}
 _TEXTS: Final = ("portal_emails_from", "portal_emails_reply_to")

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from ostiary.model.config import Config
 from ostiary.model.identity import build_id, build_key, hash_password
-from ostiary.model.kinds import KINDS, Kind, Reference
+from ostiary.model.kinds import KINDS, SERVED_KINDS, Kind, Reference
 from ostiary.model.matching import NOTHING, Known
 from ostiary.model.recall import recall
 from ostiary.model.row import Row
@@ -491,7 +491,7 @@ def load_row(line: bytes) -> Row:
         ValueError: It is none.
     """
     name, _, text = line.partition(b" ")
-    kind = KINDS.get(name.decode("latin-1"))
+    kind = SERVED_KINDS.get(name.decode("latin-1"))
     if kind is None:
         raise ValueError("a line of the configuration has an unknown kind")
     return kind.model.model_validate_json(text, strict=False)
@@ -505,7 +505,7 @@ def recall_row(line: bytes) -> Row:
         ValueError: It is none.
     """
     name, _, text = line.partition(b" ")
-    kind = KINDS.get(name.decode("latin-1"))
+    kind = SERVED_KINDS.get(name.decode("latin-1"))
     if kind is None:
         raise ValueError("a line of the configuration has an unknown kind")
     return recall(kind.model, text)

@@ -1,8 +1,9 @@
 """
 Every kind of entity in one table: its names, its keys, what it refers to, what it hides.
 
-`KINDS` are those that requests are served by; `EVERY_KIND` has those about access and those of
-the portal (`PORTAL_KINDS`) as well.
+`KINDS` are those that a file may say; `SERVED_KINDS` those that requests are served by, which has
+developers' applications besides. `EVERY_KIND` has those about access and those of the portal
+(`PORTAL_KINDS`) as well.
 
 The Admin API, the store and the declarative file read this table; none of them knows a kind by
 itself.
@@ -22,6 +23,12 @@ from ostiary.model.access import (
     RbacRoleEntity,
     RbacUser,
     RbacUserRole,
+)
+from ostiary.model.applications import (
+    Application,
+    ApplicationInstance,
+    ApplicationKey,
+    DocumentObject,
 )
 from ostiary.model.balancing import Target, Upstream, expand_algorithm
 from ostiary.model.certificates import CaCertificate, Certificate, Sni
@@ -207,6 +214,7 @@ _OF_ACCESS = (
     ),
 )  # fmt: skip
 
+_OF_SERVICE = Reference(field="service", kind="services")
 # What the Developer Portal is made of: nothing that requests are served by either.
 _OF_PORTAL = (
     _kind(
@@ -215,11 +223,40 @@ _OF_PORTAL = (
     ),
     _kind("developer_roles", DeveloperRole, path=None, endpoint_key="name", unique=(("name",),)),
     _kind("files", File, path=None, endpoint_key="path", unique=(("path",),)),
+    _kind(
+        "document_objects", DocumentObject, path=None, unique=(("service",),),
+        references=(_OF_SERVICE,),
+    ),
+)  # fmt: skip
+
+_OF_APPLICATION = Reference(field="application", kind="applications")
+# What developers call services with. They go with whoever they belong to.
+_OF_APPLICATIONS = (
+    _kind(
+        "applications", Application, path=None, unique=(("developer", "name"), ("custom_id",)),
+        references=(Reference(field="developer", kind="developers"),),
+    ),
+    _kind(
+        "application_instances", ApplicationInstance, path=None,
+        unique=(("application", "service"),), references=(_OF_APPLICATION, _OF_SERVICE),
+    ),
+    _kind(
+        "application_keys", ApplicationKey, path=None, unique=(("digest",),),
+        references=(_OF_APPLICATION,),
+    ),
 )  # fmt: skip
 
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _ALL}
-EVERY_KIND: Mapping[str, Kind] = {
-    kind.name: kind for kind in (*_ALL, *_OF_ACCESS, *_OF_PORTAL)
+SERVED_KINDS: Mapping[str, Kind] = {
+    **KINDS,
+    **{kind.name: kind for kind in _OF_APPLICATIONS},
 }
-PORTAL_KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _OF_PORTAL}
+PORTAL_KINDS: Mapping[str, Kind] = {
+    kind.name: kind for kind in (*_OF_PORTAL, *_OF_APPLICATIONS)
+}
+EVERY_KIND: Mapping[str, Kind] = {
+    **KINDS,
+    **{kind.name: kind for kind in _OF_ACCESS},
+    **PORTAL_KINDS,
+}
 OF_MODEL: Mapping[type[Row], Kind] = {kind.model: kind for kind in EVERY_KIND.values()}

@@ -123,6 +123,8 @@ class WorkspaceConfig(Entity):
     portal_session_conf: NotYet = None
     portal_access_request_email: bool | None = None
     portal_approved_email: bool | None = None
+    portal_application_request_email: bool | None = None
+    portal_application_status_email: bool | None = None
     portal_cors_origins: Annotated[tuple[NonEmpty, ...] | None, SET] = None
     portal_developer_meta_fields: MetaFields | None = None
     portal_emails_from: NonEmpty | None = None

@@ -150,6 +150,7 @@ class Worker:
             logs=log_as,
             node_id=self.orders.node_id,
             hostname=socket.gethostname(),
+            count=self.metrics.count,
             may_write=partial(is_not_ours, self.orders.prefix),
         )
 

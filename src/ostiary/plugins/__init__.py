@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from ostiary.kit import Catalog, PluginType
 from ostiary.plugins.acl import PLUGIN as ACL
+from ostiary.plugins.application_registration import (
+    PLUGIN as APPLICATION_REGISTRATION,
+)
 from ostiary.plugins.basic_auth import PLUGIN as BASIC_AUTH
 from ostiary.plugins.correlation_id import PLUGIN as CORRELATION_ID
 from ostiary.plugins.cors import PLUGIN as CORS
@@ -27,6 +30,7 @@ BUNDLED: tuple[PluginType, ...] = (
     KEY_AUTH,
     BASIC_AUTH,
     OPENID_CONNECT,
+    APPLICATION_REGISTRATION,
     IP_RESTRICTION,
     REQUEST_SIZE_LIMITING,
     ACL,

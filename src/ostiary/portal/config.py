@@ -73,6 +73,8 @@ class Mails:
     invite: bool
     access_request: bool
     approved: bool
+    application_request: bool
+    application_status: bool
     admins: tuple[str, ...]
     sender: str | None = None
     reply_to: str | None = None
@@ -176,6 +178,14 @@ def _read_mails(settings: Settings, workspace: Workspace) -> Mails:
             own.portal_access_request_email, settings.portal_access_request_email
         ),
         approved=_choose(own.portal_approved_email, settings.portal_approved_email),
+        application_request=_choose(
+            own.portal_application_request_email,
+            settings.portal_application_request_email,
+        ),
+        application_status=_choose(
+            own.portal_application_status_email,
+            settings.portal_application_status_email,
+        ),
         admins=own.portal_smtp_admin_emails
         or settings.portal_smtp_admin_emails
         or settings.smtp_admin_emails,

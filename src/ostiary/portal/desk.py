@@ -11,11 +11,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from ostiary.model.applications import Application
 from ostiary.model.portal import Developer, MetaField
 from ostiary.model.words import Problem
 from ostiary.model.workspaces import Workspace
 from ostiary.portal.config import Portal, describe_warnings, judge_portal, read_portal
 from ostiary.portal.content.defaults import load_shipped_files
+from ostiary.portal.contract_mails import ContractEvent, build_contract_text
 from ostiary.portal.mails import Event, Facts, build_text
 from ostiary.portal.outbox import Letter, Outbox
 from ostiary.ports.mail import Mailer, MailUnavailable, Message
@@ -105,6 +107,27 @@ class Desk:
                 sent.append(recipient)
         return Delivery(sent=tuple(sent), failed=failed)
 
+    async def tell_contract(
+        self,
+        event: ContractEvent,
+        workspace: Workspace,
+        developer: Developer,
+        application: Application,
+    ) -> None:
+        """Send the mail that is due, if one is. Never raises for the mail's sake."""
+        portal = self.portal(workspace)
+        facts = self._facts(portal, developer.email, developer)
+        subject, text = build_contract_text(event, facts, application)
+        for recipient in _contract_recipients(event, portal, developer.email):
+            if self._settings.smtp_mock:
+                _LOG.info("smtp_mock: a mail is not sent: %s of %s", event, portal.name)
+                continue
+            message = Message(
+                recipient=recipient, subject=subject, text=text,
+                sender=portal.mails.sender, reply_to=portal.mails.reply_to,
+            )  # fmt: skip
+            self._outbox.put(Letter(message=message, of=portal.name, about=event))
+
     async def _send_now(
         self, message: Message, sent: list[str], failed: dict[str, str]
     ) -> None:
@@ -126,6 +149,16 @@ class Desk:
             manager=self._settings.admin_gui_url,
             is_proven=portal.is_by_email or not portal.has_sign_in,
         )
+
+
+def _contract_recipients(
+    event: ContractEvent, portal: Portal, email: str
+) -> tuple[str, ...]:
+    """Who hears of a contract: nobody where its switch is off."""
+    mails = portal.mails
+    if event == "application-service-requested":
+        return mails.admins if mails.application_request else ()
+    return (email,) if mails.application_status else ()
 
 
 def _recipients(event: Event, portal: Portal, email: str) -> tuple[str, ...]:

@@ -65,10 +65,10 @@ def build_text(event: Event, facts: Facts) -> tuple[str, str]:
         f"PATCH /{facts.workspace}/developers/{facts.email} status=0"
     )
     values = {
-        "portal_name": _flat(facts.portal_name),
+        "portal_name": flatten(facts.portal_name),
         "portal_url": facts.portal_url,
-        "email": _flat(facts.email),
-        "name": _flat(facts.name),
+        "email": flatten(facts.email),
+        "name": flatten(facts.name),
         "review": review,
         "doubt": "" if facts.is_proven else _DOUBT,
     }
@@ -76,7 +76,7 @@ def build_text(event: Event, facts: Facts) -> tuple[str, str]:
     return subject.format(**values), text.format(**values)
 
 
-def _flat(text: str) -> str:
+def flatten(text: str) -> str:
     """One line without what mail programs make links of."""
     clean = "".join(c if c.isprintable() else " " for c in text)
     clean = clean.replace("://", ":/ /").replace("www.", "www ")

@@ -14,12 +14,26 @@ CredentialKind = Literal["keyauth_credentials", "basicauth_credentials", "jwt_se
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Application:
+    """A developer's application: `services` are the ids of those that it has a good contract with."""
+
+    name: str
+    services: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Consumer:
-    """A consumer as plugins see it. At least one of `username` and `custom_id` is set."""
+    """
+    A consumer as plugins see it. At least one of `username` and `custom_id` is set.
+
+    An `application` is a developer's: it has no username, and a `custom_id` only where that was
+    proven. It may call what it has a contract with, and nothing else.
+    """
 
     id: str
     username: str | None = None
     custom_id: str | None = None
+    application: Application | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +51,11 @@ class Credential:
 
 
 class Consumers(Protocol):
-    """The consumers of one configuration. Another configuration's is another object."""
+    """
+    The consumers of one configuration. Another configuration's is another object.
+
+    Applications are among them only where a service takes them.
+    """
 
     def find(
         self, value: str, *, by: Sequence[str], ignore_case: bool = False

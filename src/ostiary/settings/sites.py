@@ -64,6 +64,7 @@ def _check_auth(value: str) -> str:
     return value
 
 
+AppAuth = Literal["kong-oauth2", "external-oauth2"]
 PortalAuth = Annotated[str, AfterValidator(_check_auth)]
 
 
@@ -128,6 +129,18 @@ class SiteSettings(Entity):
     )
     portal_approved_email: Switch = Field(
         default=True, description="Mail developers when they are approved."
+    )
+    portal_app_auth: AppAuth = Field(
+        "kong-oauth2",
+        description="What applications call services with: `kong-oauth2`, keys of the gateway; or `external-oauth2`, a client of an identity provider.",
+    )
+    portal_application_request_email: Switch = Field(
+        default=False,
+        description="Mail the admins when an application asks for a service.",
+    )
+    portal_application_status_email: Switch = Field(
+        default=False,
+        description="Mail developers when what became of such a request changes.",
     )
     portal_emails_from: str | None = Field(
         None, description="Sender of the portal's mail; `smtp_sender` when unset."

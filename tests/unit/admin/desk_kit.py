@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ostiary.admin.applications import ContractEvent
 from ostiary.admin.developers import Event
+from ostiary.model.applications import Application
 from ostiary.model.portal import Developer, MetaField
 from ostiary.model.words import Problem
 from ostiary.model.workspaces import Workspace
@@ -19,6 +21,9 @@ class Nobody:
 
 
 class OpenDesk:
+    def __init__(self) -> None:
+        self.contracts: list[tuple[str, str, str]] = []
+
     def judge(self, _: Workspace) -> Sequence[Problem]:
         return ()
 
@@ -33,6 +38,15 @@ class OpenDesk:
 
     def meta_fields(self, _: Workspace) -> Sequence[MetaField]:
         return ()
+
+    async def tell_contract(
+        self,
+        event: ContractEvent,
+        workspace: Workspace,
+        developer: Developer,
+        application: Application,
+    ) -> None:
+        self.contracts.append((event, developer.email, application.name))
 
     async def tell(
         self,

@@ -10,9 +10,8 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from ostiary.admin.app import PORTAL_PATHS
 from ostiary.admin.audit_records import AUDIT_PATHS
-from ostiary.admin.developers import PATHS as DEVELOPER_PATHS
-from ostiary.admin.files import PATHS as FILE_PATHS
 from ostiary.admin.openapi.document import build_document
 from ostiary.admin.openapi.others import build_others
 from ostiary.admin.openapi.rows import EXAMPLES, PluginModels
@@ -76,7 +75,7 @@ async def test_its_paths_are_those_of_endpoints(tmp_path: Path) -> None:
     assert sorted(DOCUMENT["paths"]) == sorted(bare)
     assert sorted(served["paths"]) == sorted(whole)
     assert {*whole} - {*bare} == {
-        *AUDIT_PATHS, *RBAC_PATHS, *FILE_PATHS, *DEVELOPER_PATHS,
+        *AUDIT_PATHS, *RBAC_PATHS, *PORTAL_PATHS,
     }  # fmt: skip
     assert [*OpenAPIV31SpecValidator(served).iter_errors()] == []
 
@@ -279,6 +278,7 @@ async def test_json_of_a_config_means_what_it_says(tmp_path: Path) -> None:
 def test_what_is_kept_of_a_config_can_be_sent(name: str) -> None:
     least: dict[str, Json] = {
         "acl": {"allow": ["a"]},
+        "application-registration": {"display_name": "A"},
         "rate-limiting": {"minute": 5},
         "ip-restriction": {"allow": ["10.0.0.0/8"]},
         "file-log": {"path": "/tmp/x"},

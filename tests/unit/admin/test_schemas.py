@@ -19,6 +19,7 @@ VALID = {"message": "schema validation successful"}
 # What plugins need besides defaults.
 NEEDED: dict[str, dict[str, Any]] = {
     "acl": {"allow": ["a"]},
+    "application-registration": {"display_name": "A"},
     "file-log": {"path": "/tmp/log"},
     "http-log": {"http_endpoint": "http://a.example"},
     "ip-restriction": {"allow": ["10.0.0.0/8"]},
@@ -87,7 +88,11 @@ async def test_defaults_of_a_plugins_schema_are_those_that_a_row_gets(
     schema = (await node.call(f"/schemas/plugins/{name}")).json()
     fields = {k: v for entry in schema["fields"] for k, v in entry.items()}
     given = NEEDED.get(name, {})
-    reply = await node.send("POST", "/plugins", {"name": name, "config": given})
+    body: dict[str, Any] = {"name": name, "config": given}
+    if CATALOG[name].for_service:
+        made = await node.send("POST", "/services", {"name": "s", "host": "s"})
+        body["service"] = {"id": made.json()["id"]}
+    reply = await node.send("POST", "/plugins", body)
     assert reply.status == 201, reply.text
     row = reply.json()
 
@@ -95,7 +100,7 @@ async def test_defaults_of_a_plugins_schema_are_those_that_a_row_gets(
     assert told(fill(fields["config"]["fields"], given)) == told(row["config"])
     assert fields["protocols"]["default"] == row["protocols"]
     # What is filled in by a tool is the same row.
-    body = {"name": name, "config": fill(fields["config"]["fields"], given)}
+    body["config"] = fill(fields["config"]["fields"], given)
     again = await node.send("PUT", f"/plugins/{row['id']}", body)
     assert (again.status, again.json()) == (200, row)
     assert (await node.call(f"/plugins/schema/{name}")).json() == fields["config"]

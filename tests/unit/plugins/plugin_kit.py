@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from ostiary.adapters.shared import MemoryShared
 from ostiary.gateway.decision import Answer, Decision, Forward, Outcome, Peer, Pending
+from ostiary.gateway.directory import Directory
 from ostiary.gateway.fields import CookieFilter
 from ostiary.gateway.gateway import Gateway, GatewayOptions
 from ostiary.gateway.phases import plan_hooks
@@ -66,7 +67,7 @@ class FakeConsumers:
         )
         return row_id
 
-    def of(self, workspace: str | None) -> FakeConsumers:
+    def of(self, workspace: str | None, *, applications: bool = False) -> FakeConsumers:
         """They are in the one workspace that there is."""
         assert workspace is None
         return self
@@ -138,6 +139,7 @@ class Lender:
             background=self.background,
             node_id="node-1",
             hostname="gate.internal",
+            count=self.counted.append,
         )
 
 
@@ -263,7 +265,7 @@ class Gate:
 
 def build_snapshot(
     chain: tuple[Handler, ...],
-    consumers: FakeConsumers,
+    consumers: FakeConsumers | Directory,
     route: Mapping[str, Any],
     service: Mapping[str, Any],
 ) -> Snapshot:

@@ -39,7 +39,7 @@ from ostiary.adapters.sql.config_tables import (
 from ostiary.adapters.sql.config_writes import Ledger, Write
 from ostiary.adapters.sql.engine import Database
 from ostiary.adapters.sql.session_store import SqlSessionStore
-from ostiary.model.kinds import EVERY_KIND, KINDS, OF_MODEL
+from ostiary.model.kinds import EVERY_KIND, KINDS, OF_MODEL, SERVED_KINDS
 from ostiary.model.row import Row
 from ostiary.model.workspaces import DEFAULT_WORKSPACE
 from ostiary.ports.clock import Clock
@@ -53,8 +53,8 @@ _PRUNE_EVERY: Final = 500
 _IDS_AT_ONCE: Final = 500
 # The row of config_revisions that counts changes of portals' files.
 _OF_FILES: Final = 2
-# Nobody who serves requests needs to know who may use the Admin API.
-_SERVED: Final = ROWS.c.kind.in_([*KINDS])
+# What files say; nobody who reads them hears who may use the Admin API.
+_IN_FILES: Final = ROWS.c.kind.in_([*KINDS])
 
 
 class Reads:
@@ -135,7 +135,7 @@ class Reads:
             select(TAGS)
             .join(ROWS, row)
             .where(
-                _SERVED,
+                _IN_FILES,
                 or_(ROWS.c.workspace == self.workspace, ROWS.c.kind.in_(everywhere)),
             )
         )
@@ -249,7 +249,7 @@ class SqlConfigStore:
     async def load(self) -> Written:
         async with self._database.reading() as db:
             revision = await _revision(db)
-            rows = await db.execute(select(ROWS).where(_SERVED))
+            rows = await db.execute(select(ROWS).where(_IN_FILES))
             found = [self._sealer.read_row(row) for row in rows.mappings().all()]
         return Written(revision=revision, rows=tuple(found))
 
@@ -260,7 +260,7 @@ class SqlConfigStore:
             # All of them: with a condition SQLite goes by the index, which takes twice as long.
             rows = await db.execute(select(*columns))
             read = self._sealer.read_line
-            found = [read(*row) for row in rows.all() if row[0] in KINDS]
+            found = [read(*row) for row in rows.all() if row[0] in SERVED_KINDS]
         return revision, found
 
     async def since(self, revision: int) -> Written | None:

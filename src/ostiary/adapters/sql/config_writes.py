@@ -23,7 +23,7 @@ from ostiary.adapters.sql.config_rows import (
     references,
 )
 from ostiary.adapters.sql.config_tables import NAMES, REFERENCES, ROWS, TAGS
-from ostiary.model.kinds import EVERY_KIND, KINDS, OF_MODEL
+from ostiary.model.kinds import EVERY_KIND, KINDS, OF_MODEL, SERVED_KINDS
 from ostiary.model.row import Row
 from ostiary.model.workspaces import DEFAULT_WORKSPACE, Workspace, workspace_of
 from ostiary.ports.audit import ObjectRecord
@@ -150,7 +150,7 @@ class Write:
                 )
 
     async def clear(self) -> None:
-        """Let everything that requests are served by go, in every workspace."""
+        """Let everything that a file may say go, in every workspace."""
         for table in (ROWS, NAMES, REFERENCES, TAGS):
             served = table.c.kind.in_([*KINDS])
             await self._db.execute(delete(table).where(served))
@@ -267,6 +267,7 @@ class Write:
         )
         kept = {(kind, identity) for kind, identity, _ in self.ledger.kept}
         gone = [(kind, i) for kind, i, *key in said if tuple(key) not in kept]
+        gone += await self._find_stranded(kept)
         access = ROWS.c.kind.not_in([*KINDS])
         found = await self._db.execute(
             select(ROWS.c.kind, ROWS.c.id, ROWS.c.workspace).where(access)
@@ -276,13 +277,27 @@ class Write:
         gone += [(kind, i) for kind, i, place in found if place not in places]
         await self._forget(dict.fromkeys(gone))
 
+    async def _find_stranded(self, kept: set[Key]) -> list[Key]:
+        """What a file does not say, of rows that were there before a clearing and are not now."""
+        of_file = REFERENCES.c.to_kind.in_([*KINDS])
+        outside = REFERENCES.c.kind.not_in([*KINDS])
+        about = REFERENCES.c.field != RULE_ABOUT
+        key = (REFERENCES.c.to_kind, REFERENCES.c.to_id)
+        found = await self._db.execute(
+            select(REFERENCES.c.kind, REFERENCES.c.id, *key).where(
+                of_file, outside, about
+            )
+        )
+        return [(kind, i) for kind, i, *whom in found if tuple(whom) not in kept]
+
     async def note(self, records: Sequence[ObjectRecord]) -> None:
         """Keep records of the audit log, if the write is kept."""
         await keep_objects(self._db, records)
 
     def _change(self, keys: Iterable[Key]) -> None:
         """Remember what whoever serves requests must hear of."""
-        self.ledger.changed |= dict.fromkeys(key for key in keys if key[0] in KINDS)
+        served = (key for key in keys if key[0] in SERVED_KINDS)
+        self.ledger.changed |= dict.fromkeys(served)
 
     async def _there(self, keys: Sequence[Key]) -> dict[Key, str]:
         """The workspaces of those that are there."""

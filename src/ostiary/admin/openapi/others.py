@@ -412,6 +412,8 @@ TAGS: Final[Mapping[str, str]] = {
     "rbac": "Who may use the Admin API.",
     "files": "What a workspace's portal is made of.",
     "developers": "Who registered at a workspace's portal.",
+    "applications": "What developers call services with, their contracts and their keys.",
+    "document_objects": "Which specification describes which service.",
     "audit": "What was asked of the Admin API, and what it changed.",
     "openid-connect": "Sign-ins: providers, keys, and why requests were decided as they were.",
 }

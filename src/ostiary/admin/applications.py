@@ -1,0 +1,596 @@
+"""
+`/applications`, and what is below a developer: applications, their contracts and their keys.
+
+Keys are shown once, when they are made; what is kept of them opens nothing. A contract is judged
+by the plugin of its service: without `application-registration` there is none.
+
+Spec: portal §§1.5 (statuses), 1.7 (paths and shapes), 1.9, 3.8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal, Protocol
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from ostiary.admin import refusals
+from ostiary.admin.access import read_all
+from ostiary.admin.autofill import new_key
+from ostiary.admin.bodies import Given, read_given
+from ostiary.admin.collections import allow
+from ostiary.admin.entities import Entities
+from ostiary.admin.paging import build_list, read_asked
+from ostiary.admin.rows import is_uuid, read_every
+from ostiary.admin.scope import scoped, shown_path
+from ostiary.admin.shapes import Json, show_row
+from ostiary.model.applications import (
+    CONTRACT_NAMES,
+    HINT_CHARS,
+    Application,
+    ApplicationInstance,
+    ApplicationKey,
+    digest_key,
+    may_follow,
+)
+from ostiary.model.gateway import Plugin, Service
+from ostiary.model.kinds import EVERY_KIND, KINDS, Kind
+from ostiary.model.portal import APPROVED, PENDING, REJECTED, REVOKED, Developer
+from ostiary.model.row import Row
+from ostiary.model.words import Problem
+from ostiary.model.workspaces import Workspace
+from ostiary.ports.config_store import ConfigReads, ConfigWrites
+
+REGISTRATION: Final = "application-registration"
+MAX_APPLICATIONS: Final = 100
+MAX_KEYS: Final = 20
+_DEVELOPERS: Final = EVERY_KIND["developers"]
+_APPLICATIONS: Final = EVERY_KIND["applications"]
+_INSTANCES: Final = EVERY_KIND["application_instances"]
+_KEYS: Final = EVERY_KIND["application_keys"]
+_SERVICES: Final = KINDS["services"]
+_OURS: Final = frozenset({"consumer", "composite_id", "held"})
+# Kong calls them by the plugin that they were made for; it is the same list.
+_KEY_PLUGINS: Final = frozenset({"key-auth", "oauth2"})
+_APP, _INSTANCE, _KEY = (
+    "{applications}",
+    "{application_instances}",
+    "{application_keys}",
+)
+_OF_APP: Final = (
+    "", "/application_instances", f"/application_instances/{_INSTANCE}",
+    "/credentials/key-auth", f"/credentials/key-auth/{_KEY}",
+)  # fmt: skip
+PATHS: Final = (
+    "/applications",
+    *(f"/applications/{_APP}{rest}" for rest in _OF_APP),
+    "/developers/{developers}/applications",
+    *(f"/developers/{{developers}}/applications/{_APP}{rest}" for rest in _OF_APP),
+    "/services/{services}/application_instances",
+)
+
+ContractEvent = Literal[
+    "application-service-requested",
+    "application-service-pending",
+    "application-service-approved",
+    "application-service-rejected",
+    "application-service-revoked",
+]
+_EVENTS: Final[Mapping[int, ContractEvent]] = {
+    PENDING: "application-service-pending",
+    APPROVED: "application-service-approved",
+    REJECTED: "application-service-rejected",
+    REVOKED: "application-service-revoked",
+}
+
+
+class ApplicationDesk(Protocol):
+    """Who tells people of contracts."""
+
+    def is_on(self, workspace: Workspace) -> bool:
+        """Whether the workspace has a portal."""
+        ...
+
+    async def tell_contract(
+        self,
+        event: ContractEvent,
+        workspace: Workspace,
+        developer: Developer,
+        application: Application,
+    ) -> object:
+        """Send the mail that is due, if one is. Never raises for the mail's sake."""
+        ...
+
+
+def show_application(row: Application) -> Json:
+    """An application as JSON; requests know it as the consumer of its own id."""
+    shown = show_row(row, _APPLICATIONS)
+    del shown["tags"]
+    return {**shown, "consumer": {"id": row.id}}
+
+
+def show_instance(row: ApplicationInstance) -> Json:
+    """A contract as JSON."""
+    shown = show_row(row, _INSTANCES)
+    del shown["tags"], shown["held"]
+    return {
+        **shown,
+        "suspended": row.suspended or row.held,
+        "composite_id": row.composite_id,
+    }
+
+
+def show_key(row: ApplicationKey, key: str | None = None) -> Json:
+    """A key as JSON: the whole of it when it is new, its beginning afterwards."""
+    shown = key or f"{row.hint}{'*' * 8}"
+    return {
+        "id": row.id,
+        "key": shown,
+        "client_id": shown,
+        "application": {"id": row.application},
+        "consumer": {"id": row.application},
+        "created_at": row.created_at,
+        "expires_at": row.expires_at,
+    }
+
+
+async def find_registration(reads: ConfigReads, service: str) -> Plugin | None:
+    """The plugin that lets a service take applications, if it is there and switched on."""
+    for row in await read_every(reads, "plugins", {"service": service}):
+        if isinstance(row, Plugin) and row.name == REGISTRATION and row.enabled:
+            return row
+    return None
+
+
+async def find_service(entities: Entities, reads: ConfigReads, said: object) -> Service:
+    """
+    The service that a body means: `{id}` or `{name}`, or one of both alone.
+
+    Raises:
+        Refused: It means none, or there is none.
+    """
+    named = said if isinstance(said, Mapping) else {"id": said}
+    key = named.get("id") or named.get("name")
+    if not isinstance(key, str) or not key:
+        raise refusals.schema_violation([(("service",), "required field missing")])
+    row = await entities.find(reads, _SERVICES, key)
+    if not isinstance(row, Service):
+        problem: Problem = (("service",), "there is no such service")
+        raise refusals.schema_violation([problem])
+    return row
+
+
+async def hold_contracts(write: ConfigWrites, developer: Developer) -> None:
+    """Let the contracts of a developer hold while the developer is approved, and not otherwise."""
+    held = developer.status != APPROVED
+    mine = {"developer": developer.id or ""}
+    for application in await read_every(write, _APPLICATIONS.name, mine):
+        where = {"application": application.id or ""}
+        for row in await read_every(write, _INSTANCES.name, where):
+            if isinstance(row, ApplicationInstance) and row.held != held:
+                await write.put(row.model_copy(update={"held": held}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplicationEndpoints:
+    """Everything about applications, wherever it is."""
+
+    desk: ApplicationDesk
+
+    async def answer(self, request: Request, steps: Sequence[str]) -> Response:
+        """
+        Answer a request about applications.
+
+        Raises:
+            Refused: It cannot be done.
+        """
+        match [*steps]:
+            case ["applications", *rest]:
+                call = await self._call(request)
+                return await call.answer(rest)
+            case ["developers", key, "applications", *rest]:
+                call = await self._call(request)
+                developer = await call.find_developer(key)
+                return await replace(call, developer=developer).answer(rest)
+            case ["services", key, "application_instances"]:
+                call = await self._call(request)
+                return await call.run({"GET": lambda: call.list_of_service(key)})
+        raise refusals.not_found()
+
+    async def _call(self, request: Request) -> _Call:
+        # Roles say who may by path, whatever they say of rows.
+        entities = replace(scoped(request), rights=None)
+        if not entities.writable:
+            raise refusals.not_found()
+        found = await entities.find(
+            entities.store, KINDS["workspaces"], entities.workspace
+        )
+        assert isinstance(found, Workspace)
+        return _Call(
+            request=request, entities=entities, desk=self.desk, workspace=found
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Call:
+    """One request about applications: of everybody, or of one developer."""
+
+    request: Request
+    entities: Entities
+    desk: ApplicationDesk
+    workspace: Workspace
+    developer: Developer | None = None
+
+    async def run(self, verbs: Mapping[str, Any]) -> Response:
+        """
+        Answer by the verb.
+
+        Raises:
+            Refused: The path does not know it, or what it does cannot be done.
+        """
+        method = "GET" if self.request.method == "HEAD" else self.request.method
+        if method == "OPTIONS":
+            return allow(tuple(verbs))
+        handler = verbs.get(method)
+        if handler is None:
+            raise refusals.not_allowed(verbs)
+        answer: Response = await handler()
+        return answer
+
+    async def answer(self, steps: Sequence[str]) -> Response:
+        """What is below `applications`."""
+        match [*steps]:
+            case []:
+                more = {} if self.developer is None else {"POST": self.create}
+                return await self.run({"GET": self.list, **more})
+            case [key, *rest]:
+                return await _OneCall(call=self, key=key).answer(rest)
+        raise refusals.not_found()
+
+    async def find_developer(self, key: str) -> Developer:
+        """
+        A developer by id or address.
+
+        Raises:
+            Refused: There is none.
+        """
+        key = key if is_uuid(key) else key.lower()
+        row = await self.entities.find(self.entities.store, _DEVELOPERS, key)
+        if not isinstance(row, Developer):
+            raise refusals.not_found()
+        return row
+
+    async def show_list(self, rows: Sequence[Row], shown: Sequence[Json]) -> Response:
+        """A page of rows that are all known."""
+        query = dict(self.request.query_params)
+        asked = read_asked(query)
+        seen = asked.after[0] if asked.after else None
+        start = next((n for n, row in enumerate(rows, 1) if row.id == seen), 0)
+        ends = start + asked.size
+        after = (rows[ends - 1].id or "",) if ends < len(rows) else None
+        found = build_list(
+            shown[start:ends], after=after, path=shown_path(self.request), query=query
+        )
+        return JSONResponse({**found, "total": len(rows)})
+
+    async def list(self) -> Response:
+        """`GET /applications`, `GET /developers/{developer}/applications`."""
+        reads = self.entities.store
+        if self.developer is None:
+            found = await read_all(reads, _APPLICATIONS.name)
+        else:
+            where = {"developer": self.developer.id or ""}
+            found = await read_every(reads, _APPLICATIONS.name, where)
+        rows = sorted(
+            (row for row in found if isinstance(row, Application)),
+            key=lambda row: (row.name, row.id or ""),
+        )
+        return await self.show_list(rows, [show_application(row) for row in rows])
+
+    async def create(self) -> Response:
+        """`POST /developers/{developer}/applications`."""
+        assert self.developer is not None
+        if not self.desk.is_on(self.workspace):
+            raise refusals.say(400, "the portal of this workspace is off")
+        given = without_ours(await read_given(self.request))
+        mine = {"developer": self.developer.id or ""}
+        data = {**given.data, "developer": {"id": self.developer.id}}
+        async with self.entities.writing() as write:
+            held = await read_every(write, _APPLICATIONS.name, mine)
+            if len(held) >= MAX_APPLICATIONS:
+                text = f"a developer has at most {MAX_APPLICATIONS} applications"
+                raise refusals.say(400, text)
+            row = await self.entities.add(
+                write, _APPLICATIONS, Given(data=data, is_form=given.is_form)
+            )
+        assert isinstance(row, Application)
+        return JSONResponse(show_application(row), status_code=201)
+
+    async def list_of_service(self, key: str) -> Response:
+        """`GET /services/{service}/application_instances`."""
+        service = await self.entities.find(self.entities.store, _SERVICES, key)
+        if service is None:
+            raise refusals.not_found()
+        return await self.list_instances({"service": service.id or ""})
+
+    async def list_instances(self, where: Mapping[str, str]) -> Response:
+        """Contracts, with `?status=`."""
+        status = self.request.query_params.get("status")
+        if status is not None and status not in {
+            str(known) for known in CONTRACT_NAMES
+        }:
+            listed = ", ".join(f"{k} ({v})" for k, v in CONTRACT_NAMES.items())
+            raise refusals.say(400, f"status must be one of {listed}")
+        found = await read_every(self.entities.store, _INSTANCES.name, where)
+        rows = [
+            row
+            for row in found
+            if isinstance(row, ApplicationInstance)
+            and (status is None or row.status == int(status))
+        ]
+        rows.sort(key=lambda row: (row.created_at or 0, row.id or ""))
+        return await self.show_list(rows, [show_instance(row) for row in rows])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OneCall:
+    """One request about one application, by id."""
+
+    call: _Call
+    key: str
+
+    @property
+    def _entities(self) -> Entities:
+        return self.call.entities
+
+    async def answer(self, steps: Sequence[str]) -> Response:
+        """What is below an application."""
+        run = self.call.run
+        match [*steps]:
+            case []:
+                return await run(
+                    {"GET": self.show, "PATCH": self.change, "DELETE": self.delete}
+                )
+            case ["application_instances"]:
+                return await run({"GET": self.contracts, "POST": self.ask})
+            case ["application_instances", key]:
+                return await run(
+                    {
+                        "GET": lambda: self.show_contract(key),
+                        "PATCH": lambda: self.decide(key),
+                        "DELETE": lambda: self.remove(_INSTANCES, key),
+                    }
+                )
+            case ["credentials", plugin] if plugin in _KEY_PLUGINS:
+                return await run({"GET": self.keys, "POST": self.add_key})
+            case ["credentials", plugin, key] if plugin in _KEY_PLUGINS:
+                return await run(
+                    {
+                        "GET": lambda: self.show_one_key(key),
+                        "PATCH": lambda: self.end_key(key),
+                        "DELETE": lambda: self.remove(_KEYS, key),
+                    }
+                )
+        raise refusals.not_found()
+
+    async def find(self, reads: ConfigReads) -> Application:
+        """
+        The application, if it is the developer's.
+
+        Raises:
+            Refused: It is not there, or another's.
+        """
+        row = await self._entities.find(reads, _APPLICATIONS, self.key)
+        mine = self.call.developer
+        if not isinstance(row, Application) or (
+            mine is not None and row.developer != mine.id
+        ):
+            raise refusals.not_found()
+        return row
+
+    async def _find_below(self, reads: ConfigReads, kind: Kind, key: str) -> Row:
+        application = await self.find(reads)
+        row = await self._entities.find(reads, kind, key)
+        if row is None or getattr(row, "application", None) != application.id:
+            raise refusals.not_found()
+        return row
+
+    async def show(self) -> Response:
+        """`GET …/{application}`."""
+        return JSONResponse(show_application(await self.find(self._entities.store)))
+
+    async def change(self) -> Response:
+        """`PATCH …/{application}`: whatever it says of itself, but not whose it is."""
+        given = without_ours(await read_given(self.call.request))
+        data = {k: v for k, v in given.data.items() if k != "developer"}
+        async with self._entities.writing() as write:
+            before = await self.find(write)
+            row = await self._entities.change(
+                write, _APPLICATIONS, Given(data=data, is_form=given.is_form), before
+            )
+        assert isinstance(row, Application)
+        return JSONResponse(show_application(row))
+
+    async def delete(self) -> Response:
+        """`DELETE …/{application}`, with its contracts and keys."""
+        async with self._entities.writing() as write:
+            await self._entities.remove(write, await self.find(write))
+        return Response(status_code=204)
+
+    async def remove(self, kind: Kind, key: str) -> Response:
+        """`DELETE …/{application_instance}`, `DELETE …/{key}`."""
+        async with self._entities.writing() as write:
+            await self._entities.remove(write, await self._find_below(write, kind, key))
+        return Response(status_code=204)
+
+    # Contracts.
+
+    async def contracts(self) -> Response:
+        """`GET …/application_instances`, with `?status=`."""
+        application = await self.find(self._entities.store)
+        return await self.call.list_instances({"application": application.id or ""})
+
+    async def show_contract(self, key: str) -> Response:
+        """`GET …/application_instances/{application_instance}`."""
+        row = await self._find_below(self._entities.store, _INSTANCES, key)
+        assert isinstance(row, ApplicationInstance)
+        return JSONResponse(show_instance(row))
+
+    async def ask(self) -> Response:
+        """`POST …/application_instances`: ask for a contract with a service that takes applications."""
+        given = without_ours(await read_given(self.call.request))
+        async with self._entities.writing() as write:
+            application = await self.find(write)
+            owner = await write.get(_DEVELOPERS.name, application.developer)
+            assert isinstance(owner, Developer)
+            service = await find_service(
+                self._entities, write, given.data.get("service")
+            )
+            plugin = await find_registration(write, service.id or "")
+            if plugin is None:
+                text = f"the service takes no applications: it needs the plugin {REGISTRATION}"
+                raise refusals.schema_violation([(("service",), text)])
+            usual = APPROVED if plugin.config.get("auto_approve") else PENDING
+            said = given.data.get("status")
+            data = {
+                **given.data,
+                "application": {"id": application.id},
+                "service": {"id": service.id},
+                "status": usual if said is None else said,
+                "held": owner.status != APPROVED,
+            }
+            row = await self._entities.add(
+                write, _INSTANCES, Given(data=data, is_form=given.is_form)
+            )
+        assert isinstance(row, ApplicationInstance)
+        if row.status == PENDING:
+            await self._tell("application-service-requested", owner, application)
+        await self._tell(_EVENTS[row.status], owner, application)
+        return JSONResponse(show_instance(row), status_code=201)
+
+    async def decide(self, key: str) -> Response:
+        """`PATCH …/application_instances/{…}`: approve, reject, revoke, suspend."""
+        given = without_ours(await read_given(self.call.request))
+        kept = {k: v for k, v in given.data.items() if k in {"status", "suspended"}}
+        wrong: list[Problem] = [
+            ((name,), "cannot be changed") for name in given.data if name not in kept
+        ]
+        if wrong:
+            raise refusals.schema_violation(wrong)
+        async with self._entities.writing() as write:
+            before = await self._find_below(write, _INSTANCES, key)
+            application = await self.find(write)
+            row = await self._entities.build(
+                write,
+                _INSTANCES,
+                Given(data=kept, is_form=given.is_form),
+                before=before,
+            )
+            assert isinstance(row, ApplicationInstance)
+            assert isinstance(before, ApplicationInstance)
+            if not may_follow(before.status, row.status):
+                old, new = CONTRACT_NAMES[before.status], CONTRACT_NAMES[row.status]
+                text = f"cannot change from {old} to {new}"
+                raise refusals.schema_violation([(("status",), text)])
+            owner = await write.get(_DEVELOPERS.name, application.developer)
+            await write.put(row)
+        if row.status != before.status and isinstance(owner, Developer):
+            await self._tell(_EVENTS[row.status], owner, application)
+        return JSONResponse(show_instance(row))
+
+    async def _tell(
+        self, event: ContractEvent, owner: Developer, application: Application
+    ) -> None:
+        await self.call.desk.tell_contract(
+            event, self.call.workspace, owner, application
+        )
+
+    # Keys.
+
+    async def keys(self) -> Response:
+        """`GET …/credentials/key-auth`."""
+        application = await self.find(self._entities.store)
+        rows = await self._read_keys(self._entities.store, application)
+        return await self.call.show_list(rows, [show_key(row) for row in rows])
+
+    async def _read_keys(
+        self, reads: ConfigReads, application: Application
+    ) -> list[ApplicationKey]:
+        where = {"application": application.id or ""}
+        found = await read_every(reads, _KEYS.name, where)
+        rows = [row for row in found if isinstance(row, ApplicationKey)]
+        return sorted(rows, key=lambda row: (row.created_at or 0, row.id or ""))
+
+    async def show_one_key(self, key: str) -> Response:
+        """`GET …/credentials/key-auth/{key}`."""
+        row = await self._find_below(self._entities.store, _KEYS, key)
+        assert isinstance(row, ApplicationKey)
+        return JSONResponse(show_key(row))
+
+    async def add_key(self) -> Response:
+        """`POST …/credentials/key-auth`: a new key, shown in full this once; `ttl` in seconds."""
+        given = await read_given(self.call.request)
+        ttl = _read_ttl(given)
+        autofill = self._entities.autofill
+        key = new_key(autofill.entropy)
+        data: Json = {"digest": digest_key(key), "hint": key[:HINT_CHARS]}
+        if ttl is not None:
+            data["expires_at"] = int(autofill.now()) + ttl
+        async with self._entities.writing() as write:
+            application = await self.find(write)
+            if len(await self._read_keys(write, application)) >= MAX_KEYS:
+                text = f"an application has at most {MAX_KEYS} keys: delete one first"
+                raise refusals.say(400, text)
+            data["application"] = {"id": application.id}
+            row = await self._entities.add(
+                write, _KEYS, Given(data=data, is_form=False)
+            )
+        assert isinstance(row, ApplicationKey)
+        return JSONResponse(show_key(row, key), status_code=201)
+
+    async def end_key(self, key: str) -> Response:
+        """`PATCH …/credentials/key-auth/{key}`: let it end in `ttl` seconds; never later than it does."""
+        given = await read_given(self.call.request)
+        ttl = _read_ttl(given)
+        if ttl is None:
+            raise refusals.schema_violation([(("ttl",), "required field missing")])
+        async with self._entities.writing() as write:
+            row = await self._find_below(write, _KEYS, key)
+            assert isinstance(row, ApplicationKey)
+            ends = int(self._entities.autofill.now()) + ttl
+            if row.expires_at is None or ends < row.expires_at:
+                row = row.model_copy(update={"expires_at": ends})
+                await write.put(row)
+        return JSONResponse(show_key(row))
+
+
+_MAX_TTL_S: Final = 100_000_000
+
+
+def _read_ttl(given: Given) -> int | None:
+    said = given.data.get("ttl")
+    if isinstance(said, str) and given.is_form and said.isdecimal() and len(said) < 12:
+        said = int(said)
+    unknown: list[Problem] = [
+        ((name,), "unknown field") for name in given.data if name != "ttl"
+    ]
+    if unknown:
+        raise refusals.schema_violation(unknown)
+    if said is None:
+        return None
+    if (
+        isinstance(said, bool)
+        or not isinstance(said, int)
+        or not 1 <= said <= _MAX_TTL_S
+    ):
+        text = f"value should be between 1 and {_MAX_TTL_S}"
+        raise refusals.schema_violation([(("ttl",), text)])
+    return said
+
+
+def without_ours(given: Given) -> Given:
+    """Without what follows from the rest; tools send back what they were shown."""
+    data = {k: v for k, v in given.data.items() if k not in _OURS}
+    return Given(data=data, is_form=given.is_form)
