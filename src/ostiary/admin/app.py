@@ -60,6 +60,7 @@ from ostiary.model.workspaces import Workspace
 from ostiary.ports.client_keys import ClientKeysUnavailable, PublishedKeys
 from ostiary.ports.config_store import ConfigStore
 from ostiary.ports.pool_store import StoreUnavailable
+from ostiary.ports.usage import UsageStore
 from ostiary.web.guard import build_guard
 
 MAX_FLOWS = 100
@@ -91,7 +92,8 @@ class AdminConfig:
     sign-in decisions; `client_keys` sign for clients without a key of their own; `providers` are
     those that workers have fetched. `settings` are shown at the root: no secret is in them.
     `access` lets in whoever may, `rbac` says who that is; without it there are no users.
-    `portal` knows the workspaces' portals; without it there are none.
+    `portal` knows the workspaces' portals; without it there are none. `usage` is how much
+    applications are used.
     With `keeps_routes_apart` no route takes the requests of another workspace's.
     """
 
@@ -117,6 +119,7 @@ class AdminConfig:
     keeps_routes_apart: bool = True
     audit: AuditRules | None = None
     portal: PortalDesk | None = None
+    usage: UsageStore | None = None
 
 
 class _Keys:
@@ -197,7 +200,9 @@ class _Rows:
                 | ["developers", _, "applications", *_]
                 | ["services", _, "application_instances"]
             ) if self._config.portal is not None:
-                applications = ApplicationEndpoints(desk=self._config.portal)
+                applications = ApplicationEndpoints(
+                    desk=self._config.portal, usage=self._config.usage
+                )
                 return await applications.answer(request, steps)
             case ["document_objects", *_] | ["services", _, "document_objects"] if (
                 self._config.portal is not None

@@ -11,45 +11,58 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal, Protocol
+from datetime import UTC, datetime
+from typing import Any, Final, Protocol
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from ostiary.admin import refusals
 from ostiary.admin.access import read_all
-from ostiary.admin.autofill import new_key
+from ostiary.admin.application_keys import (
+    KEYS,
+    make_key,
+    read_keys,
+    read_ttl,
+    show_key,
+)
 from ostiary.admin.bodies import Given, read_given
 from ostiary.admin.collections import allow
 from ostiary.admin.entities import Entities
 from ostiary.admin.paging import build_list, read_asked
 from ostiary.admin.rows import is_uuid, read_every
 from ostiary.admin.scope import scoped, shown_path
+from ostiary.admin.service_contracts import (
+    EVENTS,
+    INSTANCES,
+    REGISTRATION,
+    ContractEvent,
+    find_registration,
+    find_service,
+    show_instance,
+)
 from ostiary.admin.shapes import Json, show_row
 from ostiary.model.applications import (
     CONTRACT_NAMES,
-    HINT_CHARS,
     Application,
     ApplicationInstance,
     ApplicationKey,
-    digest_key,
     may_follow,
 )
-from ostiary.model.gateway import Plugin, Service
 from ostiary.model.kinds import EVERY_KIND, KINDS, Kind
-from ostiary.model.portal import APPROVED, PENDING, REJECTED, REVOKED, Developer
+from ostiary.model.portal import APPROVED, PENDING, Developer
 from ostiary.model.row import Row
 from ostiary.model.words import Problem
 from ostiary.model.workspaces import Workspace
-from ostiary.ports.config_store import ConfigReads, ConfigWrites
+from ostiary.ports.config_store import ConfigReads
+from ostiary.ports.usage import UsageStore
 
-REGISTRATION: Final = "application-registration"
 MAX_APPLICATIONS: Final = 100
-MAX_KEYS: Final = 20
+_DAY_S: Final = 86400
+_USUAL_DAYS: Final = 30
+_MOST_DAYS: Final = 365
 _DEVELOPERS: Final = EVERY_KIND["developers"]
 _APPLICATIONS: Final = EVERY_KIND["applications"]
-_INSTANCES: Final = EVERY_KIND["application_instances"]
-_KEYS: Final = EVERY_KIND["application_keys"]
 _SERVICES: Final = KINDS["services"]
 _OURS: Final = frozenset({"consumer", "composite_id", "held"})
 # Kong calls them by the plugin that they were made for; it is the same list.
@@ -60,7 +73,7 @@ _APP, _INSTANCE, _KEY = (
     "{application_keys}",
 )
 _OF_APP: Final = (
-    "", "/application_instances", f"/application_instances/{_INSTANCE}",
+    "", "/usage", "/application_instances", f"/application_instances/{_INSTANCE}",
     "/credentials/key-auth", f"/credentials/key-auth/{_KEY}",
 )  # fmt: skip
 PATHS: Final = (
@@ -70,20 +83,6 @@ PATHS: Final = (
     *(f"/developers/{{developers}}/applications/{_APP}{rest}" for rest in _OF_APP),
     "/services/{services}/application_instances",
 )
-
-ContractEvent = Literal[
-    "application-service-requested",
-    "application-service-pending",
-    "application-service-approved",
-    "application-service-rejected",
-    "application-service-revoked",
-]
-_EVENTS: Final[Mapping[int, ContractEvent]] = {
-    PENDING: "application-service-pending",
-    APPROVED: "application-service-approved",
-    REJECTED: "application-service-rejected",
-    REVOKED: "application-service-revoked",
-}
 
 
 class ApplicationDesk(Protocol):
@@ -111,73 +110,12 @@ def show_application(row: Application) -> Json:
     return {**shown, "consumer": {"id": row.id}}
 
 
-def show_instance(row: ApplicationInstance) -> Json:
-    """A contract as JSON."""
-    shown = show_row(row, _INSTANCES)
-    del shown["tags"], shown["held"]
-    return {
-        **shown,
-        "suspended": row.suspended or row.held,
-        "composite_id": row.composite_id,
-    }
-
-
-def show_key(row: ApplicationKey, key: str | None = None) -> Json:
-    """A key as JSON: the whole of it when it is new, its beginning afterwards."""
-    shown = key or f"{row.hint}{'*' * 8}"
-    return {
-        "id": row.id,
-        "key": shown,
-        "client_id": shown,
-        "application": {"id": row.application},
-        "consumer": {"id": row.application},
-        "created_at": row.created_at,
-        "expires_at": row.expires_at,
-    }
-
-
-async def find_registration(reads: ConfigReads, service: str) -> Plugin | None:
-    """The plugin that lets a service take applications, if it is there and switched on."""
-    for row in await read_every(reads, "plugins", {"service": service}):
-        if isinstance(row, Plugin) and row.name == REGISTRATION and row.enabled:
-            return row
-    return None
-
-
-async def find_service(entities: Entities, reads: ConfigReads, said: object) -> Service:
-    """
-    The service that a body means: `{id}` or `{name}`, or one of both alone.
-
-    Raises:
-        Refused: It means none, or there is none.
-    """
-    named = said if isinstance(said, Mapping) else {"id": said}
-    key = named.get("id") or named.get("name")
-    if not isinstance(key, str) or not key:
-        raise refusals.schema_violation([(("service",), "required field missing")])
-    row = await entities.find(reads, _SERVICES, key)
-    if not isinstance(row, Service):
-        problem: Problem = (("service",), "there is no such service")
-        raise refusals.schema_violation([problem])
-    return row
-
-
-async def hold_contracts(write: ConfigWrites, developer: Developer) -> None:
-    """Let the contracts of a developer hold while the developer is approved, and not otherwise."""
-    held = developer.status != APPROVED
-    mine = {"developer": developer.id or ""}
-    for application in await read_every(write, _APPLICATIONS.name, mine):
-        where = {"application": application.id or ""}
-        for row in await read_every(write, _INSTANCES.name, where):
-            if isinstance(row, ApplicationInstance) and row.held != held:
-                await write.put(row.model_copy(update={"held": held}))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplicationEndpoints:
     """Everything about applications, wherever it is."""
 
     desk: ApplicationDesk
+    usage: UsageStore | None = None
 
     async def answer(self, request: Request, steps: Sequence[str]) -> Response:
         """
@@ -209,7 +147,11 @@ class ApplicationEndpoints:
         )
         assert isinstance(found, Workspace)
         return _Call(
-            request=request, entities=entities, desk=self.desk, workspace=found
+            request=request,
+            entities=entities,
+            desk=self.desk,
+            usage=self.usage,
+            workspace=found,
         )
 
 
@@ -221,6 +163,7 @@ class _Call:
     entities: Entities
     desk: ApplicationDesk
     workspace: Workspace
+    usage: UsageStore | None = None
     developer: Developer | None = None
 
     async def run(self, verbs: Mapping[str, Any]) -> Response:
@@ -323,7 +266,7 @@ class _Call:
         }:
             listed = ", ".join(f"{k} ({v})" for k, v in CONTRACT_NAMES.items())
             raise refusals.say(400, f"status must be one of {listed}")
-        found = await read_every(self.entities.store, _INSTANCES.name, where)
+        found = await read_every(self.entities.store, INSTANCES.name, where)
         rows = [
             row
             for row in found
@@ -360,9 +303,11 @@ class _OneCall:
                     {
                         "GET": lambda: self.show_contract(key),
                         "PATCH": lambda: self.decide(key),
-                        "DELETE": lambda: self.remove(_INSTANCES, key),
+                        "DELETE": lambda: self.remove(INSTANCES, key),
                     }
                 )
+            case ["usage"]:
+                return await run({"GET": self.show_usage})
             case ["credentials", plugin] if plugin in _KEY_PLUGINS:
                 return await run({"GET": self.keys, "POST": self.add_key})
             case ["credentials", plugin, key] if plugin in _KEY_PLUGINS:
@@ -370,7 +315,7 @@ class _OneCall:
                     {
                         "GET": lambda: self.show_one_key(key),
                         "PATCH": lambda: self.end_key(key),
-                        "DELETE": lambda: self.remove(_KEYS, key),
+                        "DELETE": lambda: self.remove(KEYS, key),
                     }
                 )
         raise refusals.not_found()
@@ -425,6 +370,30 @@ class _OneCall:
             await self._entities.remove(write, await self._find_below(write, kind, key))
         return Response(status_code=204)
 
+    async def show_usage(self) -> Response:
+        """`GET …/usage`: requests by day and service, of the last `days`."""
+        said = self.call.request.query_params.get("days", str(_USUAL_DAYS))
+        if not said.isascii() or not said.isdecimal() or not 1 <= int(said[:4]) <= _MOST_DAYS:  # fmt: skip
+            raise refusals.say(400, f"days must be a number from 1 to {_MOST_DAYS}")
+        application = await self.find(self._entities.store)
+        today = int(self._entities.autofill.now()) // _DAY_S
+        since = today - int(said) + 1
+        usage = self.call.usage
+        found = (
+            () if usage is None else await usage.read(application.id or "", since=since)
+        )
+        data = [
+            {
+                "service": {"id": one.service},
+                "day": f"{datetime.fromtimestamp(one.day * _DAY_S, UTC):%Y-%m-%d}",
+                "ok": one.ok,
+                "refused": one.refused,
+                "failed": one.failed,
+            }
+            for one in found
+        ]
+        return JSONResponse({"data": data, "next": None})
+
     # Contracts.
 
     async def contracts(self) -> Response:
@@ -434,7 +403,7 @@ class _OneCall:
 
     async def show_contract(self, key: str) -> Response:
         """`GET …/application_instances/{application_instance}`."""
-        row = await self._find_below(self._entities.store, _INSTANCES, key)
+        row = await self._find_below(self._entities.store, INSTANCES, key)
         assert isinstance(row, ApplicationInstance)
         return JSONResponse(show_instance(row))
 
@@ -462,12 +431,12 @@ class _OneCall:
                 "held": owner.status != APPROVED,
             }
             row = await self._entities.add(
-                write, _INSTANCES, Given(data=data, is_form=given.is_form)
+                write, INSTANCES, Given(data=data, is_form=given.is_form)
             )
         assert isinstance(row, ApplicationInstance)
         if row.status == PENDING:
             await self._tell("application-service-requested", owner, application)
-        await self._tell(_EVENTS[row.status], owner, application)
+        await self._tell(EVENTS[row.status], owner, application)
         return JSONResponse(show_instance(row), status_code=201)
 
     async def decide(self, key: str) -> Response:
@@ -480,11 +449,11 @@ class _OneCall:
         if wrong:
             raise refusals.schema_violation(wrong)
         async with self._entities.writing() as write:
-            before = await self._find_below(write, _INSTANCES, key)
+            before = await self._find_below(write, INSTANCES, key)
             application = await self.find(write)
             row = await self._entities.build(
                 write,
-                _INSTANCES,
+                INSTANCES,
                 Given(data=kept, is_form=given.is_form),
                 before=before,
             )
@@ -497,7 +466,7 @@ class _OneCall:
             owner = await write.get(_DEVELOPERS.name, application.developer)
             await write.put(row)
         if row.status != before.status and isinstance(owner, Developer):
-            await self._tell(_EVENTS[row.status], owner, application)
+            await self._tell(EVENTS[row.status], owner, application)
         return JSONResponse(show_instance(row))
 
     async def _tell(
@@ -511,83 +480,37 @@ class _OneCall:
 
     async def keys(self) -> Response:
         """`GET …/credentials/key-auth`."""
-        application = await self.find(self._entities.store)
-        rows = await self._read_keys(self._entities.store, application)
+        store = self._entities.store
+        rows = await read_keys(store, await self.find(store))
         return await self.call.show_list(rows, [show_key(row) for row in rows])
-
-    async def _read_keys(
-        self, reads: ConfigReads, application: Application
-    ) -> list[ApplicationKey]:
-        where = {"application": application.id or ""}
-        found = await read_every(reads, _KEYS.name, where)
-        rows = [row for row in found if isinstance(row, ApplicationKey)]
-        return sorted(rows, key=lambda row: (row.created_at or 0, row.id or ""))
 
     async def show_one_key(self, key: str) -> Response:
         """`GET …/credentials/key-auth/{key}`."""
-        row = await self._find_below(self._entities.store, _KEYS, key)
+        row = await self._find_below(self._entities.store, KEYS, key)
         assert isinstance(row, ApplicationKey)
         return JSONResponse(show_key(row))
 
     async def add_key(self) -> Response:
         """`POST …/credentials/key-auth`: a new key, shown in full this once; `ttl` in seconds."""
-        given = await read_given(self.call.request)
-        ttl = _read_ttl(given)
-        autofill = self._entities.autofill
-        key = new_key(autofill.entropy)
-        data: Json = {"digest": digest_key(key), "hint": key[:HINT_CHARS]}
-        if ttl is not None:
-            data["expires_at"] = int(autofill.now()) + ttl
+        ttl = read_ttl(await read_given(self.call.request))
         async with self._entities.writing() as write:
             application = await self.find(write)
-            if len(await self._read_keys(write, application)) >= MAX_KEYS:
-                text = f"an application has at most {MAX_KEYS} keys: delete one first"
-                raise refusals.say(400, text)
-            data["application"] = {"id": application.id}
-            row = await self._entities.add(
-                write, _KEYS, Given(data=data, is_form=False)
-            )
-        assert isinstance(row, ApplicationKey)
+            row, key = await make_key(self._entities, write, application, ttl)
         return JSONResponse(show_key(row, key), status_code=201)
 
     async def end_key(self, key: str) -> Response:
         """`PATCH …/credentials/key-auth/{key}`: let it end in `ttl` seconds; never later than it does."""
-        given = await read_given(self.call.request)
-        ttl = _read_ttl(given)
+        ttl = read_ttl(await read_given(self.call.request))
         if ttl is None:
             raise refusals.schema_violation([(("ttl",), "required field missing")])
         async with self._entities.writing() as write:
-            row = await self._find_below(write, _KEYS, key)
+            row = await self._find_below(write, KEYS, key)
             assert isinstance(row, ApplicationKey)
             ends = int(self._entities.autofill.now()) + ttl
             if row.expires_at is None or ends < row.expires_at:
                 row = row.model_copy(update={"expires_at": ends})
                 await write.put(row)
         return JSONResponse(show_key(row))
-
-
-_MAX_TTL_S: Final = 100_000_000
-
-
-def _read_ttl(given: Given) -> int | None:
-    said = given.data.get("ttl")
-    if isinstance(said, str) and given.is_form and said.isdecimal() and len(said) < 12:
-        said = int(said)
-    unknown: list[Problem] = [
-        ((name,), "unknown field") for name in given.data if name != "ttl"
-    ]
-    if unknown:
-        raise refusals.schema_violation(unknown)
-    if said is None:
-        return None
-    if (
-        isinstance(said, bool)
-        or not isinstance(said, int)
-        or not 1 <= said <= _MAX_TTL_S
-    ):
-        text = f"value should be between 1 and {_MAX_TTL_S}"
-        raise refusals.schema_violation([(("ttl",), text)])
-    return said
 
 
 def without_ours(given: Given) -> Given:

@@ -20,13 +20,14 @@ from starlette.responses import JSONResponse, Response
 
 from ostiary.admin import refusals
 from ostiary.admin.access import read_all
-from ostiary.admin.applications import ApplicationDesk, hold_contracts
+from ostiary.admin.applications import ApplicationDesk
 from ostiary.admin.bodies import Given, read_given
 from ostiary.admin.collections import allow
 from ostiary.admin.entities import Entities
 from ostiary.admin.paging import build_list, read_asked
 from ostiary.admin.rows import is_uuid
 from ostiary.admin.scope import scoped, shown_path
+from ostiary.admin.service_contracts import hold_contracts
 from ostiary.admin.shapes import Json, show_row
 from ostiary.model.kinds import EVERY_KIND, KINDS
 from ostiary.model.portal import (

@@ -15,12 +15,12 @@ from starlette.responses import JSONResponse, Response
 
 from ostiary.admin import refusals
 from ostiary.admin.access import read_all
-from ostiary.admin.applications import find_service
 from ostiary.admin.bodies import Given, read_given
 from ostiary.admin.collections import allow
 from ostiary.admin.entities import Entities
 from ostiary.admin.paging import build_list
 from ostiary.admin.scope import scoped, shown_path
+from ostiary.admin.service_contracts import find_service
 from ostiary.admin.shapes import Json, show_row
 from ostiary.model.applications import DocumentObject
 from ostiary.model.kinds import EVERY_KIND, KINDS

@@ -25,6 +25,7 @@ from ostiary.admin.app import AdminConfig, create_app
 from ostiary.admin.autofill import Autofill
 from ostiary.admin.gate import Access, OpenAccess
 from ostiary.admin.rbac import RbacEndpoints
+from ostiary.admin.service_contracts import REGISTRATION
 from ostiary.admin.state import NodeView, describe_redirect_uris
 from ostiary.admin.status import NodeNow, StatusEndpoints, create_status_app
 from ostiary.gateway.changes import NOTHING_YET
@@ -32,6 +33,7 @@ from ostiary.gateway.compile import Workshop
 from ostiary.http.exchange import IncomingReply, OutgoingRequest
 from ostiary.jose.keys import PrivateKey
 from ostiary.kit import Services
+from ostiary.model.gateway import Plugin
 from ostiary.model.workspaces import Workspace
 from ostiary.node.audit import build_audit_rules
 from ostiary.node.behind import BehindProxies
@@ -66,6 +68,7 @@ from ostiary.node.stores import open_database
 from ostiary.node.stories import CHANNEL as STORIES
 from ostiary.node.stories import Stories
 from ostiary.node.tls import build_tls
+from ostiary.node.usage import UsageKeeper
 from ostiary.plugins import BUNDLED, CATALOG
 from ostiary.ports.config_store import ConfigStore
 from ostiary.ports.fetch import FetchFailed, FetchLimits
@@ -254,6 +257,21 @@ class Control:
         if not known:
             await self._until_served()
 
+    def _build_keeper(self) -> UsageKeeper:
+        assert isinstance(self.source, DatabaseSource)
+
+        def takes_applications() -> bool:
+            rows = self.live.rows.values()
+            return any(isinstance(r, Plugin) and r.name == REGISTRATION for r in rows)
+
+        return UsageKeeper(
+            self.observer,
+            self.shared,
+            self.source.store.usage,
+            SystemClock(),
+            is_needed=takes_applications,
+        )
+
     def _admin_config(self, ends: StatusEndpoints, users: Users) -> AdminConfig:
         settings = self.orders.settings
         write, form = open_site_log(self.orders.prefix, settings.admin_access_log)
@@ -282,6 +300,7 @@ class Control:
             rbac=RbacEndpoints(users=users, entropy=SystemEntropy()),
             keeps_routes_apart=settings.route_validation_strategy == "smart",
             portal=None if self.portal is None else self.portal.desk,
+            usage=source.store.usage if isinstance(source, DatabaseSource) else None,
             audit=build_audit_rules(settings, source.store.audit)
             if isinstance(source, DatabaseSource)
             else None,
@@ -311,6 +330,8 @@ class Control:
             task.add_done_callback(tasks.discard)
 
         tasks.add(asyncio.create_task(self.source.follow(), name="follow"))
+        if self.portal is not None:
+            tasks.add(asyncio.create_task(self._build_keeper().run(), name="usage"))
         sites = [
             (app, self.orders.take_sockets("admin")),
             (self.status_app(ends), self.orders.take_sockets("status")),

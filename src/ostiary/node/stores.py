@@ -11,7 +11,7 @@ import logging
 import os
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final, Protocol
@@ -32,6 +32,7 @@ from ostiary.ports.config_store import (
 from ostiary.ports.pool_store import StoreUnavailable
 from ostiary.ports.session_store import SessionStore
 from ostiary.ports.shared import SharedUnavailable
+from ostiary.ports.usage import UsageStore, Used
 from ostiary.settings import Settings
 
 _LOG = logging.getLogger("ostiary.control")
@@ -55,6 +56,10 @@ class AuditedStore(ConfigStore, Protocol):
         """The records of what was asked and changed."""
         ...
 
+    def open_usage(self) -> UsageStore:
+        """How much applications are used."""
+        ...
+
     def open_sessions(self, clock: Clock) -> SessionStore:
         """The sessions of the node's sites."""
         ...
@@ -72,6 +77,7 @@ class LateStore:
         self._store: AuditedStore | None = None
         self._lock = asyncio.Lock()
         self.audit = LateAudit(self.open)
+        self.usage = LateUsage(self.open)
 
     async def open(self) -> AuditedStore:
         """The store itself. Raises StoreUnavailable."""
@@ -171,6 +177,20 @@ class LateSessions:
 
     async def unindex(self, name: str, member: str) -> None:
         await (await self._open()).unindex(name, member)
+
+
+class LateUsage:
+    """The usage port, of a store that is opened at first use."""
+
+    def __init__(self, opener: Callable[[], Awaitable[AuditedStore]]) -> None:
+        self._open = opener
+
+    async def add(self, used: Sequence[Used]) -> None:
+        await (await self._open()).open_usage().add(used)
+
+    async def read(self, application: str, *, since: int) -> tuple[Used, ...]:
+        store = (await self._open()).open_usage()
+        return await store.read(application, since=since)
 
 
 class LateAudit:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ostiary.admin.applications import ContractEvent
 from ostiary.admin.developers import Event
+from ostiary.admin.service_contracts import ContractEvent
 from ostiary.model.applications import Application
 from ostiary.model.portal import Developer, MetaField
 from ostiary.model.words import Problem

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,9 @@ from ostiary.model.applications import (
     digest_key,
     may_follow,
 )
-from tests.unit.admin.admin_kit import NOW
+from ostiary.ports.usage import Used
+from tests.unit.admin.admin_kit import NOW, database_node
+from tests.unit.admin.desk_kit import OpenDesk
 from tests.unit.portal.portal_kit import ADMIN, EMAIL, PortalWorld, portal_world
 
 APPS = f"/developers/{EMAIL}/applications"
@@ -368,3 +370,34 @@ async def test_a_service_has_one_document_and_a_second_takes_its_place(
     assert (await node.call(one)).json() == listed[0]
     assert (await node.send("DELETE", one)).status == 204
     assert (await node.call(one)).status == 404
+
+
+@pytest.mark.spec("portal#5.2")
+async def test_usage_is_told_by_day_and_service(tmp_path: Path) -> None:
+    class Known:
+        async def add(self, used: Sequence[Used]) -> None:
+            raise AssertionError(used)
+
+        async def read(self, application: str, *, since: int) -> tuple[Used, ...]:
+            asked.append((application, since))
+            return (Used(application=application, service="s", day=19723, ok=2),)
+
+    asked: list[tuple[str, int]] = []
+    async with database_node(tmp_path, portal=OpenDesk(), usage=Known()) as node:
+        await node.send("POST", "/developers", {"email": EMAIL, "meta": "{}"})
+        app = (await node.send("POST", APPS, {"name": "Shop"})).json()["id"]
+        told = await node.call(f"{APPS}/{app}/usage?days=7")
+        wrong = await node.call(f"{APPS}/{app}/usage?days=0")
+
+    today = int(NOW) // 86400
+    assert asked == [(app, today - 6)]
+    assert told.json()["data"] == [
+        {
+            "service": {"id": "s"},
+            "day": "2024-01-01",
+            "ok": 2,
+            "refused": 0,
+            "failed": 0,
+        }
+    ]
+    assert wrong.status == 400

@@ -39,6 +39,7 @@ from ostiary.adapters.sql.config_tables import (
 from ostiary.adapters.sql.config_writes import Ledger, Write
 from ostiary.adapters.sql.engine import Database
 from ostiary.adapters.sql.session_store import SqlSessionStore
+from ostiary.adapters.sql.usage_store import SqlUsageStore
 from ostiary.model.kinds import EVERY_KIND, KINDS, OF_MODEL, SERVED_KINDS
 from ostiary.model.row import Row
 from ostiary.model.workspaces import DEFAULT_WORKSPACE
@@ -185,6 +186,10 @@ class SqlConfigStore:
         self._sealer = sealer
         self._workspace = workspace
         self.audit = SqlAuditLog(database)
+
+    def open_usage(self) -> SqlUsageStore:
+        """How much applications are used."""
+        return SqlUsageStore(self._database)
 
     def open_sessions(self, clock: Clock) -> SqlSessionStore:
         """The sessions of the node's sites, in the same database."""

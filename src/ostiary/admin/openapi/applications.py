@@ -64,6 +64,13 @@ _DOCUMENT: Final = build_object(
         "updated_at": _COUNT,
     }
 )
+_USED: Final = build_object(
+    {"service": _WHOM, "day": {"type": "string", "format": "date"}, "ok": _COUNT, "refused": _COUNT, "failed": _COUNT}
+)  # fmt: skip
+_DAYS: Final[Json] = {
+    "name": "days", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 365},
+    "description": "How many days, with today.",
+}  # fmt: skip
 _OF_APPLICATION: Final[Json] = {
     "name": {"type": "string", "minLength": 1, "maxLength": MAX_NAME_CHARS},
     "description": {"type": ["string", "null"], "maxLength": MAX_TEXT_CHARS},
@@ -129,6 +136,9 @@ def _build_rows(base: str, mark: str) -> Iterator[tuple[str, Json]]:
             responses={"200": build_reply("The contract as it is now.", _INSTANCE), **errors(*_BODY, "404")},
         ),
         "delete": build_do(f"delete{mark}Contract", tag, "End a contract", "404", "503"),
+    }  # fmt: skip
+    yield f"{one}/usage", {
+        "get": build_get(f"get{mark}ApplicationUsage", tag, "Requests by day and service", build_page(_USED), "400", "404", "503", query=(_DAYS,)),
     }  # fmt: skip
     yield f"{one}/credentials/key-auth", {
         "get": build_get(f"list{mark}ApplicationKeys", tag, "List the keys of an application", build_page(_KEY, total=_COUNT), "400", "404", "503", query=_PLAIN),
