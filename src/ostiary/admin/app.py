@@ -197,6 +197,7 @@ class _Rows:
                 return await self._config.rbac.answer(request, rest)
             case (
                 ["applications", *_]
+                | ["application_instances"]
                 | ["developers", _, "applications", *_]
                 | ["services", _, "application_instances"]
             ) if self._config.portal is not None:

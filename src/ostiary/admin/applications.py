@@ -81,6 +81,7 @@ PATHS: Final = (
     *(f"/applications/{_APP}{rest}" for rest in _OF_APP),
     "/developers/{developers}/applications",
     *(f"/developers/{{developers}}/applications/{_APP}{rest}" for rest in _OF_APP),
+    "/application_instances",
     "/services/{services}/application_instances",
 )
 
@@ -132,6 +133,9 @@ class ApplicationEndpoints:
                 call = await self._call(request)
                 developer = await call.find_developer(key)
                 return await replace(call, developer=developer).answer(rest)
+            case ["application_instances"]:
+                call = await self._call(request)
+                return await call.run({"GET": lambda: call.list_instances({})})
             case ["services", key, "application_instances"]:
                 call = await self._call(request)
                 return await call.run({"GET": lambda: call.list_of_service(key)})

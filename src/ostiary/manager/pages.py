@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from ostiary.manager import (
     access,
+    applications,
     developers,
     devportal,
     editing,
@@ -69,6 +70,13 @@ PAGES: Final[tuple[tuple[str, Handler | None, Handler | None], ...]] = (
     (f"{_WS}/developers/invite", developers.get_invite, developers.post_invite),
     (f"{_WS}/developers/export", developers.get_export, None),
     (f"{_WS}/developers/{{tab}}", developers.get_tab, developers.post_developer),
+    (f"{_WS}/applications", applications.get_list, None),
+    (f"{_WS}/applications/requested", applications.get_requested, None),
+    (
+        f"{_WS}/applications/{{id}}",
+        applications.get_application,
+        applications.post_application,
+    ),
     (f"{_WS}/plugins/select", plugins.get_select, None),
     (f"{_WS}/plugins/new", plugins.get_new, plugins.post_new),
     (f"{_WS}/plugins/{{id}}", plugins.get_row, None),

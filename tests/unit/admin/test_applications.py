@@ -169,6 +169,8 @@ async def test_a_contract_waits_unless_the_service_approves_by_itself(
     assert waiting["composite_id"] == f"{app}_{slow}"
     assert waiting["suspended"] is False
     assert [row["id"] for row in listed.json()["data"]] == [waiting["id"]]
+    everybody = await world.node.call("/application_instances?status=0")
+    assert [row["id"] for row in everybody.json()["data"]] == [granted["id"]]
     assert (
         await world.node.call(f"/services/{slow}/application_instances?status=9")
     ).status == 400

@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from ostiary.adapters.declarative import dump_yaml
-from ostiary.adapters.shared import MemoryShared
-from ostiary.admin.inside import InsideClient
 from ostiary.jose.keys import PrivateKey
-from ostiary.manager.app import create_manager
-from ostiary.manager.config import ManagerConfig, OpenDoor
 from ostiary.manager.devportal import show_conf
 from ostiary.manager.masking import MASK
-from ostiary.node.manager import choose_portals
-from ostiary.web.guard import build_guard
-from tests.unit.manager.manager_kit import Browser
-from tests.unit.portal.portal_kit import CONF, EMAIL, HOME, PortalWorld, portal_world
+from tests.unit.manager.desk import Desk, open_desk
+from tests.unit.portal.portal_kit import CONF, EMAIL, HOME
 from tests.unit.portal.test_accounts import HOSTILE
 
 pytestmark = pytest.mark.spec("portal#4.1")
@@ -28,34 +20,10 @@ SETTINGS = "/default/portal/settings"
 REQUESTED = "/default/developers/requested"
 
 
-@dataclass
-class Desk:
-    """A Manager beside a portal."""
-
-    world: PortalWorld
-    browser: Browser
-
-
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    async with portal_world(tmp_path) as world:
-
-        async def examine(*_: object) -> tuple[()]:
-            return ()
-
-        config = ManagerConfig(
-            admin=InsideClient(world.node.app),
-            shared=MemoryShared(world.base.clock),
-            clock=world.base.clock,
-            entropy=world.base.entropy,
-            door=OpenDoor(admits_strangers=False),
-            guard=build_guard(allowed_hosts=(), gui_url=None),
-            examine=examine,
-            dump_yaml=dump_yaml,
-            version="1",
-            portals=choose_portals(world.settings),
-        )
-        yield Desk(world=world, browser=Browser(create_manager(config)))
+    async with open_desk(tmp_path) as made:
+        yield made
 
 
 async def test_the_page_is_done_word_for_word(desk: Desk) -> None:

@@ -181,14 +181,18 @@ def _build_documents() -> Iterator[tuple[str, Json]]:
 def build_applications(there: Iterable[str]) -> dict[str, Json]:
     """Those of these paths that a node has."""
     known = {*there}
-    contracts = build_get(
-        "listServiceContracts", "applications", "List the contracts of a service", build_page(_INSTANCE, total=_COUNT),
-        "400", "404", "503", query=(*_PLAIN, _OF_STATUS),
-    )  # fmt: skip
+
+    def contracts(mark: str) -> Json:
+        return build_get(
+            f"list{mark}Contracts", "applications", f"List the contracts of {'a service' if mark == 'Service' else 'everybody'}",
+            build_page(_INSTANCE, total=_COUNT), "400", "404", "503", query=(*_PLAIN, _OF_STATUS),
+        )  # fmt: skip
+
     paths = (
         *_build_rows("/applications", ""),
         *_build_rows("/developers/{developers}/applications", "Developer"),
-        ("/services/{services}/application_instances", {"get": contracts}),
+        ("/services/{services}/application_instances", {"get": contracts("Service")}),
+        ("/application_instances", {"get": contracts("All")}),
         *_build_documents(),
     )
     return {
