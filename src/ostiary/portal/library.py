@@ -18,6 +18,7 @@ from weakref import WeakValueDictionary
 from starlette.responses import Response
 
 from ostiary.model.files import File
+from ostiary.portal.asked import Asked, build_chrome
 from ostiary.portal.chrome import Chrome
 from ostiary.portal.config import Portal
 from ostiary.portal.content.access import Reader
@@ -40,7 +41,6 @@ from ostiary.portal.content.rendering import (
 )
 from ostiary.portal.content.search import SearchIndex, build_index
 from ostiary.portal.content.site import Site, build_site
-from ostiary.portal.gui import Asked, build_chrome
 from ostiary.portal.people import Visitor
 from ostiary.portal.replies import frame_page
 from ostiary.ports.config_store import ConfigStore, Wanted
