@@ -112,7 +112,7 @@ def read_complexity(text: str | None) -> Complexity:
     longest = _read_number(said, "max", MAX_CHARS)
     if not MIN_CHARS <= longest <= MAX_CHARS:
         raise ValueError(f"max must be between {MIN_CHARS} and {MAX_CHARS}")
-    lengths = _read_lengths(said.get("min", "disabled,24,11,8,7"))
+    lengths = _read_lengths(said.get("min", ",".join([str(MIN_CHARS)] * 5)))
     if any(least is not None and least > longest for least in lengths):
         raise ValueError("min must not be more than max")
     return Complexity(
