@@ -21,7 +21,7 @@ from joserfc.jwk import RSAKey
 from ostiary.adapters.sql.engine import Database
 from ostiary.adapters.sql.pool_store import SqlPoolStore, open_store
 from ostiary.jose.keys import PrivateKey
-from ostiary.userpool.passwords import HashCost
+from ostiary.web.hashes import HashCost
 
 CHEAP = HashCost(memory_kib=8)  # the least that argon2 takes
 # A pool has two, and two more when they are rotated: none of them is the same.

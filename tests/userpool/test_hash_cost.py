@@ -11,7 +11,7 @@ import pytest
 from ostiary.userpool import hashing, passwords, signing_in
 from ostiary.userpool.app import create_app
 from ostiary.userpool.config import UserPoolConfig
-from ostiary.userpool.passwords import HashCost
+from ostiary.web.hashes import HashCost
 from tests.userpool.hosted_kit import SIGN_IN
 from tests.userpool.pool_kit import Demo, PoolSite
 from tests.userpool.shortcuts import CHEAP

@@ -14,7 +14,8 @@ import pytest
 
 from ostiary.userpool import srp
 from ostiary.userpool.hashing import HashingEnded, run_apart
-from ostiary.userpool.passwords import HashCost, is_right, make_record
+from ostiary.userpool.passwords import is_right, make_record
+from ostiary.web.hashes import HashCost
 
 CHEAP = HashCost(memory_kib=8)
 DEADLINE_S = 20

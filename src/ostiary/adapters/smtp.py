@@ -96,6 +96,8 @@ def _build_mail(sender: str, recipient: str, message: Message) -> EmailMessage:
     if message.reply_to:
         mail["Reply-To"] = message.reply_to
     mail.set_content(message.text)
+    if message.html is not None:
+        mail.add_alternative(message.html, subtype="html")
     return mail
 
 

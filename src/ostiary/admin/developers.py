@@ -23,6 +23,7 @@ from ostiary.admin.access import read_all
 from ostiary.admin.applications import ApplicationDesk
 from ostiary.admin.bodies import Given, read_given
 from ostiary.admin.collections import allow
+from ostiary.admin.developer_secrets import keep_secret, split_secrets
 from ostiary.admin.entities import Entities
 from ostiary.admin.paging import build_list, read_asked
 from ostiary.admin.rows import is_uuid
@@ -33,7 +34,10 @@ from ostiary.model.kinds import EVERY_KIND, KINDS
 from ostiary.model.portal import (
     APPROVED,
     PENDING,
+    REJECTED,
+    REVOKED,
     STATUS_NAMES,
+    UNVERIFIED,
     Developer,
     DeveloperRole,
     Email,
@@ -44,11 +48,12 @@ from ostiary.model.portal import (
 from ostiary.model.row import Row
 from ostiary.model.words import Problem
 from ostiary.model.workspaces import Workspace
+from ostiary.ports.admin_client import OPERATOR, Operator
 from ostiary.ports.config_store import ConfigReads, ConfigWrites
 
 _DEVELOPERS: Final = EVERY_KIND["developers"]
 _ROLES: Final = EVERY_KIND["developer_roles"]
-_HIDDEN: Final = frozenset({"was_approved", "tags"})
+_HIDDEN: Final = frozenset({"was_approved", "epoch", "tags"})
 _MAX_INVITED: Final = 100
 _EMAIL: Final = TypeAdapter(Email)
 PATHS: Final = (
@@ -56,7 +61,10 @@ PATHS: Final = (
     "/developers/roles/{developer_roles}", "/developers/{developers}",
 )  # fmt: skip
 
-Event = Literal["request-access", "approved-access", "invite"]
+Event = Literal[
+    "invite", "request-access", "approved-access", "developer-rejected", "developer-revoked",
+    "account-verification", "account-verification-approved", "account-verification-pending",
+]  # fmt: skip
 
 
 class Told(Protocol):
@@ -99,6 +107,12 @@ class PortalDesk(ApplicationDesk, Protocol):
 
     def meta_fields(self, workspace: Workspace) -> Sequence[MetaField]:
         """What developers tell of themselves."""
+        ...
+
+    async def secure(
+        self, workspace: Workspace, typed: Mapping[str, object], email: str
+    ) -> tuple[Mapping[str, str], Sequence[Problem]]:
+        """What is kept of a password or key, by its name, or what is wrong with it."""
         ...
 
     async def tell(
@@ -179,6 +193,12 @@ class _Call:
         self.desk = desk
         self.workspace = workspace
 
+    @property
+    def is_by_portal(self) -> bool:
+        """Whether the portal asks, for whoever is before it."""
+        operator = self.request.scope.get(OPERATOR)
+        return isinstance(operator, Operator) and operator.site == "portal"
+
     async def run(self, verbs: Mapping[str, object]) -> Response:
         """
         Answer by the verb.
@@ -227,21 +247,41 @@ class _Call:
         """`POST /developers`: somebody is registered, by an admin or by the portal."""
         if not self.desk.is_on(self.workspace):
             raise refusals.say(400, "the portal of this workspace is off")
-        given = _without_ours(await read_given(self.request))
+        given, typed = split_secrets(_without_ours(await read_given(self.request)))
         status = given.data.get("status")
         if status is None:
             is_free = self.desk.auto_approves(self.workspace)
             status = APPROVED if is_free else PENDING
         data = {**given.data, "status": status}
+        kept = await self.secure(typed, data.get("email"))
         async with self.entities.writing() as write:
             row = await self.build(write, Given(data=data, is_form=given.is_form))
             row = row.model_copy(update={"was_approved": row.status == APPROVED})
             await write.add(row)
-        if row.status == PENDING:
-            await self.tell("request-access", row)
-        if row.status == APPROVED:
-            await self.tell("approved-access", row)
+            if kept:
+                await keep_secret(write, row, kept)
+        event = _WHEN_NEW.get(row.status)
+        # The portal mails its links itself, whether somebody registers or registers again.
+        if event is not None and not (row.status == UNVERIFIED and self.is_by_portal):
+            await self.tell(event, row)
         return JSONResponse(show_developer(row))
+
+    async def secure(
+        self, typed: Mapping[str, object], email: object
+    ) -> Mapping[str, str]:
+        """
+        What is kept of the password or key that is given. Before any write: it takes its time.
+
+        Raises:
+            Refused: It is not taken.
+        """
+        if not typed:
+            return {}
+        whose = email if isinstance(email, str) else ""
+        kept, problems = await self.desk.secure(self.workspace, typed, whose)
+        if problems:
+            raise refusals.schema_violation([*problems])
+        return kept
 
     async def build(
         self, write: ConfigWrites, given: Given, before: Developer | None = None
@@ -351,23 +391,74 @@ class _OneCall:
     async def change(self) -> Response:
         """`PATCH /developers/{developer}`: approve, reject, revoke, or say something else."""
         given = _without_ours(await read_given(self._call.request))
+        given, typed = split_secrets(given)
+        kept: Mapping[str, str] = {}
+        if typed:
+            known = await self._find(self._call.entities.store)
+            kept = await self._call.secure(typed, known.email)
         async with self._call.entities.writing() as write:
             before = await self._find(write)
             row = await self._call.build(write, given, before)
             is_first = row.status == APPROVED and not before.was_approved
-            if is_first:
-                row = row.model_copy(update={"was_approved": True})
+            update = {
+                "was_approved": before.was_approved or is_first,
+                "epoch": before.epoch + _ends_sessions(before, row, kept),
+            }
+            row = row.model_copy(update=update)
             await write.put(row)
             if row.status != before.status:
                 await hold_contracts(write, row)
-        if is_first:
-            await self._call.tell("approved-access", row)
+            if kept:
+                await keep_secret(write, row, kept)
+        for event in decide_events(before, row, by_portal=self._call.is_by_portal):
+            await self._call.tell(event, row)
         return JSONResponse({"developer": show_developer(row)})
 
     async def delete(self) -> Response:
         """`DELETE /developers/{developer}`."""
         await self._call.entities.delete(_DEVELOPERS, self._key)
         return Response(status_code=204)
+
+
+# Of an admin's or a portal's new developer.
+_WHEN_NEW: Final[Mapping[int, Event]] = {
+    PENDING: "request-access",
+    APPROVED: "approved-access",
+    UNVERIFIED: "account-verification",
+}
+_WHEN_OUT: Final[Mapping[int, tuple[Event, ...]]] = {
+    REJECTED: ("developer-rejected",),
+    REVOKED: ("developer-revoked",),
+}
+
+
+def decide_events(
+    before: Developer, after: Developer, *, by_portal: bool
+) -> tuple[Event, ...]:
+    """
+    Which mails a change is worth.
+
+    An approval is told once. Whoever has just proven their address through the portal is told so.
+
+    Spec: portal §1.8.
+    """
+    if before.status == after.status:
+        return ()
+    has_proven = before.status == UNVERIFIED and by_portal
+    if after.status == APPROVED and not before.was_approved:
+        return ("account-verification-approved" if has_proven else "approved-access",)
+    if after.status == PENDING:
+        told: tuple[Event, ...] = ("account-verification-pending",)
+        return (*(told if has_proven else ()), "request-access")
+    return _WHEN_OUT.get(after.status, ())
+
+
+def _ends_sessions(
+    before: Developer, after: Developer, kept: Mapping[str, str]
+) -> bool:
+    """Whether a change ends the sessions that there are, and what was mailed before it."""
+    is_out = before.status == APPROVED and after.status != APPROVED
+    return bool(kept) or is_out or before.email != after.email
 
 
 class _RoleCall:
@@ -427,7 +518,7 @@ async def _holders(reads: ConfigReads, role: str) -> list[Developer]:
 
 def _without_ours(given: Given) -> Given:
     """Without what nobody sets from outside."""
-    data = {k: v for k, v in given.data.items() if k != "was_approved"}
+    data = {k: v for k, v in given.data.items() if k not in {"was_approved", "epoch"}}
     return Given(data=data, is_form=given.is_form)
 
 

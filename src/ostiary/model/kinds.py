@@ -2,8 +2,8 @@
 Every kind of entity in one table: its names, its keys, what it refers to, what it hides.
 
 `KINDS` are those that a file may say; `SERVED_KINDS` those that requests are served by, which has
-developers' applications besides. `EVERY_KIND` has those about access and those of the portal
-(`PORTAL_KINDS`) as well.
+developers' applications besides. `EVERY_KIND` has those about access, those of the portal
+(`PORTAL_KINDS`) and what is never shown as well.
 
 The Admin API, the store and the declarative file read this table; none of them knows a kind by
 itself.
@@ -44,7 +44,7 @@ from ostiary.model.gateway import (
     expand_url,
 )
 from ostiary.model.keys import Key, KeySet, Vault
-from ostiary.model.portal import Developer, DeveloperRole
+from ostiary.model.portal import Developer, DeveloperRole, DeveloperSecret
 from ostiary.model.row import Row
 from ostiary.model.workspaces import Workspace
 
@@ -246,6 +246,15 @@ _OF_APPLICATIONS = (
     ),
 )  # fmt: skip
 
+# Beside those: no path leads to it, no list shows it, nobody is given rights to it.
+_HIDDEN = (
+    _kind(
+        "developer_secrets", DeveloperSecret, path=None,
+        unique=(("developer",), ("key",)), sealed=("password", "key"),
+        references=(Reference(field="developer", kind="developers"),),
+    ),
+)  # fmt: skip
+
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _ALL}
 SERVED_KINDS: Mapping[str, Kind] = {
     **KINDS,
@@ -258,5 +267,6 @@ EVERY_KIND: Mapping[str, Kind] = {
     **KINDS,
     **{kind.name: kind for kind in _OF_ACCESS},
     **PORTAL_KINDS,
+    **{kind.name: kind for kind in _HIDDEN},
 }
 OF_MODEL: Mapping[type[Row], Kind] = {kind.model: kind for kind in EVERY_KIND.values()}

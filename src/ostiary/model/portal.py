@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from ostiary.model.entity import Entity
-from ostiary.model.fields import SET, NonEmpty
+from ostiary.model.fields import SET, NonEmpty, Uuid
 from ostiary.model.row import Row
 from ostiary.model.safe_yaml import BadText, parse_json
 from ostiary.model.words import Problem, read_problems
@@ -111,7 +111,8 @@ class Developer(Row):
     Somebody who registered at a workspace's portal.
 
     `meta` is what they said of themselves, a JSON object as a text; `roles` are names.
-    `was_approved` is whether they have been told of an approval already.
+    `was_approved` is whether they have been told of an approval already. `epoch` counts what ended
+    their sessions: those of another epoch are none.
     """
 
     email: Email
@@ -120,6 +121,7 @@ class Developer(Row):
     custom_id: NonEmpty | None = None
     roles: Annotated[tuple[NonEmpty, ...], SET] = ()
     was_approved: bool = False
+    epoch: int = 0
 
     def read_meta(self) -> dict[str, Any]:
         """What they said of themselves."""
@@ -131,6 +133,18 @@ class Developer(Row):
         """How mails address them."""
         said = self.read_meta().get("full_name")
         return said if isinstance(said, str) and said.strip() else self.email
+
+
+class DeveloperSecret(Row):
+    """
+    What a developer signs in with, where no provider does that: apart from what is shown of them.
+
+    `password` is a slow hash. `key` is the SHA-256 of a long key: it must be found without a name.
+    """
+
+    developer: Uuid
+    password: NonEmpty | None = Field(None, repr=False)
+    key: NonEmpty | None = Field(None, repr=False)
 
 
 def _check_role(value: str) -> str:

@@ -14,7 +14,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from ostiary.model.entity import Entity
-from ostiary.model.fields import SET, NonEmpty, one_of
+from ostiary.model.fields import SET, NonEmpty, between, one_of
 from ostiary.model.portal import Email, read_meta_fields
 from ostiary.model.row import NotYet, Row
 
@@ -101,7 +101,12 @@ MetaFields = Annotated[
     Field(max_length=64 * 1024),
     AfterValidator(_check_fields),
 ]
-PORTAL_AUTHS: Final = ("none", "openid-connect")
+PORTAL_AUTHS: Final = ("none", "openid-connect", "basic-auth", "key-auth")
+
+
+MAX_ATTEMPTS: Final = 1000
+# A link in a mail that is older than a month was forgotten.
+MAX_TOKEN_S: Final = 31 * 24 * 3600
 
 
 class WorkspaceConfig(Entity):
@@ -120,7 +125,10 @@ class WorkspaceConfig(Entity):
     portal_auto_approve: bool | None = None
     portal_oidc_auto_register: bool | None = None
     portal_oidc_trust_email: bool | None = None
-    portal_session_conf: NotYet = None
+    portal_auth_password_complexity: Record | None = None
+    portal_auth_login_attempts: Annotated[int, between(0, MAX_ATTEMPTS)] | None = None
+    portal_email_verification: bool | None = None
+    portal_session_conf: Record | None = Field(None, repr=False)
     portal_access_request_email: bool | None = None
     portal_approved_email: bool | None = None
     portal_application_request_email: bool | None = None
@@ -131,9 +139,11 @@ class WorkspaceConfig(Entity):
     portal_emails_reply_to: NonEmpty | None = None
     portal_smtp_admin_emails: Annotated[tuple[Email, ...] | None, SET] = None
     portal_invite_email: bool | None = None
-    portal_reset_email: NotYet = None
-    portal_reset_success_email: NotYet = None
-    portal_token_exp: NotYet = None
+    portal_rejected_email: bool | None = None
+    portal_reset_email: bool | None = None
+    portal_reset_success_email: bool | None = None
+    portal_revoked_email: bool | None = None
+    portal_token_exp: Annotated[int, between(1, MAX_TOKEN_S)] | None = None
 
 
 class Workspace(Row):

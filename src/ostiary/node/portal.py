@@ -27,9 +27,14 @@ from ostiary.portal.api import create_api
 from ostiary.portal.desk import Desk
 from ostiary.portal.door import OWN_PLACE, Door
 from ostiary.portal.gui import create_gui
+from ostiary.portal.hashing import Hashing
 from ostiary.portal.library import Library
+from ostiary.portal.mailed import MailedLinks
 from ostiary.portal.outbox import Outbox
+from ostiary.portal.sessions import Sessions
+from ostiary.portal.signing_in import SignIns
 from ostiary.portal.site import Site
+from ostiary.portal.tokens import MailedTokens
 from ostiary.ports.session_store import SessionStore, StorePlace
 from ostiary.ports.shared import Shared
 from ostiary.settings import Settings
@@ -80,7 +85,12 @@ class NodePortal:
         self._redis = RedisStores(ca_file=ca_file)
         mailer = _build_mailer(settings)
         self._outbox = Outbox(mailer)
-        self.desk = Desk(settings, self._outbox, mailer)
+        self._hashing = Hashing(SystemEntropy())
+        self._tokens = MailedTokens(orders.ring, clock.now)
+        self.desk = Desk(
+            settings, store, self._outbox, mailer,
+            hashing=self._hashing, tokens=self._tokens,
+        )  # fmt: skip
         self._signin = Signin(
             Toolbox(
                 fetch=self._fetch,
@@ -100,11 +110,19 @@ class NodePortal:
         """The apps and the sockets that they are served on."""
         clock = SystemClock()
         library = Library(self._store)
+        accounts = Accounts(InsideClient(admin), clock.now)
+        marks = LateSessions(self._store, clock)
+        sessions = Sessions(marks, clock, SystemEntropy(), self._orders.ring)
         site = Site(
             store=self._store,
             portals=self.desk,
             door=Door(self._signin),
-            accounts=Accounts(InsideClient(admin), clock.now),
+            accounts=accounts,
+            admin=InsideClient(admin),
+            sign_ins=SignIns(self._store, marks, sessions, self._hashing, clock.now),
+            mailed=MailedLinks(
+                self._store, accounts, self.desk, self._tokens, clock.now
+            ),
             clock=clock,
             entropy=SystemEntropy(),
         )

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote
 
-from ostiary.model.portal import APPROVED, PENDING, Developer
+from ostiary.model.portal import APPROVED, PENDING, UNVERIFIED, Developer
 from ostiary.portal.config import Portal
 from ostiary.portal.people import Visitor
 from ostiary.ports.admin_client import AdminClient, AdminReply, Operator
@@ -43,6 +43,11 @@ class Registered:
     row: Mapping[str, Any] | None = field(default=None, repr=False)
     errors: Mapping[str, str] = field(default_factory=dict)
     problem: str | None = None
+
+    @property
+    def is_unverified(self) -> bool:
+        """Whether they have to prove first that the address is theirs."""
+        return self.status == UNVERIFIED
 
 
 class TooOften(Exception):
@@ -87,29 +92,35 @@ class Accounts:
         email: str,
         meta: Mapping[str, Any],
         client_ip: str,
+        secret: str | None = None,
     ) -> Registered:
         """
         Register a developer.
 
         Whoever the provider has told us of registers with the address that it verified, and with
-        nothing else that would tell them apart.
+        nothing else that would tell them apart. `secret` is the password or key of a portal that
+        has its own.
         """
         body: dict[str, Any] = {"email": email, "meta": json.dumps(meta)}
+        if portal.own is not None:
+            body[portal.own.secret_name] = secret
         is_proven = visitor.standing == "unknown" and visitor.signed_in is not None
         if is_proven and visitor.signed_in is not None:
             if portal.is_by_email:
                 body["email"] = visitor.signed_in.value
             else:
                 body["custom_id"] = visitor.signed_in.value
-        reply = await self._call(portal, client_ip, "POST", "", body)
         initial = APPROVED if portal.auto_approve else PENDING
+        if portal.mails.verification and not (is_proven and portal.is_by_email):
+            body["status"] = initial = UNVERIFIED
+        reply = await self._call(portal, client_ip, "POST", "", body)
         if reply.is_good:
             row = reply.value if is_proven else None
             return Registered(status=reply.value["status"], row=row)
         if reply.status == _CONFLICT and not (is_proven and portal.is_by_email):
             # Somebody has registered with it: whoever it is, they learn it from nobody else.
             return Registered(status=initial)
-        return _read_errors(reply)
+        return read_errors(reply)
 
     async def set_meta(
         self, portal: Portal, developer: Developer, meta: str, client_ip: str
@@ -119,7 +130,26 @@ class Accounts:
         reply = await self._call(portal, client_ip, "PATCH", path, {"meta": meta})
         if reply.is_good:
             return Registered(status=developer.status, row=reply.value["developer"])
-        return _read_errors(reply)
+        return read_errors(reply)
+
+    async def change(
+        self, portal: Portal, developer: str, body: Mapping[str, Any], client_ip: str
+    ) -> AdminReply:
+        """Change something else of a developer, by id, that is theirs to change."""
+        return await self._call(portal, client_ip, "PATCH", f"/{developer}", body)
+
+    async def set_secret(
+        self, portal: Portal, developer: Developer, secret: str, client_ip: str
+    ) -> Registered:
+        """Another password or key; it ends every session, and what was mailed before."""
+        assert portal.own is not None
+        name = portal.own.secret_name
+        reply = await self.change(portal, developer.id or "", {name: secret}, client_ip)
+        if reply.is_good:
+            return Registered(status=developer.status)
+        if reply.status == _CONFLICT:
+            return Registered(errors={name: "choose another one"})
+        return read_errors(reply)
 
     async def leave(self, portal: Portal, developer: Developer, client_ip: str) -> bool:
         """Delete one's own account; False where that did not work."""
@@ -139,7 +169,8 @@ class Accounts:
         return await self._admin.call(operator, method, place, body=body)
 
 
-def _read_errors(reply: AdminReply) -> Registered:
+def read_errors(reply: AdminReply) -> Registered:
+    """What the Admin API says of a refusal, by field."""
     found: dict[str, str] = {}
     for name, said in reply.fields.items():
         inner = said if isinstance(said, Mapping) else {name: said}

@@ -9,8 +9,7 @@ Spec: portal §§1.6, 2.3, 2.5; security T-C12, T-K13.
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -19,104 +18,47 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ostiary.http.cookies import CookieAttributes, build_set_cookie
-from ostiary.http.forms import MalformedForm, parse_form
 from ostiary.http.path import AmbiguousTarget
-from ostiary.portal.accounts import Registered, TooOften
+from ostiary.portal import api_own
+from ostiary.portal.accounts import TooOften
+from ostiary.portal.applications import api as applications
+from ostiary.portal.call import (
+    UNAUTHORIZED,
+    Call,
+    Handler,
+    Refused,
+    read_meta,
+    refuse_wrong,
+    say,
+)
 from ostiary.portal.config import Portal
 from ostiary.portal.door import DoorClosed
 from ostiary.portal.library import Library
-from ostiary.portal.people import Visitor
 from ostiary.portal.places import NEXT_COOKIE, NEXT_FOR_S, base_of
 from ostiary.portal.replies import add_fields, carry_out, looks_for_page
 from ostiary.portal.site import NoPortal, Site, client_ip
 from ostiary.ports.pool_store import StoreUnavailable
 from ostiary.signin.values import Allowed, SendAway
-from ostiary.web.body import FORM_TYPE, BodyTooLarge, read_body
 from ostiary.web.cookies import read_cookie
 
-_BODY_LIMIT: Final = 64 * 1024
-_UNAUTHORIZED: Final = "Invalid authentication credentials"
 _VERBS: Final = ("GET", "POST", "PATCH", "DELETE", "OPTIONS")
 _FILE_FIELDS: Final = ("id", "path", "contents", "checksum", "created_at")
 _MOST: Final = 1_000_000
 _MOST_CONTENTS: Final = 100
 
 
-class _Refused(Exception):
-    """An answer that is an error: status and JSON body."""
-
-    def __init__(self, status: int, body: Mapping[str, Any]) -> None:
-        super().__init__("refused")
-        self.status = status
-        self.body = body
-
-
-def _say(status: int, message: str) -> _Refused:
-    return _Refused(status, {"message": message})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Call:
-    """One request to a portal."""
-
-    site: Site
-    library: Library
-    portal: Portal
-    request: Request
-
-    async def meet(self) -> Visitor:
-        return await self.site.meet(self.request, self.portal)
-
-    async def developer(self) -> Visitor:
-        """
-        Whoever asks, a developer in good standing.
-
-        Raises:
-            _Refused: Nobody is signed in, or they are not approved.
-        """
-        visitor = await self.meet()
-        if visitor.signed_in is None:
-            raise _say(401, _UNAUTHORIZED)
-        if not visitor.is_approved:
-            body = {"message": "Forbidden", "standing": visitor.standing}
-            raise _Refused(403, body)
-        return visitor
-
-    async def read(self) -> dict[str, Any]:
-        """
-        The body, JSON or a form.
-
-        Raises:
-            _Refused: It is neither.
-        """
-        kind = self.request.headers.get("content-type", "").partition(";")[0].strip()
-        try:
-            body = await read_body(self.request, _BODY_LIMIT)
-            if kind == FORM_TYPE:
-                return dict(parse_form(body))
-            found = json.loads(body) if body else {}
-        except BodyTooLarge as error:
-            raise _say(413, "the body is too large") from error
-        except (ValueError, RecursionError, MalformedForm) as error:
-            raise _say(400, "the body is neither JSON nor a form") from error
-        if kind not in {"application/json", ""} or not isinstance(found, dict):
-            raise _say(415, "send a JSON object or a form")
-        return found
-
-
-Handler = Callable[[_Call], Awaitable[Response]]
-
-
-async def enter(call: _Call) -> Response:
+async def enter(call: Call) -> Response:
     """`GET /auth`: sign in at the provider, come back from it, or sign out."""
     portal, request = call.portal, call.request
     wants_page = looks_for_page(request.method, request.headers.raw)
+    if portal.own is not None:
+        return await api_own.enter_own(call)
     if portal.oidc is None:
-        raise _say(404, "Not found")
+        raise say(404, "Not found")
     try:
         step = await call.site.door.enter(request, portal)
     except AmbiguousTarget as error:
-        raise _say(400, "the request cannot be read") from error
+        raise say(400, "the request cannot be read") from error
     if isinstance(step, Allowed):
         if not wants_page:
             fields = [f for f in step.downstream_fields if f[0] == b"Set-Cookie"]
@@ -158,11 +100,14 @@ def _keep_next(response: Response, request: Request, portal: Portal) -> None:
     )
 
 
-async def show_session(call: _Call) -> Response:
+async def show_session(call: Call) -> Response:
     """`GET /session`: until when somebody is signed in; never a redirect, never a token."""
     visitor = await call.meet()
     if visitor.signed_in is None:
-        raise _say(401, _UNAUTHORIZED)
+        raise say(401, UNAUTHORIZED)
+    if call.portal.own is not None:
+        ends_at = visitor.signed_in.expires_at or 0.0
+        return JSONResponse(api_own.show_own_session(call.portal, ends_at))
     oidc = call.portal.oidc
     assert oidc is not None
     now = int(call.site.clock.now())
@@ -176,52 +121,7 @@ async def show_session(call: _Call) -> Response:
     return add_fields(JSONResponse(shown), visitor.fields)
 
 
-async def register(call: _Call) -> Response:
-    """`POST /register`: somebody asks to become a developer."""
-    portal = call.portal
-    if not portal.has_sign_in:
-        raise _say(404, "Not found")
-    call.site.accounts.count(call.portal, client_ip(call.request))
-    given = await call.read()
-    email, meta = given.get("email"), given.get("meta", {})
-    if not isinstance(email, str) or not email:
-        fields = {"email": "required field missing"}
-        raise _Refused(400, {"code": 2, "fields": fields})
-    visitor = await call.meet()
-    done = await call.site.accounts.register(
-        portal,
-        visitor,
-        email=email,
-        meta=_read_meta(meta),
-        client_ip=client_ip(call.request),
-    )
-    _refuse_wrong(done)
-    shown = done.row or {"email": email.lower(), "meta": meta, "status": done.status}
-    return JSONResponse({"developer": shown})
-
-
-def _read_meta(said: object) -> dict[str, Any]:
-    try:
-        found = json.loads(said) if isinstance(said, str) else said
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        text = "must be a JSON object, as a text"
-        raise _Refused(400, {"code": 2, "fields": {"meta": text}})
-    return found
-
-
-def _refuse_wrong(done: Registered) -> None:
-    if done.problem is not None:
-        raise _say(400, done.problem)
-    if done.errors:
-        own = {k: v for k, v in done.errors.items() if k in {"email", "custom_id"}}
-        inner = {k: v for k, v in done.errors.items() if k not in own}
-        fields = {**own, **({"meta": inner} if inner else {})}
-        raise _Refused(400, {"code": 2, "fields": fields})
-
-
-async def show_developer(call: _Call) -> Response:
+async def show_developer(call: Call) -> Response:
     """`GET /developer`: one's own account."""
     visitor = await call.developer()
     row = visitor.developer
@@ -237,46 +137,40 @@ async def show_developer(call: _Call) -> Response:
     return add_fields(JSONResponse(shown), visitor.fields)
 
 
-async def delete_developer(call: _Call) -> Response:
+async def delete_developer(call: Call) -> Response:
     """`DELETE /developer`: leave."""
     visitor = await call.developer()
     assert visitor.developer is not None
     ip = client_ip(call.request)
     if not await call.site.accounts.leave(call.portal, visitor.developer, ip):
-        raise _say(503, "the account cannot be deleted now")
+        raise say(503, "the account cannot be deleted now")
     return Response(status_code=204)
 
 
-async def show_meta_fields(call: _Call) -> Response:
+async def show_meta_fields(call: Call) -> Response:
     """`GET /developer/meta_fields`: what a registration asks for."""
     fields = [f.model_dump(mode="json") for f in call.portal.meta_fields]
     return JSONResponse(fields)
 
 
-async def set_meta(call: _Call) -> Response:
+async def set_meta(call: Call) -> Response:
     """`PATCH /developer/meta`: say something else of oneself."""
     visitor = await call.developer()
     assert visitor.developer is not None
-    meta = _read_meta((await call.read()).get("meta"))
+    meta = read_meta((await call.read()).get("meta"))
     done = await call.site.accounts.set_meta(
         call.portal, visitor.developer, json.dumps(meta), client_ip(call.request)
     )
-    _refuse_wrong(done)
+    refuse_wrong(done)
     return JSONResponse({"developer": done.row})
 
 
-async def refuse_address(call: _Call) -> Response:
-    """`PATCH /developer/email`, `/password`: they are the identity provider's."""
-    await call.developer()
-    raise _say(400, "this is changed at the identity provider")
-
-
-async def list_files(call: _Call) -> Response:
+async def list_files(call: Call) -> Response:
     """`GET /files`: the pages and specifications that whoever asks may read."""
     query = call.request.query_params
     fields = [f.strip() for f in query.get("fields", "").split(",") if f.strip()]
     if wrong := [name for name in fields if name not in _FILE_FIELDS]:
-        raise _say(400, f"unknown field {wrong[0]}")
+        raise say(400, f"unknown field {wrong[0]}")
     size, offset = _read_number(query.get("size"), 100), _read_number(query.get("offset"), 0)  # fmt: skip
     if "contents" in (fields or _FILE_FIELDS):
         size = min(size, _MOST_CONTENTS)
@@ -302,11 +196,11 @@ def _read_number(text: str | None, usual: int) -> int:
     if text is None:
         return usual
     if not text.isascii() or not text.isdecimal() or not 0 <= int(text[:9]) <= _MOST:
-        raise _say(400, "invalid offset")
+        raise say(400, "invalid offset")
     return max(int(text[:9]), min(usual, 1))
 
 
-async def show_config(_: _Call) -> Response:
+async def show_config(_: Call) -> Response:
     """`GET /config`: which credentials a developer can have; none yet."""
     return JSONResponse({"plugins": {"enabled_in_cluster": []}})
 
@@ -314,13 +208,20 @@ async def show_config(_: _Call) -> Response:
 _ROUTES: Final[Mapping[str, Mapping[str, Handler]]] = {
     "/auth": {"GET": enter, "POST": enter, "DELETE": enter},
     "/session": {"GET": show_session},
-    "/register": {"POST": register},
+    "/register": {"POST": api_own.register},
+    "/verify-account": {"POST": api_own.verify_account},
+    "/resend-account-verification": {"POST": api_own.resend_verification},
+    "/invalidate-account-verification": {"POST": api_own.invalidate_verification},
+    "/forgot-password": {"POST": api_own.forgot_password},
+    "/validate-reset": {"POST": api_own.validate_reset},
+    "/reset-password": {"POST": api_own.reset_password},
     "/developer": {"GET": show_developer, "DELETE": delete_developer},
     "/developer/meta_fields": {"GET": show_meta_fields},
     "/developer/meta": {"PATCH": set_meta},
-    "/developer/email": {"PATCH": refuse_address},
-    "/developer/password": {"PATCH": refuse_address},
+    "/developer/email": {"PATCH": api_own.set_email},
+    "/developer/password": {"PATCH": api_own.set_password},
     "/config": {"GET": show_config},
+    **applications.ROUTES,
     "/files": {"GET": list_files},
 }
 
@@ -330,20 +231,20 @@ def _allow_origin(request: Request, portal: Portal) -> str | None:
     The origin that may read the answer.
 
     Raises:
-        _Refused: A page of another origin asks, with whatever cookies its visitor has.
+        Refused: A page of another origin asks, with whatever cookies its visitor has.
     """
     origin = request.headers.get("origin")
     site = request.headers.get("sec-fetch-site")
     if origin is None or origin == "null":
         if site == "cross-site" and request.method not in {"GET", "HEAD"}:
-            raise _say(403, "cross-site requests may not use this API")
+            raise say(403, "cross-site requests may not use this API")
         return None
     if origin in portal.cors or origin == _own_origin(portal):
         return origin
     # A provider posts the answer of a login (`form_post`); the flow's own cookie proves it.
     if request.method == "POST" and request.url.path.endswith("/auth"):
         return None
-    raise _say(403, "this Origin may not use this API; see portal_cors_origins")
+    raise say(403, "this Origin may not use this API; see portal_cors_origins")
 
 
 def _own_origin(portal: Portal) -> str:
@@ -366,9 +267,9 @@ def _build_endpoint(site: Site, library: Library, verbs: Mapping[str, Handler]) 
                 )
                 response.headers["Allow"] = ", ".join((*verbs, "OPTIONS"))
             else:
-                call = _Call(site=site, library=library, portal=portal, request=request)
+                call = Call(site=site, library=library, portal=portal, request=request)
                 response = await handler(call)
-        except _Refused as error:
+        except Refused as error:
             response = JSONResponse(dict(error.body), status_code=error.status)
         except NoPortal:
             response = JSONResponse({"message": "Not found"}, status_code=404)
@@ -399,7 +300,9 @@ def _allow(origin: str | None, verbs: Mapping[str, Handler]) -> Response:
     response = Response(status_code=204)
     if origin is not None:
         response.headers["Access-Control-Allow-Methods"] = ", ".join(verbs)
-        response.headers["Access-Control-Allow-Headers"] = "Content-Type"
+        response.headers["Access-Control-Allow-Headers"] = (
+            "Content-Type, Authorization, apikey"
+        )
     response.headers["Allow"] = ", ".join((*verbs, "OPTIONS"))
     return _with_origin(response, origin)
 

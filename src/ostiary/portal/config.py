@@ -17,10 +17,19 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import ValidationError
 
+from ostiary.http.cookies import OWN_PREFIXES
 from ostiary.http.url import build_origin, origin_of, split_host
 from ostiary.model.portal import MetaField, read_meta_fields
 from ostiary.model.words import Problem, read_problems
 from ostiary.model.workspaces import Workspace
+from ostiary.portal.own import (
+    BASIC_AUTH,
+    MODES,
+    OwnSignIn,
+    judge_conf,
+    judge_own,
+    read_own,
+)
 from ostiary.settings import Settings
 from ostiary.signin.schema import OpenidConnectConfig
 
@@ -68,7 +77,7 @@ def build_addresses(settings: Settings) -> Addresses:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mails:
-    """Which mails are sent, from whom, and to which admins."""
+    """Which mails are sent, from whom, and to which admins; `verification` needs one to be a developer."""
 
     invite: bool
     access_request: bool
@@ -76,6 +85,11 @@ class Mails:
     application_request: bool
     application_status: bool
     admins: tuple[str, ...]
+    verification: bool = False
+    reset: bool = True
+    reset_success: bool = True
+    rejected: bool = False
+    revoked: bool = False
     sender: str | None = None
     reply_to: str | None = None
 
@@ -85,7 +99,8 @@ class Portal:
     """
     One workspace's portal.
 
-    `oidc` is what signs developers in, None for a portal without sign-in; `claim` is the path of
+    `oidc` is the provider that signs developers in, `own` how they sign in here; both are None for
+    a portal without sign-in. `token_exp_s` is how long a link to reset a password is good. `claim` is the path of
     the claim that tells who a developer is, and `looked_up_by` which of their fields it may be.
     `problem` is why nobody can sign in, for the log. With `trusts_email` an address counts as
     verified where the provider does not say that it is not.
@@ -102,9 +117,12 @@ class Portal:
     mails: Mails
     cors: tuple[str, ...]
     oidc: OpenidConnectConfig | None = field(default=None, repr=False)
+    own: OwnSignIn | None = None
+    token_exp_s: int = 21_600
     claim: tuple[str, ...] = ("email",)
     looked_up_by: tuple[str, ...] = ("username", "custom_id", "id")
     problem: str | None = None
+    app_auth: str = "kong-oauth2"
 
     @property
     def id(self) -> str:
@@ -119,7 +137,22 @@ class Portal:
     @property
     def has_sign_in(self) -> bool:
         """Whether developers sign in at all; without it every page is public."""
-        return self.oidc is not None or self.problem is not None
+        return (self.oidc or self.own or self.problem) is not None
+
+    @property
+    def has_passwords(self) -> bool:
+        """Whether developers have a password or a key of the portal's own."""
+        return self.own is not None
+
+    @property
+    def can_reset(self) -> bool:
+        """Whether developers who forgot their password can have another."""
+        return self.own is not None and self.mails.reset
+
+    @property
+    def proves_addresses(self) -> bool:
+        """Whether nobody gets in without having proven that their address is theirs."""
+        return self.mails.verification or (self.oidc is not None and self.is_by_email)
 
     @property
     def is_by_email(self) -> bool:
@@ -135,15 +168,20 @@ def read_portal(settings: Settings, workspace: Workspace) -> Portal:
     auth = config.portal_auth or settings.portal_auth or "none"
     oidc: OpenidConnectConfig | None = None
     said: OpenidConnectConfig | None = None
+    own: OwnSignIn | None = None
     problem: str | None = None
-    if auth == OPENID_CONNECT:
-        conf = config.portal_auth_conf or settings.portal_auth_conf
-        try:
+    try:
+        if auth == OPENID_CONNECT:
+            conf = config.portal_auth_conf or settings.portal_auth_conf
             said, oidc = _read_conf(conf, gui, api)
-        except ValidationError as error:
-            problem = _tell(read_problems(error))
-        except ValueError as error:
-            problem = str(error)
+        elif auth in MODES:
+            own = read_own(
+                settings, config, "basic-auth" if auth == BASIC_AUTH else "key-auth"
+            )
+    except ValidationError as error:
+        problem = _tell(read_problems(error))
+    except ValueError as error:
+        problem = str(error)
     claims = said.consumer_claims if said is not None else None
     by = said.consumer_by if said is not None else None
     return Portal(
@@ -159,7 +197,10 @@ def read_portal(settings: Settings, workspace: Workspace) -> Portal:
         ),
         mails=_read_mails(settings, workspace),
         cors=_read_cors(settings, workspace, gui),
+        app_auth=settings.portal_app_auth,
         oidc=oidc,
+        own=own,
+        token_exp_s=config.portal_token_exp or settings.portal_token_exp,
         claim=claims[0] if claims else ("email",),
         looked_up_by=tuple(by) if by else ("custom_id", "username"),
         problem=problem,
@@ -186,6 +227,15 @@ def _read_mails(settings: Settings, workspace: Workspace) -> Mails:
             own.portal_application_status_email,
             settings.portal_application_status_email,
         ),
+        verification=_choose(
+            own.portal_email_verification, settings.portal_email_verification
+        ),
+        reset=_choose(own.portal_reset_email, settings.portal_reset_email),
+        reset_success=_choose(
+            own.portal_reset_success_email, settings.portal_reset_success_email
+        ),
+        rejected=_choose(own.portal_rejected_email, settings.portal_rejected_email),
+        revoked=_choose(own.portal_revoked_email, settings.portal_revoked_email),
         admins=own.portal_smtp_admin_emails
         or settings.portal_smtp_admin_emails
         or settings.smtp_admin_emails,
@@ -265,11 +315,14 @@ def judge_portal(settings: Settings, workspace: Workspace) -> list[Problem]:
     if config.portal and not settings.portal:
         text = "the portal is off on this node: see the setting portal"
         problems.append((("config", "portal"), text))
+    problems += judge_own(settings, config)
     if config.portal_auth_conf is None:
         if config.portal_auth == OPENID_CONNECT and not settings.portal_auth_conf:
             text = "required field missing: the configuration of openid-connect"
             problems.append((_CONF, text))
         return problems
+    if config.portal_auth in MODES and "issuer" not in config.portal_auth_conf:
+        return [*problems, *judge_conf(config.portal_auth_conf)]
     try:
         pasted = _load_conf(config.portal_auth_conf)
         OpenidConnectConfig.model_validate(pasted, strict=False)
@@ -322,9 +375,14 @@ def _listed(pasted: Mapping[str, Any], name: str) -> Iterator[tuple[int, str]]:
 _OWN_NAMES: Final = frozenset({"session_cookie_name", "authorization_cookie_name"})
 
 
-def describe_warnings(portal: Portal) -> tuple[str, ...]:
-    """What an operator should know of a portal that works."""
-    found = []
+def describe_warnings(portal: Portal, *, is_mock: bool = False) -> tuple[str, ...]:
+    """What an operator should know of a portal that works. With `is_mock` no mail is sent."""
+    found = [*_warn_of_own(portal)]
+    if portal.is_on and is_mock and portal.mails.verification:
+        found.append(
+            f"nobody can register at the portal of {portal.name}: portal_email_verification needs mail, "
+            "and smtp_mock is on"
+        )
     if portal.oidc is not None and portal.oidc.ssl_verify is False:
         host = urlsplit(portal.oidc.issuer).hostname
         found.append(
@@ -342,6 +400,23 @@ def describe_warnings(portal: Portal) -> tuple[str, ...]:
             f"nobody can sign in at the portal of {portal.name}: {portal.problem}"
         )
     return tuple(found)
+
+
+def _warn_of_own(portal: Portal) -> Iterator[str]:
+    own = portal.own
+    if own is None:
+        return
+    name = own.session.cookie_name
+    if name is not None and not name.startswith(OWN_PREFIXES):
+        yield (
+            f"the portal of workspace {portal.name} names its own cookie ({name}): where the gateway's proxy has "
+            "the same host name, its upstreams see it. Leave cookie_name out of portal_session_conf"
+        )
+    if own.session.cookie_secure and not portal.gui.startswith("https:"):
+        yield (
+            f"nobody stays signed in at the portal of {portal.name}: cookie_secure needs https, and "
+            "portal_gui_protocol is http"
+        )
 
 
 def _tell(problems: Sequence[Problem]) -> str:

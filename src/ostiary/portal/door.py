@@ -47,7 +47,8 @@ class SignedIn:
     Somebody whom the provider knows. `value` is the claim that developers are known by.
 
     `is_verified` is whether the provider has verified their address, None where it does not say;
-    `name` is what it calls them.
+    `name` is what it calls them. Whoever signed in at the portal itself is known by
+    `developer_id`, as long as the developer's epoch is that of the session.
     """
 
     value: str | None
@@ -55,6 +56,8 @@ class SignedIn:
     is_verified: bool | None
     session_id: str
     expires_at: float | None = None
+    developer_id: str | None = None
+    epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

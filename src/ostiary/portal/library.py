@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, assert_never
 from urllib.parse import quote
@@ -18,6 +18,7 @@ from weakref import WeakValueDictionary
 from starlette.responses import Response
 
 from ostiary.model.files import File
+from ostiary.portal.asked import Asked, build_chrome
 from ostiary.portal.chrome import Chrome
 from ostiary.portal.config import Portal
 from ostiary.portal.content.access import Reader
@@ -40,8 +41,8 @@ from ostiary.portal.content.rendering import (
 )
 from ostiary.portal.content.search import SearchIndex, build_index
 from ostiary.portal.content.site import Site, build_site
-from ostiary.portal.gui import Asked, build_chrome
 from ostiary.portal.people import Visitor
+from ostiary.portal.places import base_of
 from ostiary.portal.replies import frame_page
 from ostiary.ports.config_store import ConfigStore, Wanted
 from ostiary.ports.pool_store import StoreUnavailable
@@ -192,6 +193,13 @@ class Library:
                 return frame_page(render_missing(chrome), chrome, status=404)
             case _:
                 assert_never(found)
+
+    async def spec_routes(self, portal: Portal, visitor: Visitor) -> Mapping[str, str]:
+        """Where the specifications that somebody may read are shown, by their paths."""
+        shelf = await self.load(portal)
+        base = base_of(portal.name)
+        found = shelf.site.specs(read_reader(visitor))
+        return {entry.path: f"{base}{quote(entry.route)}" for entry in found}
 
     async def readable(self, portal: Portal, visitor: Visitor) -> Sequence[File]:
         """The pages and specifications that somebody may read, as files."""

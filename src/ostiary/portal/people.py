@@ -66,6 +66,11 @@ class Visitor:
         return who.value if who is not None and self.standing == "unknown" else None
 
 
+def standing_of(developer: Developer) -> Standing:
+    """What a developer's status means to them."""
+    return _BY_STATUS[developer.status]
+
+
 async def meet(store: ConfigStore, portal: Portal, read: Read) -> Visitor:
     """
     Find out who is signed in.
@@ -76,6 +81,8 @@ async def meet(store: ConfigStore, portal: Portal, read: Read) -> Visitor:
     who = read.who
     if who is None:
         return Visitor(fields=read.fields)
+    if who.developer_id is not None:
+        return await _meet_own(store, portal, read, who)
     if who.value is None:
         return Visitor(standing="no_claim", signed_in=who, fields=read.fields)
     is_verified = portal.trusts_email if who.is_verified is None else who.is_verified
@@ -84,9 +91,24 @@ async def meet(store: ConfigStore, portal: Portal, read: Read) -> Visitor:
         return Visitor(standing=standing, signed_in=who, fields=read.fields)
     developer = await find_developer(store, portal, who.value)
     return Visitor(
-        standing="unknown" if developer is None else _BY_STATUS[developer.status],
+        standing="unknown" if developer is None else standing_of(developer),
         signed_in=who,
         developer=developer,
+        fields=read.fields,
+    )
+
+
+async def _meet_own(
+    store: ConfigStore, portal: Portal, read: Read, who: SignedIn
+) -> Visitor:
+    """Whoever signed in at the portal itself; a session of an earlier epoch is none."""
+    found = await store.within(portal.id).get("developers", who.developer_id or "")
+    if not isinstance(found, Developer) or found.epoch != who.epoch:
+        return Visitor(fields=read.fields)
+    return Visitor(
+        standing=standing_of(found),
+        signed_in=who,
+        developer=found,
         fields=read.fields,
     )
 

@@ -13,12 +13,17 @@ from typing import Protocol
 
 from starlette.requests import Request
 
+from ostiary.http.head import Field
+from ostiary.model.portal import Developer
 from ostiary.model.workspaces import DEFAULT, DEFAULT_NAME, Workspace
 from ostiary.portal.accounts import Accounts
 from ostiary.portal.config import Portal
 from ostiary.portal.door import Door
+from ostiary.portal.mailed import MailedLinks
 from ostiary.portal.people import Visitor, meet
 from ostiary.portal.places import NEXT_COOKIE
+from ostiary.portal.signing_in import SignIns
+from ostiary.ports.admin_client import AdminClient
 from ostiary.ports.clock import Clock, Entropy
 from ostiary.ports.config_store import ConfigStore
 from ostiary.web.cookies import read_cookie
@@ -46,6 +51,9 @@ class Site:
     portals: Portals
     door: Door
     accounts: Accounts
+    admin: AdminClient
+    sign_ins: SignIns
+    mailed: MailedLinks
     clock: Clock
     entropy: Entropy = field(repr=False)
 
@@ -74,6 +82,9 @@ class Site:
         Raises:
             DoorClosed, StoreUnavailable: It cannot be known now.
         """
+        if portal.own is not None:
+            read = await self.sign_ins.read(request, portal)
+            return await meet(self.store, portal, read)
         read = await self.door.read(request, portal)
         visitor = await meet(self.store, portal, read)
         # Once, on the return from sign-in: an account that somebody deletes stays deleted.
@@ -89,6 +100,24 @@ class Site:
             if done.status is not None:
                 return await meet(self.store, portal, read)
         return visitor
+
+    async def renew(
+        self, request: Request, portal: Portal, before: Developer
+    ) -> tuple[Field, ...]:
+        """
+        A session for whoever has just ended all of theirs by what they changed; its cookie.
+
+        Raises:
+            DoorClosed, StoreUnavailable: It cannot be done now.
+        """
+        rows = self.store.within(portal.id)
+        found = await rows.get("developers", before.id or "")
+        # Somebody else's change in between ends this one, too.
+        if not isinstance(found, Developer) or found.epoch - before.epoch not in {0, 1}:
+            return await self.sign_ins.end(request, portal)
+        if found.epoch == before.epoch:
+            return ()
+        return await self.sign_ins.begin(request, portal, found)
 
 
 def _guess_meta(portal: Portal, visitor: Visitor) -> dict[str, str]:

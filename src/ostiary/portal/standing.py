@@ -74,9 +74,27 @@ _WORDS: Final[Mapping[Standing, tuple[int, str, str]]] = {
 }
 
 
+# Where people sign in here: whoever reads this has given the right password, and no session began.
+_OWN_WORDS: Final[Mapping[Standing, tuple[int, str, str]]] = {
+    "pending": (
+        403,
+        "Your registration waits for approval",
+        "You are registered as {who}. Somebody who runs this portal has to approve you first; you get a mail then.",
+    ),
+    "unverified": (
+        403,
+        "Your address is not verified yet",
+        "Open the link in the mail that was sent to {who}, or let us send it again.",
+    ),
+}
+
+
 def explain(visitor: Visitor, portal: Portal, *, base: str) -> Told:
     """What to tell a visitor who may not go on. `base` is the path of the portal's pages."""
-    status, title, text = _WORDS[visitor.standing]
+    words = _WORDS[visitor.standing]
+    if portal.own is not None:
+        words = _OWN_WORDS.get(visitor.standing, words)
+    status, title, text = words
     who = visitor.developer.email if visitor.developer else None
     if who is None and visitor.signed_in is not None:
         who = visitor.signed_in.value
@@ -88,6 +106,8 @@ def explain(visitor: Visitor, portal: Portal, *, base: str) -> Told:
             url, label = f"{base}/register", "Register"
         case "signed_out" if portal.has_sign_in:
             url, label = f"{base}/login", "Sign in"
+        case "unverified":
+            url, label = f"{base}/account/resend-verification", "Send the mail again"
         case "no_claim" | "address_not_verified":
             url, label = f"{base}/logout", "Sign out"
     return Told(

@@ -9,7 +9,9 @@ from typing import Literal, Protocol
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """
-    One plain-text mail or short message. The text may hold a code, so it stays out of `repr`.
+    One mail or short message. The text may hold a code, so it stays out of `repr`.
+
+    `html` is the same as `text` for mail programs that show HTML, None for plain text alone.
 
     `recipient` is an address, or for SMS a number with its plus; then there is no subject.
     `sender` and `reply_to` are as in a header, None for what the mailer says.
@@ -19,6 +21,7 @@ class Message:
     recipient: str = field(repr=False)
     subject: str = ""
     text: str = field(repr=False)
+    html: str | None = field(default=None, repr=False)
     sender: str | None = None
     reply_to: str | None = None
 

@@ -62,7 +62,6 @@ ANSWERS: Final = (
     ),
     _say("cassandra_.*", "no effect: there is no Cassandra; the database is PostgreSQL, SQLite or off"),
     _say("license_(data|path)", "no licence is needed: every feature is there without"),
-    _refuse("portal_email_verification", "must be off: e-mail addresses are not verified by the portal yet", "off"),
     _refuse("portal_is_legacy", "must be off: the portal has no legacy renderer", "off"),
     _refuse("portal_gui_use_subdomains", "must be off: workspaces are the first segment of the portal's paths", "off"),
     _say("portal_(gui|api)_(access|error)_log | admin_gui_(access|error)_log", "no effect: what goes wrong is in admin_error_log", "off|logs/.*"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -51,16 +51,16 @@ def _read_addresses(value: object) -> object:
     return found
 
 
+# How developers sign in, where they do.
+PORTAL_AUTHS: Final = ("basic-auth", "key-auth", "openid-connect")
 JsonText = Annotated[str, AfterValidator(_check_json)]
 Addresses = Annotated[tuple[str, ...], BeforeValidator(_read_addresses)]
 PublicHost = Annotated[str, AfterValidator(_check_public_host)]
 
 
 def _check_auth(value: str) -> str:
-    if value != "openid-connect":
-        raise ValueError(
-            "must be openid-connect: other ways to sign in are not supported yet"
-        )
+    if value not in PORTAL_AUTHS:
+        raise ValueError(f"must be one of: {', '.join(PORTAL_AUTHS)}")
     return value
 
 
@@ -107,12 +107,33 @@ class SiteSettings(Entity):
     )
     portal_auth: PortalAuth | None = Field(
         None,
-        description="How developers sign in where a workspace does not say: `openid-connect`, or not at all when unset.",
+        description="How developers sign in where a workspace does not say: `openid-connect`, `basic-auth` (address and password), `key-auth`, or not at all when unset.",
     )
     portal_auth_conf: JsonText | None = Field(
         None,
         repr=False,
         description="The configuration of `portal_auth` as JSON, as that of the plugin.",
+    )
+    portal_auth_password_complexity: JsonText | None = Field(
+        None,
+        description='What passwords of `basic-auth` must be, as JSON: `{"kong-preset": "min_8"}` (`min_12`, `min_20`), or `min`, `max` and `passphrase` of passwdqc; eight characters when unset.',
+    )
+    portal_auth_login_attempts: Annotated[int, Field(ge=0, le=1000)] = Field(
+        0,
+        description="After so many wrong passwords in a row an account of `basic-auth` is locked until its password is reset; 0 locks none.",
+    )
+    portal_session_conf: JsonText | None = Field(
+        None,
+        repr=False,
+        description="Sessions of `basic-auth` and `key-auth` as JSON, as the session plugin has it: `secret` (required in it), `cookie_name`, `rolling_timeout` and others.",
+    )
+    portal_token_exp: Annotated[int, Field(ge=1, le=2_678_400)] = Field(
+        21_600,
+        description="How long a link to reset a password is good, in seconds.",
+    )
+    portal_email_verification: Switch = Field(
+        default=False,
+        description="Developers prove by a mailed link that their address is theirs, before anything else.",
     )
     portal_auto_approve: Switch = Field(
         default=False, description="New developers need nobody's approval."
@@ -141,6 +162,19 @@ class SiteSettings(Entity):
     portal_application_status_email: Switch = Field(
         default=False,
         description="Mail developers when what became of such a request changes.",
+    )
+    portal_reset_email: Switch = Field(
+        default=True,
+        description="Mail developers who have forgotten their password the way to a new one; without, none can.",
+    )
+    portal_reset_success_email: Switch = Field(
+        default=True, description="Mail developers when their password was reset."
+    )
+    portal_rejected_email: Switch = Field(
+        default=False, description="Mail developers when they are rejected."
+    )
+    portal_revoked_email: Switch = Field(
+        default=False, description="Mail developers when their access is withdrawn."
     )
     portal_emails_from: str | None = Field(
         None, description="Sender of the portal's mail; `smtp_sender` when unset."

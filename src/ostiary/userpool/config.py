@@ -11,9 +11,9 @@ from ostiary.ports.mail import Mailer
 from ostiary.ports.pool_store import PoolStore
 from ostiary.ports.triggers import Event, TriggerHost, TriggerUnavailable
 from ostiary.userpool.limits import Limits
-from ostiary.userpool.passwords import HashCost
 from ostiary.userpool.testing.tools import TestingTools
 from ostiary.web.buckets import Buckets
+from ostiary.web.hashes import HashCost
 
 
 class NoTriggers:

@@ -5,35 +5,21 @@ Both records are made at once, because neither can be made from the other: argon
 sign-in with the password itself, and salt and verifier for SRP. They cost tens of
 milliseconds: the shell runs them off the event loop.
 
-What a hash costs is kept in it, so that passwords hashed at another cost stay good.
-
-Spec: RFC 9106 §4 (argon2id), OWASP Password Storage (46 MiB, one pass, one lane).
+Hashes are those of `web.hashes`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cache
 from typing import Final
-
-from argon2.exceptions import InvalidHashError, VerifyMismatchError
-from argon2.low_level import Type, hash_secret, verify_secret
 
 from ostiary.model.pool import PasswordRecord
 from ostiary.model.pool_settings import PasswordPolicyType
 from ostiary.userpool import messages, srp
+from ostiary.web import hashes
+from ostiary.web.hashes import HashCost
 
-SALT_BYTES: Final = 16
 MAX_LENGTH: Final = 256
 SYMBOLS: Final = frozenset("^$*.[]{}()?\"!@#%&/\\,><':;|_~`=+- ")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HashCost:
-    """What one argon2id hash takes, on one lane. No setting: less than this is for tests."""
-
-    memory_kib: int = 46 * 1024
-    time_cost: int = 1
 
 
 def find_policy_violation(password: str, policy: PasswordPolicyType) -> str | None:
@@ -91,7 +77,7 @@ def make_record(
         salt=salt,
     )
     return PasswordRecord(
-        argon2=_hash(password, argon2_salt, cost),
+        argon2=hashes.hash_password(password, argon2_salt, cost),
         srp_salt=f"{salt:x}",
         srp_verifier=f"{srp.derive_verifier(x):x}",
     )
@@ -106,26 +92,5 @@ def is_right(password: str, record: PasswordRecord | None, *, cost: HashCost) ->
     Args:
         cost: What records are made at, and so what the dummy costs.
     """
-    kept = _dummy_hash(cost) if record is None else record.argon2
-    try:
-        verify_secret(kept.encode("ascii"), password.encode(), Type.ID)
-    except (VerifyMismatchError, InvalidHashError):
-        return False
-    return record is not None
-
-
-def _hash(password: str, salt: bytes, cost: HashCost) -> str:
-    return hash_secret(
-        password.encode(),
-        salt,
-        time_cost=cost.time_cost,
-        memory_cost=cost.memory_kib,
-        parallelism=1,
-        hash_len=32,
-        type=Type.ID,
-    ).decode("ascii")
-
-
-@cache
-def _dummy_hash(cost: HashCost) -> str:
-    return _hash("nobody has this password", b"\x00" * SALT_BYTES, cost)
+    kept = None if record is None else record.argon2
+    return hashes.is_right(password, kept, cost=cost)

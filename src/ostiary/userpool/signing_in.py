@@ -23,6 +23,7 @@ from ostiary.userpool.nobody import find_stranger
 from ostiary.userpool.refusal import AccountError
 from ostiary.userpool.services import Services
 from ostiary.userpool.turns import LineTooLong
+from ostiary.web import hashes
 
 _DAY_S: Final = 86400
 _WEEK: Final = 7
@@ -75,8 +76,8 @@ async def make_record(
             pool_id=pool_id,
             username=username,
             password=password,
-            argon2_salt=entropy.bytes(passwords.SALT_BYTES),
-            srp_salt=entropy.bytes(passwords.SALT_BYTES),
+            argon2_salt=entropy.bytes(hashes.SALT_BYTES),
+            srp_salt=entropy.bytes(hashes.SALT_BYTES),
             cost=services.config.hash_cost,
         )
     )

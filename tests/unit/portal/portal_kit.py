@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode, urlsplit
 
 from starlette.types import Message
@@ -19,12 +19,19 @@ from ostiary.portal.api import create_api
 from ostiary.portal.desk import Desk
 from ostiary.portal.door import Door
 from ostiary.portal.gui import create_gui
+from ostiary.portal.hashing import Hashing
 from ostiary.portal.library import Library
+from ostiary.portal.mailed import MailedLinks
 from ostiary.portal.outbox import Outbox
+from ostiary.portal.sessions import Sessions
+from ostiary.portal.signing_in import SignIns
 from ostiary.portal.site import Site
+from ostiary.portal.tokens import MailedTokens
+from ostiary.ports.config_store import ConfigStore
 from ostiary.ports.mail import MailUnavailable
 from ostiary.ports.mail import Message as Mail
 from ostiary.settings import Settings, read_settings
+from ostiary.web.hashes import HashCost
 from tests.support.browser import World
 from tests.support.provider import CLIENT_ID, ISSUER
 from tests.unit.admin.admin_kit import Node, database_node
@@ -79,6 +86,16 @@ class Postbox:
         if self.is_down:
             raise MailUnavailable("down")
         self.mails.append(message)
+
+
+class LateStore:
+    """The store of a node that is made after its portal."""
+
+    def __init__(self) -> None:
+        self.store: Any = None  # Any: set before anybody asks
+
+    def __getattr__(self, name: str) -> Any:  # Any: passed on
+        return getattr(self.store, name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,13 +291,25 @@ async def portal_world(folder: Path, **settings: Any) -> AsyncIterator[PortalWor
     chosen = build_settings(**settings)
     post = Postbox()
     outbox = Outbox(post, waits_s=())
-    desk = Desk(chosen, outbox, post)
+    hashing = Hashing(base.entropy, cost=HashCost(memory_kib=8))
+    tokens = MailedTokens(base.ring, base.clock.now)
+    late = LateStore()
+    desk = Desk(
+        chosen, cast("ConfigStore", late), outbox, post, hashing=hashing, tokens=tokens
+    )
     async with database_node(folder, portal=desk) as node:
+        late.store = node.store
+        accounts = Accounts(InsideClient(node.app), base.clock.now)
+        marks = base.stores.store
+        sessions = Sessions(marks, base.clock, base.entropy, base.ring)
         site = Site(
             store=node.store,
             portals=desk,
             door=Door(base.signin),
-            accounts=Accounts(InsideClient(node.app), base.clock.now),
+            accounts=accounts,
+            admin=InsideClient(node.app),
+            sign_ins=SignIns(node.store, marks, sessions, hashing, base.clock.now),
+            mailed=MailedLinks(node.store, accounts, desk, tokens, base.clock.now),
             clock=base.clock,
             entropy=base.entropy,
         )

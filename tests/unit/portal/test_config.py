@@ -18,7 +18,7 @@ from ostiary.portal.config import (
     judge_portal,
     read_portal,
 )
-from ostiary.portal.mails import Facts, build_text
+from ostiary.portal.mails import Facts, build_mail
 from ostiary.portal.outbox import Letter, Outbox
 from ostiary.portal.places import read_next
 from ostiary.ports.mail import Message
@@ -303,8 +303,9 @@ def test_a_mail_says_nothing_that_a_stranger_wants_said() -> None:
         name="Win\r\nBcc: x@y.z\n\nhttps://evil.example " + "x" * 200,
     )  # fmt: skip
     for event in ("request-access", "approved-access"):
-        subject, text = build_text(event, facts)
-        assert "\n" not in subject
-        assert "https://evil" not in text
-        assert "\nBcc" not in text
-        assert "x" * 100 not in text
+        mail = build_mail(event, facts)
+        assert "\n" not in mail.subject
+        for text in (mail.text, mail.html):
+            assert "https://evil" not in text
+            assert "\nBcc" not in text
+            assert "x" * 100 not in text

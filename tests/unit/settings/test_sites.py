@@ -18,7 +18,7 @@ def load(**environ: str) -> object:
         ("KONG_PORTAL_GUI_HOST", "https://kong-ee:8446", "no scheme"),
         ("KONG_PORTAL_GUI_HOST", "kong ee", "must be a host"),
         ("KONG_PORTAL_GUI_PROTOCOL", "ftp", "http"),
-        ("KONG_PORTAL_AUTH", "basic-auth", "not supported yet"),
+        ("KONG_PORTAL_AUTH", "ldap-auth", "must be one of: basic-auth"),
         ("KONG_PORTAL_AUTH_CONF", "{", "must be JSON"),
         ("KONG_PORTAL_DEVELOPER_META_FIELDS", "nothing", "must be JSON"),
         ("KONG_SMTP_ADMIN_EMAILS", "a@b.c, nobody", "e-mail addresses"),

@@ -74,6 +74,15 @@ _OF_DEVELOPER: Final[Json] = {
     "meta": {"anyOf": [_TEXT, {"type": "object"}], "description": "A JSON object, or one as a text."},
     "roles": {"type": "array", "items": _TEXT},
 }  # fmt: skip
+# Where the portal signs in with it; never in an answer.
+_SECRETS: Final[Json] = {
+    name: {
+        "type": ["string", "null"],
+        "writeOnly": True,
+        "description": f"What they sign in with, where `portal_auth` is {auth}. Another ends their sessions.",
+    }
+    for name, auth in (("password", "basic-auth"), ("key", "key-auth"))
+}
 _OF_ROLE: Final[Json] = {
     "name": {"type": "string", "minLength": 1, "maxLength": 100},
     "comment": {"type": ["string", "null"], "minLength": 1},
@@ -119,7 +128,7 @@ _PATHS: Final[Mapping[str, Json]] = {
         ),
         "post": build_operation(
             "createDeveloper", "developers", "Register a developer",
-            requestBody=_given(_OF_DEVELOPER, "email", "meta"),
+            requestBody=_given({**_OF_DEVELOPER, **_SECRETS}, "email", "meta"),
             responses={"200": build_reply("The new developer.", _DEVELOPER), **errors(*_BODY, "409")},
         ),
     },
@@ -155,7 +164,7 @@ _PATHS: Final[Mapping[str, Json]] = {
         "get": build_get("getDeveloper", "developers", "Show a developer", _DEVELOPER, "404", "503"),
         "patch": build_operation(
             "updateDeveloper", "developers", "Approve, reject, revoke, or say something else",
-            requestBody=_given(_OF_DEVELOPER),
+            requestBody=_given({**_OF_DEVELOPER, **_SECRETS}),
             responses={
                 "200": build_reply("The developer as they are now.", build_object({"developer": _DEVELOPER})),
                 **errors(*_BODY, "404", "409"),

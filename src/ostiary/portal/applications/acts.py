@@ -1,0 +1,96 @@
+"""
+What developers do with their applications, through the Admin API, where it is judged and recorded.
+
+Whose an application is, is in every path: nobody's request reaches another's.
+
+Spec: portal §§1.6, 1.7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import quote
+
+from ostiary.model.portal import Developer
+from ostiary.portal.config import Portal
+from ostiary.ports.admin_client import AdminClient, AdminReply, Operator
+from ostiary.ports.pool_store import StoreUnavailable
+
+Json = dict[str, Any]  # Any: JSON
+# How long a key still works after another was made in its place.
+GRACE_S: Final = 86400
+_MANY: Final = {"size": "1000"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acts:
+    """A developer's applications, for one request."""
+
+    admin: AdminClient
+    portal: Portal
+    developer: Developer
+    client_ip: str
+
+    async def call(
+        self, method: str, *steps: str, body: Mapping[str, Any] | None = None
+    ) -> AdminReply:
+        """
+        Ask below the developer's applications.
+
+        Raises:
+            StoreUnavailable: The Admin API cannot answer now.
+        """
+        said = "".join(f"/{quote(step, safe='')}" for step in steps)
+        place = quote(self.portal.name, safe="")
+        reply = await self.admin.call(
+            Operator(site="portal", client_ip=self.client_ip),
+            method,
+            f"/{place}/developers/{self.developer.id}/applications{said}",
+            query=_MANY if method == "GET" else None,
+            body=body,
+        )
+        if reply.status >= 500:
+            raise StoreUnavailable("the Admin API does not answer")
+        return reply
+
+    async def read(self) -> list[Json]:
+        """Every application, by name."""
+        return _rows(await self.call("GET"))
+
+    async def get(self, app: str) -> Json | None:
+        """One of them; None where there is none of this developer's."""
+        reply = await self.call("GET", app) if app else None
+        return reply.value if reply is not None and reply.is_good else None
+
+    async def contracts(self, app: str) -> list[Json]:
+        """Its contracts."""
+        return _rows(await self.call("GET", app, "application_instances"))
+
+    async def keys(self, app: str) -> list[Json]:
+        """Its keys, their beginnings alone."""
+        return _rows(await self.call("GET", app, "credentials", "key-auth"))
+
+    async def add_key(self, app: str) -> AdminReply:
+        """A new key, which is told this once."""
+        return await self.call("POST", app, "credentials", "key-auth", body={})
+
+    async def end_key(self, app: str, key: str) -> AdminReply:
+        """Let a key work a day longer, and not after that."""
+        body = {"ttl": GRACE_S}
+        return await self.call("PATCH", app, "credentials", "key-auth", key, body=body)
+
+    async def usage(self, app: str) -> list[Json]:
+        """Requests by day and service, of the last 30 days."""
+        return _rows(await self.call("GET", app, "usage"))
+
+    async def ask(self, app: str, service: str) -> AdminReply:
+        """Ask for a contract; the caller knows that the service is offered."""
+        body = {"service": {"id": service}}
+        return await self.call("POST", app, "application_instances", body=body)
+
+
+def _rows(reply: AdminReply) -> list[Json]:
+    found: list[Json] = reply.value["data"] if reply.is_good else []
+    return found
