@@ -57,6 +57,7 @@ from ostiary.admin.workspaces import WorkspaceEndpoints
 from ostiary.model.kinds import KINDS
 from ostiary.model.words import Problem
 from ostiary.model.workspaces import Workspace
+from ostiary.ports.app_clients import AppClients
 from ostiary.ports.client_keys import ClientKeysUnavailable, PublishedKeys
 from ostiary.ports.config_store import ConfigStore
 from ostiary.ports.pool_store import StoreUnavailable
@@ -93,7 +94,7 @@ class AdminConfig:
     those that workers have fetched. `settings` are shown at the root: no secret is in them.
     `access` lets in whoever may, `rbac` says who that is; without it there are no users.
     `portal` knows the workspaces' portals; without it there are none. `usage` is how much
-    applications are used.
+    applications are used, and `app_clients` makes clients for them in a user pool.
     With `keeps_routes_apart` no route takes the requests of another workspace's.
     """
 
@@ -120,6 +121,7 @@ class AdminConfig:
     audit: AuditRules | None = None
     portal: PortalDesk | None = None
     usage: UsageStore | None = None
+    app_clients: AppClients | None = None
 
 
 class _Keys:
@@ -202,7 +204,9 @@ class _Rows:
                 | ["services", _, "application_instances"]
             ) if self._config.portal is not None:
                 applications = ApplicationEndpoints(
-                    desk=self._config.portal, usage=self._config.usage
+                    desk=self._config.portal,
+                    usage=self._config.usage,
+                    clients=self._config.app_clients,
                 )
                 return await applications.answer(request, steps)
             case ["document_objects", *_] | ["services", _, "document_objects"] if (
@@ -210,7 +214,9 @@ class _Rows:
             ):
                 return await DocumentEndpoints().answer(request, steps)
             case ["developers", *rest] if self._config.portal is not None:
-                developers = DeveloperEndpoints(desk=self._config.portal)
+                developers = DeveloperEndpoints(
+                    desk=self._config.portal, clients=self._config.app_clients
+                )
                 return await developers.answer(request, rest)
             case ["files", *rest] if self._config.portal is not None:
                 return await FileEndpoints().answer(request, rest)

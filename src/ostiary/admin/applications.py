@@ -19,6 +19,11 @@ from starlette.responses import JSONResponse, Response
 
 from ostiary.admin import refusals
 from ostiary.admin.access import read_all
+from ostiary.admin.application_clients import (
+    drop_client,
+    forget_clients,
+    make_client,
+)
 from ostiary.admin.application_keys import (
     KEYS,
     make_key,
@@ -54,6 +59,7 @@ from ostiary.model.portal import APPROVED, PENDING, Developer
 from ostiary.model.row import Row
 from ostiary.model.words import Problem
 from ostiary.model.workspaces import Workspace
+from ostiary.ports.app_clients import AppClients
 from ostiary.ports.config_store import ConfigReads
 from ostiary.ports.usage import UsageStore
 
@@ -64,7 +70,7 @@ _MOST_DAYS: Final = 365
 _DEVELOPERS: Final = EVERY_KIND["developers"]
 _APPLICATIONS: Final = EVERY_KIND["applications"]
 _SERVICES: Final = KINDS["services"]
-_OURS: Final = frozenset({"consumer", "composite_id", "held"})
+_OURS: Final = frozenset({"consumer", "composite_id", "held", "pool_client"})
 # Kong calls them by the plugin that they were made for; it is the same list.
 _KEY_PLUGINS: Final = frozenset({"key-auth", "oauth2"})
 _APP, _INSTANCE, _KEY = (
@@ -74,7 +80,7 @@ _APP, _INSTANCE, _KEY = (
 )
 _OF_APP: Final = (
     "", "/usage", "/application_instances", f"/application_instances/{_INSTANCE}",
-    "/credentials/key-auth", f"/credentials/key-auth/{_KEY}",
+    "/credentials/key-auth", f"/credentials/key-auth/{_KEY}", "/credentials/user-pool",
 )  # fmt: skip
 PATHS: Final = (
     "/applications",
@@ -117,6 +123,7 @@ class ApplicationEndpoints:
 
     desk: ApplicationDesk
     usage: UsageStore | None = None
+    clients: AppClients | None = None
 
     async def answer(self, request: Request, steps: Sequence[str]) -> Response:
         """
@@ -155,6 +162,7 @@ class ApplicationEndpoints:
             entities=entities,
             desk=self.desk,
             usage=self.usage,
+            clients=self.clients,
             workspace=found,
         )
 
@@ -168,6 +176,7 @@ class _Call:
     desk: ApplicationDesk
     workspace: Workspace
     usage: UsageStore | None = None
+    clients: AppClients | None = None
     developer: Developer | None = None
 
     async def run(self, verbs: Mapping[str, Any]) -> Response:
@@ -310,6 +319,8 @@ class _OneCall:
                         "DELETE": lambda: self.remove(INSTANCES, key),
                     }
                 )
+            case ["credentials", "user-pool"]:
+                return await run({"POST": self.make_client, "DELETE": self.drop_client})
             case ["usage"]:
                 return await run({"GET": self.show_usage})
             case ["credentials", plugin] if plugin in _KEY_PLUGINS:
@@ -359,13 +370,22 @@ class _OneCall:
             row = await self._entities.change(
                 write, _APPLICATIONS, Given(data=data, is_form=given.is_form), before
             )
-        assert isinstance(row, Application)
+            assert isinstance(row, Application)
+            is_left = before.pool_client and row.custom_id != before.custom_id
+            if is_left:
+                # Another client's id is not one that we have made.
+                row = row.model_copy(update={"pool_client": False})
+                await write.put(row)
+        if is_left:
+            await forget_clients(self.call.clients, [before])
         return JSONResponse(show_application(row))
 
     async def delete(self) -> Response:
         """`DELETE …/{application}`, with its contracts and keys."""
         async with self._entities.writing() as write:
-            await self._entities.remove(write, await self.find(write))
+            row = await self.find(write)
+            await self._entities.remove(write, row)
+        await forget_clients(self.call.clients, [row])
         return Response(status_code=204)
 
     async def remove(self, kind: Kind, key: str) -> Response:
@@ -479,6 +499,18 @@ class _OneCall:
         await self.call.desk.tell_contract(
             event, self.call.workspace, owner, application
         )
+
+    # Clients in the user pool.
+
+    async def make_client(self) -> Response:
+        """`POST …/credentials/user-pool`: a client of its own, in place of the one before."""
+        body = await make_client(self.call.clients, self._entities, self.find)
+        return JSONResponse(body, status_code=201)
+
+    async def drop_client(self) -> Response:
+        """`DELETE …/credentials/user-pool`: its tokens pass no more."""
+        await drop_client(self.call.clients, self._entities, self.find)
+        return Response(status_code=204)
 
     # Keys.
 

@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, Response
 
 from ostiary.admin import refusals
 from ostiary.admin.access import read_all
+from ostiary.admin.application_clients import forget_clients, read_applications
 from ostiary.admin.applications import ApplicationDesk
 from ostiary.admin.bodies import Given, read_given
 from ostiary.admin.collections import allow
@@ -49,6 +50,7 @@ from ostiary.model.row import Row
 from ostiary.model.words import Problem
 from ostiary.model.workspaces import Workspace
 from ostiary.ports.admin_client import OPERATOR, Operator
+from ostiary.ports.app_clients import AppClients
 from ostiary.ports.config_store import ConfigReads, ConfigWrites
 
 _DEVELOPERS: Final = EVERY_KIND["developers"]
@@ -142,6 +144,7 @@ class DeveloperEndpoints:
     """Everything below `/developers`."""
 
     desk: PortalDesk
+    clients: AppClients | None = None
 
     async def answer(self, request: Request, steps: Sequence[str]) -> Response:
         """
@@ -155,7 +158,7 @@ class DeveloperEndpoints:
             entities.store, KINDS["workspaces"], entities.workspace
         )
         assert isinstance(row, Workspace)
-        call = _Call(request, entities, self.desk, row)
+        call = _Call(request, entities, self.desk, row, self.clients)
         match [*steps]:
             case []:
                 return await call.run({"GET": call.list, "POST": call.create})
@@ -187,7 +190,9 @@ class _Call:
         entities: Entities,
         desk: PortalDesk,
         workspace: Workspace,
+        clients: AppClients | None = None,
     ) -> None:
+        self.clients = clients
         self.request = request
         self.entities = entities
         self.desk = desk
@@ -416,7 +421,13 @@ class _OneCall:
 
     async def delete(self) -> Response:
         """`DELETE /developers/{developer}`."""
-        await self._call.entities.delete(_DEVELOPERS, self._key)
+        entities, rows = self._call.entities, []
+        async with entities.writing() as write:
+            row = await entities.find(write, _DEVELOPERS, self._key)
+            if row is not None:
+                rows = await read_applications(write, row.id or "")
+                await entities.remove(write, row)
+        await forget_clients(self._call.clients, rows)
         return Response(status_code=204)
 
 

@@ -301,6 +301,7 @@ class Control:
             keeps_routes_apart=settings.route_validation_strategy == "smart",
             portal=None if self.portal is None else self.portal.desk,
             usage=source.store.usage if isinstance(source, DatabaseSource) else None,
+            app_clients=None if self.portal is None else self.portal.app_clients,
             audit=build_audit_rules(settings, source.store.audit)
             if isinstance(source, DatabaseSource)
             else None,

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from starlette.types import ASGIApp
 
+from ostiary.adapters.app_clients import CognitoClients, Pool
 from ostiary.adapters.fetch import AiohttpFetch
 from ostiary.adapters.redis import RedisStores
 from ostiary.adapters.smtp import SmtpMailer
@@ -35,6 +36,7 @@ from ostiary.portal.sessions import Sessions
 from ostiary.portal.signing_in import SignIns
 from ostiary.portal.site import Site
 from ostiary.portal.tokens import MailedTokens
+from ostiary.ports.fetch import Fetch
 from ostiary.ports.session_store import SessionStore, StorePlace
 from ostiary.ports.shared import Shared
 from ostiary.settings import Settings
@@ -57,6 +59,22 @@ class _Stores:
 
     def open(self, place: StorePlace) -> SessionStore:
         return self._own if place == OWN_PLACE else self._others.open(place)
+
+
+def _build_clients(settings: Settings, fetch: Fetch) -> CognitoClients | None:
+    pool_id = settings.portal_user_pool_id
+    if pool_id is None:
+        return None
+    region = pool_id.partition("_")[0]
+    pool = Pool(
+        url=settings.portal_user_pool_url
+        or f"https://cognito-idp.{region}.amazonaws.com",
+        pool_id=pool_id,
+        access_key=settings.portal_user_pool_access_key,
+        secret_key=settings.portal_user_pool_secret_key,
+        scopes=settings.portal_user_pool_scopes,
+    )
+    return CognitoClients(pool, fetch, SystemClock().now)
 
 
 def _build_mailer(settings: Settings) -> SmtpMailer:
@@ -82,6 +100,7 @@ class NodePortal:
         trusted = settings.lua_ssl_trusted_certificate
         ca_file = None if trusted in {None, "system"} else trusted
         self._fetch = AiohttpFetch(ca_file=ca_file)
+        self.app_clients = _build_clients(settings, self._fetch)
         self._redis = RedisStores(ca_file=ca_file)
         mailer = _build_mailer(settings)
         self._outbox = Outbox(mailer)

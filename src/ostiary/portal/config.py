@@ -123,6 +123,7 @@ class Portal:
     looked_up_by: tuple[str, ...] = ("username", "custom_id", "id")
     problem: str | None = None
     app_auth: str = "kong-oauth2"
+    makes_clients: bool = False
 
     @property
     def id(self) -> str:
@@ -198,6 +199,8 @@ def read_portal(settings: Settings, workspace: Workspace) -> Portal:
         mails=_read_mails(settings, workspace),
         cors=_read_cors(settings, workspace, gui),
         app_auth=settings.portal_app_auth,
+        makes_clients=settings.portal_user_pool_id is not None
+        and settings.portal_app_auth != "kong-oauth2",
         oidc=oidc,
         own=own,
         token_exp_s=config.portal_token_exp or settings.portal_token_exp,

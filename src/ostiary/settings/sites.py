@@ -53,6 +53,17 @@ def _read_addresses(value: object) -> object:
 
 # How developers sign in, where they do.
 PORTAL_AUTHS: Final = ("basic-auth", "key-auth", "openid-connect")
+
+
+def _read_scopes(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    found = tuple(part for part in re.split(r"[,\s]+", value) if part)
+    if not all(re.fullmatch(r"[\x21\x23-\x5B\x5D-\x7E]+", scope) for scope in found):
+        raise ValueError("must be scopes, comma-separated")
+    return found
+
+
 JsonText = Annotated[str, AfterValidator(_check_json)]
 Addresses = Annotated[tuple[str, ...], BeforeValidator(_read_addresses)]
 PublicHost = Annotated[str, AfterValidator(_check_public_host)]
@@ -64,6 +75,7 @@ def _check_auth(value: str) -> str:
     return value
 
 
+Scopes = Annotated[tuple[str, ...], BeforeValidator(_read_scopes)]
 AppAuth = Literal["kong-oauth2", "external-oauth2"]
 PortalAuth = Annotated[str, AfterValidator(_check_auth)]
 
@@ -154,6 +166,24 @@ class SiteSettings(Entity):
     portal_app_auth: AppAuth = Field(
         "kong-oauth2",
         description="What applications call services with: `kong-oauth2`, keys of the gateway; or `external-oauth2`, a client of an identity provider.",
+    )
+    portal_user_pool_id: str | None = Field(
+        None,
+        description="Amazon Cognito user pool, or ours, in which applications may get clients, with `external-oauth2`.",
+    )
+    portal_user_pool_url: str | None = Field(
+        None,
+        description="Where that pool's API is; AWS's of the pool's region when unset.",
+    )
+    portal_user_pool_scopes: Scopes = Field(
+        (),
+        description="Scopes of such clients, comma-separated: `<resource server>/<scope>`.",
+    )
+    portal_user_pool_access_key: str = Field(
+        "local", description="Access key id that asks the pool's API; ours takes any."
+    )
+    portal_user_pool_secret_key: str = Field(
+        "local", repr=False, description="Its secret."
     )
     portal_application_request_email: Switch = Field(
         default=False,

@@ -64,6 +64,15 @@ _DOCUMENT: Final = build_object(
         "updated_at": _COUNT,
     }
 )
+_CLIENT: Final = build_object(
+    {
+        "client_id": _TEXT,
+        "client_secret": _TEXT,
+        "client_type": _TEXT,
+        "application": _WHOM,
+        "consumer": _WHOM,
+    }
+)
 _USED: Final = build_object(
     {"service": _WHOM, "day": {"type": "string", "format": "date"}, "ok": _COUNT, "refused": _COUNT, "failed": _COUNT}
 )  # fmt: skip
@@ -136,6 +145,13 @@ def _build_rows(base: str, mark: str) -> Iterator[tuple[str, Json]]:
             responses={"200": build_reply("The contract as it is now.", _INSTANCE), **errors(*_BODY, "404")},
         ),
         "delete": build_do(f"delete{mark}Contract", tag, "End a contract", "404", "503"),
+    }  # fmt: skip
+    yield f"{one}/credentials/user-pool", {
+        "post": build_operation(
+            f"create{mark}ApplicationClient", tag, "Make a client in the user pool; its secret is shown this once",
+            responses={"201": build_reply("The new client.", _CLIENT), **errors("404", "409", "503")},
+        ),
+        "delete": build_do(f"delete{mark}ApplicationClient", tag, "Let that client go", "404", "503"),
     }  # fmt: skip
     yield f"{one}/usage", {
         "get": build_get(f"get{mark}ApplicationUsage", tag, "Requests by day and service", build_page(_USED), "400", "404", "503", query=(_DAYS,)),

@@ -81,6 +81,10 @@ class Acts:
         body = {"ttl": GRACE_S}
         return await self.call("PATCH", app, "credentials", "key-auth", key, body=body)
 
+    async def make_client(self, app: str) -> AdminReply:
+        """A client of its own in the user pool, whose secret is told this once."""
+        return await self.call("POST", app, "credentials", "user-pool")
+
     async def usage(self, app: str) -> list[Json]:
         """Requests by day and service, of the last 30 days."""
         return _rows(await self.call("GET", app, "usage"))

@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from ostiary.portal.applications.acts import Acts, Json
 from ostiary.portal.applications.offers import Offer, load_offers
 from ostiary.portal.call import Call, Handler, Refused, say
+from ostiary.portal.config import Portal
 from ostiary.portal.people import Visitor
 from ostiary.portal.places import base_of
 from ostiary.portal.replies import add_fields
@@ -125,7 +126,7 @@ def _read(text: str | None, usual: int) -> int:
     return int(text[:9])
 
 
-def judge_given(app_auth: str, given: Mapping[str, Any], *, is_new: bool) -> Json:
+def judge_given(portal: Portal, given: Mapping[str, Any], *, is_new: bool) -> Json:
     """
     What a developer may say of an application.
 
@@ -134,9 +135,10 @@ def judge_given(app_auth: str, given: Mapping[str, Any], *, is_new: bool) -> Jso
     """
     fields = {name: "unknown field" for name in given if name not in _OWN}
     said = given.get("custom_id")
-    if app_auth == KEYS and said is not None:
+    if portal.app_auth == KEYS and said is not None:
         fields["custom_id"] = "this portal gives out keys: leave it out"
-    if app_auth != KEYS and not said and (is_new or "custom_id" in given):
+    is_needed = portal.app_auth != KEYS and not portal.makes_clients
+    if is_needed and not said and (is_new or "custom_id" in given):
         fields["custom_id"] = "required field missing"
     if fields:
         raise _wrong(fields)
@@ -170,7 +172,7 @@ async def list_applications(own: _Own) -> Response:
 async def create_application(own: _Own) -> Response:
     """`POST /applications`."""
     given = await own.call.read()
-    body = judge_given(own.call.portal.app_auth, given, is_new=True)
+    body = judge_given(own.call.portal, given, is_new=True)
     return _answer(await own.acts.call("POST", body=body))
 
 
@@ -182,7 +184,7 @@ async def show_application(own: _Own) -> Response:
 async def change_application(own: _Own) -> Response:
     """`PATCH /applications/{application}`."""
     given = await own.call.read()
-    body = judge_given(own.call.portal.app_auth, given, is_new=False)
+    body = judge_given(own.call.portal, given, is_new=False)
     return _answer(await own.acts.call("PATCH", own.app, body=body))
 
 
@@ -257,7 +259,9 @@ async def list_keys(own: _Own) -> Response:
 
 
 async def create_key(own: _Own) -> Response:
-    """`POST /applications/{application}/credentials`: a key, in full this once."""
+    """`POST /applications/{application}/credentials`: a key, or a client, in full this once."""
+    if own.call.portal.makes_clients:
+        return _answer(await own.acts.make_client(own.app))
     own.check_keys()
     return _answer(await own.acts.add_key(own.app))
 

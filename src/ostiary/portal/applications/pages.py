@@ -74,6 +74,7 @@ class ApplicationPages:
             "applications/ask": self._of_one(self.ask),
             "applications/end": self._of_one(self.end),
             "applications/key": self._of_one(self.key),
+            "applications/client": self._of_one(self.client),
             "applications/key/rotate": self._of_one(self.rotate),
             "applications/key/delete": self._of_one(self.delete_key),
         }
@@ -149,6 +150,8 @@ class ApplicationPages:
             return await self._form(asked, row, said, None)
         form = dict(await read_form(asked.request))
         body = {"description": None, "redirect_uri": None, **self._read(asked, form)}
+        if asked.portal.makes_clients and row["pool_client"]:
+            body.pop("custom_id", None)
         reply = await acts.call("PATCH", row["id"], body=body)
         if not reply.is_good:
             return await self._form(asked, row, form, reply)
@@ -159,7 +162,7 @@ class ApplicationPages:
         found: Json = {n: v for n in names if (v := form.get(n, "").strip())}
         # Asked for, and told at its field where it is not there.
         found.setdefault("name", "")
-        if "custom_id" in names:
+        if "custom_id" in names and not asked.portal.makes_clients:
             found.setdefault("custom_id", "")
         if "description" in found:
             found["description"] = found["description"].replace("\r\n", "\n")
@@ -180,6 +183,7 @@ class ApplicationPages:
             status=200 if reply is None else 400,
             csrf_token=asked.csrf_token, base=asked.base, row=row, form=form,
             errors=errors, problem=problem, has_keys=asked.portal.app_auth == KEYS,
+            makes_clients=asked.portal.makes_clients,
             action=f"{asked.base}/applications/create" if row is None else _at(asked, row["id"], "edit"),
             back_url=f"{asked.base}/applications" if row is None else _at(asked, row["id"]),
         )  # fmt: skip
@@ -202,7 +206,7 @@ class ApplicationPages:
             csrf_token=asked.csrf_token, base=asked.base, row=row, services=services,
             keys=await acts.keys(row["id"]) if has_keys else [],
             usage=sum_days(await acts.usage(row["id"])), days=_DAYS,
-            has_keys=has_keys, problem=problem, now=int(asked.site.clock.now()),
+            has_keys=has_keys, makes_clients=asked.portal.makes_clients, problem=problem, now=int(asked.site.clock.now()),
         )  # fmt: skip
 
     async def _services(self, asked: Asked, acts: Acts, row: Json) -> list[Service]:
@@ -308,6 +312,19 @@ class ApplicationPages:
             "portal-application-key.html", chrome, row=row, key=reply.value["key"],
             field=names[0] if names else "apikey", is_rotated=is_rotated,
             back_url=_at(asked, row["id"]),
+        )  # fmt: skip
+
+    async def client(self, asked: Asked, acts: Acts, row: Json) -> Response:
+        """Make a client in the user pool, and show its secret this once."""
+        if asked.request.method != "POST" or not asked.portal.makes_clients:
+            return go(_at(asked, row["id"]))
+        reply = await acts.make_client(row["id"])
+        if not reply.is_good:
+            return await self._view(asked, acts, row, reply.message)
+        chrome = await self._content.frame(asked)
+        return draw(
+            "portal-application-client.html", chrome, row=row, client=reply.value,
+            is_rotated=row["pool_client"], back_url=_at(asked, row["id"]),
         )  # fmt: skip
 
     async def delete_key(self, asked: Asked, acts: Acts, row: Json) -> Response:
