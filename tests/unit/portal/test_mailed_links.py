@@ -267,6 +267,15 @@ async def test_a_new_address_counts_when_its_own_link_was_used(
     assert [m.recipient for m in await mails(world) if "new address" in m.subject] == ["new@b.c", "other@b.c"]  # fmt: skip
 
 
+async def test_a_stranger_writes_nothing_into_a_mailbox(world: PortalWorld) -> None:
+    """Nobody has proven yet whose it is: a name of theirs could be an advertisement."""
+    await register(world.browser(), meta='{"full_name":"Cheap watches, call 555"}')
+    (mail,) = await mails(world, EMAIL)
+
+    assert "watches" not in mail.text + mail.html + mail.subject
+    assert f"Hello {EMAIL}" in mail.text
+
+
 # A forgotten password.
 
 

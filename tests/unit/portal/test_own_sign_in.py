@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -371,6 +372,32 @@ async def test_an_account_is_locked_after_so_many_wrong_passwords(
 
     assert (locked.status, locked.json()) == (401, {"message": "Invalid authentication credentials"})  # fmt: skip
     assert opened.status == 200
+
+
+async def test_for_nobody_the_same_is_done_as_for_somebody(
+    world: PortalWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many hashes and as many words with the stores, known, locked or not: time tells nothing."""
+    await world.configure(portal_auth_login_attempts=2)
+    await sign_up(world)
+    done: list[str] = []
+    store = world.base.stores.store
+    hashing = world.site.sign_ins._hashing
+    for owner, name in ((store, "get"), (store, "set"), (hashing, "is_right")):
+        real = getattr(owner, name)
+
+        async def noted(*args: Any, _real: Any = real, _name: str = name, **more: Any) -> Any:  # fmt: skip
+            done.append(_name)
+            return await _real(*args, **more)
+
+        monkeypatch.setattr(owner, name, noted)
+    told = []
+    for email in ("nobody@b.c", "no address", EMAIL, EMAIL, EMAIL, EMAIL, "nobody@b.c"):
+        done.clear()
+        assert (await enter(world.browser(), email, "wrong")).status == 401
+        told.append(tuple(done))
+
+    assert {*told} == {("get", "set", "is_right")}
 
 
 async def test_whoever_guesses_has_to_wait(world: PortalWorld) -> None:
