@@ -10,6 +10,8 @@ import pytest
 
 from ostiary.admin.developers import decide_events
 from ostiary.model.portal import Developer
+from tests.unit.admin.audit_kit import audited_node
+from tests.unit.admin.desk_kit import OpenDesk
 from tests.unit.portal.own_kit import PASSWORD, mails, switch_own
 from tests.unit.portal.portal_kit import ADMIN, EMAIL, PortalWorld, portal_world
 
@@ -136,3 +138,36 @@ def test_an_approval_is_not_told_again() -> None:
     new = old.model_copy(update={"status": 0})
 
     assert decide_events(old, new, by_portal=False) == ()
+
+
+@pytest.mark.spec("gateway#1.17")
+async def test_no_password_and_no_hash_is_in_the_audit_log(tmp_path: Path) -> None:
+    """It says that one was set, and not which."""
+    planted = "pLaNtEd7x"
+    async with audited_node(tmp_path, portal=OpenDesk()) as node:
+        body = {"email": EMAIL, "password": planted}
+        made = await node.send("POST", "/developers", body)
+        changed = await node.send("PATCH", f"/developers/{EMAIL}", {"key": planted})
+        written = node.written()
+        told = await node.records("objects")
+
+    assert (made.status, changed.status) == (200, 200)
+    assert planted not in written
+    assert planted not in made.text + changed.text
+    kinds = [(r["dao_name"], r["operation"]) for r in told]
+    assert ("developer_secrets", "create") in kinds
+    assert ("developer_secrets", "update") in kinds
+
+
+@pytest.mark.parametrize("path", ["/developer_secrets", "/developer-secrets", "/tags"])
+async def test_no_path_leads_to_what_is_kept(world: PortalWorld, path: str) -> None:
+    row = await world.developer(password=PASSWORD)
+    replies = [
+        await world.node.call(path),
+        await world.node.call(f"/developers/{row['id']}/developer_secrets"),
+        await world.node.call("/schemas/developer_secrets"),
+    ]
+
+    for reply in replies:
+        assert "argon2" not in reply.text
+        assert reply.status == 404 or reply.json().get("data") == []
