@@ -49,7 +49,9 @@ def is_right(password: str, kept: str | None, *, cost: HashCost) -> bool:
     Args:
         cost: What passwords are hashed at, and so what the dummy costs.
     """
-    known = _dummy_hash(cost) if kept is None else kept
+    # Made whether it is needed or not: the first stranger is no slower than anybody.
+    dummy = _dummy_hash(cost)
+    known = dummy if kept is None else kept
     try:
         # Half a pair of surrogates, which JSON can hold, is a wrong password and no error.
         given = password.encode("utf-8", "surrogatepass")
