@@ -30,11 +30,16 @@ SWITCHES: Final[tuple[tuple[str, str, str], ...]] = (
     ("portal_auto_approve", "Auto approve", "New developers need nobody's approval."),
     ("portal_oidc_auto_register", "Register at the first login", "Whoever the provider knows is registered when they sign in for the first time."),
     ("portal_oidc_trust_email", "Trust addresses of the provider", "Take an e-mail address for verified where the provider says nothing of it (no claim email_verified)."),
+    ("portal_email_verification", "Verify e-mail addresses", "Whoever registers uses a mailed link before anything else. Needs a mail server."),
     ("portal_access_request_email", "Mail admins about requests for access", ""),
     ("portal_approved_email", "Mail developers when they are approved", ""),
     ("portal_invite_email", "Mail invitations", ""),
     ("portal_application_request_email", "Mail admins about requests of applications", ""),
     ("portal_application_status_email", "Mail developers about their applications", ""),
+    ("portal_reset_email", "Mail links to reset a password", "Without, only an admin can give somebody a new one."),
+    ("portal_reset_success_email", "Mail developers when their password was reset", ""),
+    ("portal_rejected_email", "Mail developers when they are rejected", ""),
+    ("portal_revoked_email", "Mail developers when their access is withdrawn", ""),
 )  # fmt: skip
 _CHOICES: Final = {"": None, "on": True, "off": False}
 _TEXTS: Final = ("portal_emails_from", "portal_emails_reply_to")

@@ -29,6 +29,7 @@ from ostiary.portal.desk import Desk
 from ostiary.portal.door import OWN_PLACE, Door
 from ostiary.portal.gui import create_gui
 from ostiary.portal.hashing import Hashing
+from ostiary.portal.kept_mails import KeptMails
 from ostiary.portal.library import Library
 from ostiary.portal.mailed import MailedLinks
 from ostiary.portal.outbox import Outbox
@@ -103,7 +104,9 @@ class NodePortal:
         self.app_clients = _build_clients(settings, self._fetch)
         self._redis = RedisStores(ca_file=ca_file)
         mailer = _build_mailer(settings)
-        self._outbox = Outbox(mailer)
+        marks = LateSessions(store, clock)
+        kept = KeptMails(marks, SystemEntropy(), orders.ring, node=orders.node_id)
+        self._outbox = Outbox(mailer, kept=kept)
         self._hashing = Hashing(SystemEntropy())
         self._tokens = MailedTokens(orders.ring, clock.now)
         self.desk = Desk(
@@ -118,7 +121,7 @@ class NodePortal:
                 entropy=SystemEntropy(),
                 ring=orders.ring,
                 log=_log,
-                stores=_Stores(LateSessions(store, clock), self._redis),
+                stores=_Stores(marks, self._redis),
                 client_keys=KeyFile(orders.prefix, orders.database_key),
             )
         )
@@ -126,10 +129,11 @@ class NodePortal:
     def sites(
         self, admin: ASGIApp
     ) -> Iterator[tuple[Any, list[tuple[str, socket.socket]]]]:
-        """The apps and the sockets that they are served on."""
+        """The apps and the sockets that they are served on; mails that were kept go out."""
         clock = SystemClock()
         library = Library(self._store)
         accounts = Accounts(InsideClient(admin), clock.now)
+        self._outbox.start()
         marks = LateSessions(self._store, clock)
         sessions = Sessions(marks, clock, SystemEntropy(), self._orders.ring)
         site = Site(

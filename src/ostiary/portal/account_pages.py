@@ -14,6 +14,7 @@ from urllib.parse import quote
 from starlette.responses import Response
 
 from ostiary.http.cookies import build_set_cookie
+from ostiary.http.forms import first
 from ostiary.http.head import Fields
 from ostiary.model.portal import APPROVED, Developer
 from ostiary.portal.accounts import Registered, TooOften
@@ -222,6 +223,7 @@ class AccountPages:
                     done, fields = await self._own.set_password(asked, developer)
                     saved = "Your new password counts from now on."
                 case "settings/email":
+                    said["email"] = first(await read_form(asked.request), "email") or ""
                     done, fields = await self._own.set_email(asked, developer)
                     saved = "Saved."
                     if asked.portal.mails.verification:

@@ -133,10 +133,15 @@ class Accounts:
         return read_errors(reply)
 
     async def change(
-        self, portal: Portal, developer: str, body: Mapping[str, Any], client_ip: str
+        self,
+        portal: Portal,
+        developer: Developer,
+        body: Mapping[str, Any],
+        client_ip: str,
     ) -> AdminReply:
-        """Change something else of a developer, by id, that is theirs to change."""
-        return await self._call(portal, client_ip, "PATCH", f"/{developer}", body)
+        """Change something of a developer, as long as they are of the epoch that is known here."""
+        said = {**body, "epoch": developer.epoch}
+        return await self._call(portal, client_ip, "PATCH", f"/{developer.id}", said)
 
     async def set_secret(
         self, portal: Portal, developer: Developer, secret: str, client_ip: str
@@ -144,10 +149,10 @@ class Accounts:
         """Another password or key; it ends every session, and what was mailed before."""
         assert portal.own is not None
         name = portal.own.secret_name
-        reply = await self.change(portal, developer.id or "", {name: secret}, client_ip)
+        reply = await self.change(portal, developer, {name: secret}, client_ip)
         if reply.is_good:
             return Registered(status=developer.status)
-        if reply.status == _CONFLICT:
+        if reply.status == _CONFLICT and reply.fields:
             return Registered(errors={name: "choose another one"})
         return read_errors(reply)
 

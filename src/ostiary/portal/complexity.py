@@ -44,6 +44,8 @@ class Complexity:
 
     def judge(self, password: str, email: str = "") -> str | None:
         """Why a password is not taken, None for one that is."""
+        if any("\ud800" <= c <= "\udfff" for c in password):
+            return "has characters that are none"
         if len(password) > self.longest:
             return f"must have at most {self.longest} characters"
         if email and password.lower() in {email, email.partition("@")[0]}:

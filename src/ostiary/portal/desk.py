@@ -30,6 +30,8 @@ from ostiary.ports.pool_store import StoreUnavailable
 from ostiary.settings import Settings
 
 _LOG: Final = logging.getLogger("ostiary.portal")
+# Mails to addresses that nobody has proven to be theirs.
+_TO_STRANGERS: Final = frozenset({"account-verification", "address-change"})
 _LAYOUTS: Final = "themes/base/layouts/"
 
 
@@ -214,13 +216,15 @@ class Desk:
         self, event: Event, portal: Portal, email: str, developer: Developer | None
     ) -> Facts:
         links, token = self._links(event, portal, email, developer)
-        said = {} if developer is None else developer.read_meta()
+        # Nobody knows yet whose mailbox it is: whoever registered may not write into it.
+        known = None if event in _TO_STRANGERS else developer
+        said = {} if known is None else known.read_meta()
         return Facts(
             portal_name=f"the developer portal ({portal.name})",
             portal_url=portal.gui,
             workspace=portal.name,
             email=email,
-            name=email if developer is None else developer.name,
+            name=email if known is None else known.name,
             manager=self._settings.admin_gui_url,
             is_proven=portal.proves_addresses or not portal.has_sign_in,
             meta={f.title: str(said.get(f.title) or "") for f in portal.meta_fields},

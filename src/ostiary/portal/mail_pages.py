@@ -181,12 +181,11 @@ class MailPages:
         """The form of a new password, and what comes of it."""
         portal, ip = asked.portal, client_ip(asked.request)
         mailed = asked.site.mailed
+        developer = await mailed.find_reset(portal, token, ip)
         done: Registered | None = Registered()
-        if secret is not None:
+        if developer is not None and secret is not None:
             done = await mailed.reset(portal, token, secret, ip)
-        elif await mailed.find_reset(portal, token, ip) is None:
-            done = None
-        if done is None:
+        if developer is None or done is None:
             url = f"{asked.base}/reset-password"
             return await self._bad_link(asked, url, "Ask for another mail")
         if done.status is not None:
@@ -202,5 +201,5 @@ class MailPages:
             "portal-new-password.html", chrome,
             status=400 if done.errors or done.problem else 200,
             action=f"{asked.base}/reset-password", csrf_token=asked.csrf_token, token=token,
-            own=portal.own, errors=done.errors, problem=done.problem,
+            own=portal.own, email=developer.email, errors=done.errors, problem=done.problem,
         )  # fmt: skip

@@ -159,8 +159,7 @@ class MailedLinks:
         body: dict[str, object],
         client_ip: str,
     ) -> int | None:
-        owner = developer.id or ""
-        reply = await self._accounts.change(portal, owner, body, client_ip)
+        reply = await self._accounts.change(portal, developer, body, client_ip)
         if reply.is_good:
             return int(reply.value["developer"]["status"])
         if reply.status >= 500:
@@ -204,9 +203,8 @@ class MailedLinks:
         if email == developer.email:
             return Registered(status=developer.status)
         if not portal.mails.verification:
-            owner = developer.id or ""
             reply = await self._accounts.change(
-                portal, owner, {"email": email}, client_ip
+                portal, developer, {"email": email}, client_ip
             )
             if reply.is_good:
                 return Registered(status=developer.status, row=reply.value["developer"])

@@ -36,6 +36,7 @@ _NETWORK_PER_S: Final = 1 / 10
 ACCOUNT_BURST: Final = 20
 _ACCOUNT_PER_S: Final = 1 / 30
 # Locked until the password is another: of an epoch, which ends then.
+_NOBODY: Final = "nobody"
 _LOCKED_FOR_S: Final = 10 * 366 * 24 * 3600.0
 
 
@@ -108,13 +109,12 @@ class SignIns:
     async def _check(
         self, portal: Portal, developer: Developer | None, password: str
     ) -> Developer | None:
+        # For nobody the same is done as for somebody: time tells no more than the answer.
+        where = {"developer": _NOBODY if developer is None else developer.id or ""}
         rows = self._store.within(portal.id)
-        secret = None
-        if developer is not None:
-            where = {"developer": developer.id or ""}
-            secret = await rows.find("developer_secrets", where)
+        secret = await rows.find("developer_secrets", where)
         kept = secret.password if isinstance(secret, DeveloperSecret) else None
-        may_try = developer is None or await self._take_attempt(portal, developer)
+        may_try = await self._take_attempt(portal, developer)
         is_right = await self._hashing.is_right(password, kept)
         if developer is None or not is_right or not may_try:
             _LOG.info("a wrong password at the portal of %s", portal.name)
@@ -140,7 +140,7 @@ class SignIns:
         found = await rows.get("developers", secret.developer)
         return found if isinstance(found, Developer) else None
 
-    async def _take_attempt(self, portal: Portal, developer: Developer) -> bool:
+    async def _take_attempt(self, portal: Portal, developer: Developer | None) -> bool:
         """Count an attempt before it is made; False where the account is locked."""
         most = portal.own.attempts if portal.own is not None else 0
         if not most:
@@ -150,13 +150,12 @@ class SignIns:
             async with self._counting:
                 said = await self._marks.get(key)
                 before = int(said) if said is not None else 0
-                if before >= most:
-                    return False
-                more = str(before + 1).encode()
+                # Written in any case: a locked account answers no sooner than others.
+                more = str(min(before + 1, most)).encode()
                 await self._marks.set(key, more, ttl_s=_LOCKED_FOR_S)
         except SharedUnavailable as error:
             raise DoorClosed(str(error)) from error
-        return True
+        return before < most
 
     async def _forget_attempts(self, portal: Portal, developer: Developer) -> None:
         if portal.own is None or not portal.own.attempts:
@@ -203,8 +202,10 @@ class SignIns:
         return (await self._sessions.end(request, portal),)
 
 
-def _mark(developer: Developer) -> str:
+def _mark(developer: Developer | None) -> str:
     """Where wrong attempts are counted: a new password begins a new epoch, and a new count."""
+    if developer is None:
+        return f"portal-attempts:{_NOBODY}"
     return f"portal-attempts:{developer.id}:{developer.epoch}"
 
 

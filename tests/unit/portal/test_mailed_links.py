@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -267,6 +268,15 @@ async def test_a_new_address_counts_when_its_own_link_was_used(
     assert [m.recipient for m in await mails(world) if "new address" in m.subject] == ["new@b.c", "other@b.c"]  # fmt: skip
 
 
+async def test_a_stranger_writes_nothing_into_a_mailbox(world: PortalWorld) -> None:
+    """Nobody has proven yet whose it is: a name of theirs could be an advertisement."""
+    await register(world.browser(), meta='{"full_name":"Cheap watches, call 555"}')
+    (mail,) = await mails(world, EMAIL)
+
+    assert "watches" not in mail.text + mail.html + mail.subject
+    assert f"Hello {EMAIL}" in mail.text
+
+
 # A forgotten password.
 
 
@@ -467,3 +477,19 @@ def test_a_token_of_ours_without_its_claims_says_nothing(
     verifier = SecretVerifier(algorithm="HS256", secret=secret.encode())
     assert verifier.verify(token) == claims
     assert tokens.read("verify", "w", token) is None
+
+
+async def test_a_link_that_is_used_twice_at_once_works_once(world: PortalWorld) -> None:
+    await sign_up(world)
+    token = await ask_reset(world)
+    words = [f"password number {n}" for n in range(4)]
+    replies = await asyncio.gather(
+        *(
+            world.browser().call("POST", "/reset-password", {"token": token, "password": word})
+            for word in words
+        )
+    )  # fmt: skip
+    entered = [await enter(world.browser(), password=word) for word in words]
+
+    assert sorted(r.status == 200 for r in replies) == [False, False, False, True]
+    assert [e.status for e in entered] == [r.status if r.status == 200 else 401 for r in replies]  # fmt: skip

@@ -6,9 +6,16 @@ import json
 import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from starlette.requests import Request
 
+from ostiary.model.portal import Developer
+from ostiary.portal.sessions import Sessions
+from ostiary.ports.shared import SharedUnavailable
+from ostiary.sessions.keys import KeyRing, RingKey
+from tests.support.browser import RING
 from tests.unit.portal.own_kit import (
     META,
     PASSWORD,
@@ -373,6 +380,32 @@ async def test_an_account_is_locked_after_so_many_wrong_passwords(
     assert opened.status == 200
 
 
+async def test_for_nobody_the_same_is_done_as_for_somebody(
+    world: PortalWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many hashes and as many words with the stores, known, locked or not: time tells nothing."""
+    await world.configure(portal_auth_login_attempts=2)
+    await sign_up(world)
+    done: list[str] = []
+    store = world.base.stores.store
+    hashing = world.site.sign_ins._hashing
+    for owner, name in ((store, "get"), (store, "set"), (hashing, "is_right")):
+        real = getattr(owner, name)
+
+        async def noted(*args: Any, _real: Any = real, _name: str = name, **more: Any) -> Any:  # fmt: skip
+            done.append(_name)
+            return await _real(*args, **more)
+
+        monkeypatch.setattr(owner, name, noted)
+    told = []
+    for email in ("nobody@b.c", "no address", EMAIL, EMAIL, EMAIL, EMAIL, "nobody@b.c"):
+        done.clear()
+        assert (await enter(world.browser(), email, "wrong")).status == 401
+        told.append(tuple(done))
+
+    assert {*told} == {("get", "set", "is_right")}
+
+
 async def test_whoever_guesses_has_to_wait(world: PortalWorld) -> None:
     """An account is guarded against the world, and the portal against a network."""
     await sign_up(world)
@@ -399,8 +432,6 @@ async def test_a_store_that_does_not_answer_lets_nobody_in(world: PortalWorld) -
 
     class Away:
         def __getattr__(self, _: str) -> object:
-            from ostiary.ports.shared import SharedUnavailable
-
             raise SharedUnavailable("away")
 
     world.site.sign_ins._sessions._store = Away()  # type: ignore[assignment]  # a store that is down
@@ -473,7 +504,7 @@ async def test_a_password_is_changed_by_whoever_knows_the_old_one(
     browser, other = world.browser(), world.browser()
     await enter(browser)
     await enter(other)
-    wrong = await browser.call("PATCH", "/developer/password", {"password": "a new password", "old_password": "x"})  # fmt: skip
+    wrong = await browser.call("PATCH", "/developer/password", {"password": "a new password", "old_password": "\ud800"})  # fmt: skip
     missing = await browser.call("PATCH", "/developer/password", {"password": "a new password"})  # fmt: skip
     weak = await browser.call("PATCH", "/developer/password", {"password": "x", "old_password": PASSWORD})  # fmt: skip
     done = await browser.call("PATCH", "/developer/password", {"password": "a new password", "old_password": PASSWORD})  # fmt: skip
@@ -565,3 +596,104 @@ async def test_passwords_of_other_letters_are_passwords(world: PortalWorld) -> N
     await sign_up(world, password="пароль для всех")
 
     assert (await enter(world.browser(), password="пароль для всех")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("conf", "begin", "end"),
+    [
+        ({"cookie_domain": "kong-ee"}, "ostiary-portal-", "; Domain=kong-ee; Path=/; SameSite=Lax; Secure; HttpOnly"),
+        ({"cookie_same_site": "None", "cookie_secure": False}, "ostiary-portal-", "; Path=/; SameSite=None; Secure; HttpOnly"),
+        ({"cookie_samesite": "off"}, "__Host-ostiary-portal-", "; Path=/; Secure; HttpOnly"),
+    ],
+)  # fmt: skip
+async def test_a_cookie_is_as_the_operator_says(
+    world: PortalWorld, conf: dict[str, object], begin: str, end: str
+) -> None:
+    await world.configure(portal_session_conf=json.dumps({"secret": SECRET, **conf}))
+    await sign_up(world)
+    browser = world.browser()
+    said = (await enter(browser)).field("set-cookie") or ""
+
+    assert said.startswith(begin)
+    assert said.endswith(end)
+    assert await is_in(browser)
+    left = await browser.call("DELETE", "/auth?session_logout=true")
+    assert (left.field("set-cookie") or "").startswith(f"{said.partition('=')[0]}=;")
+
+
+async def test_a_session_of_a_key_that_is_gone_is_none(world: PortalWorld) -> None:
+    """After two rotations of the ring everybody signs in again; after one nobody does."""
+    await sign_up(world)
+    browser = world.browser()
+    await enter(browser)
+    old = RING.keys[0]
+    fresh = RingKey(b"bbbb", b"t" * 32)
+    sign_ins = world.site.sign_ins
+
+    def turn(ring: KeyRing) -> None:
+        sign_ins._sessions = Sessions(
+            world.base.stores.store, world.base.clock, world.base.entropy, ring
+        )
+
+    turn(KeyRing((fresh, old)))
+    once = await is_in(browser)
+    turn(KeyRing((fresh,)))
+
+    assert once
+    assert not await is_in(browser)
+
+
+async def test_a_count_that_cannot_be_kept_lets_nobody_in(world: PortalWorld) -> None:
+    await world.configure(portal_auth_login_attempts=3)
+    await sign_up(world)
+
+    class Away:
+        def __getattr__(self, _: str) -> object:
+            raise SharedUnavailable("away")
+
+    world.site.sign_ins._marks = Away()  # type: ignore[assignment]  # a store that is down
+
+    assert (await enter(world.browser())).status == 503
+    assert (await enter(world.browser(), password="wrong")).status == 503
+    assert (await fill_in(world.browser())).status == 503
+
+
+async def test_what_an_admin_ends_meanwhile_does_not_begin_anew(
+    world: PortalWorld,
+) -> None:
+    """Somebody changes their password while they are revoked and approved again."""
+    row = await sign_up(world)
+    before = await world.node.store.get("developers", row["id"])
+    assert isinstance(before, Developer)
+    path = f"/developers/{row['id']}"
+    for change in ({"status": 3}, {"status": 0}, {"password": PASSWORD[::-1]}):
+        await world.node.send("PATCH", path, change)
+    portal = await world.site.find("default")
+    request = Request({"type": "http", "headers": []})
+    fields = await world.site.renew(request, portal, before)
+
+    assert [b"Max-Age=0" in value for _, value in fields] == [True]
+
+
+async def test_where_nobody_signs_in_there_is_nothing_of_it(
+    world: PortalWorld,
+) -> None:
+    await switch_own(world, "none")
+    browser = world.browser()
+    api = [
+        await browser.call("GET", "/auth", **basic()),
+        await browser.call("POST", "/register", {"email": EMAIL, "meta": META, "password": PASSWORD}),
+        await browser.call("POST", "/forgot-password", {"email": EMAIL}),
+        await browser.call("POST", "/resend-account-verification", {"email": EMAIL}),
+    ]  # fmt: skip
+    paths = ("login", "register", "reset-password", "account/verify", "account/resend-verification", "account/invalidate-verification")  # fmt: skip
+    pages = [await browser.ask(f"{HOME}/{path}") for path in paths]
+
+    assert [reply.status for reply in api] == [404] * 4
+    assert {page.status for page in pages} == {404}
+
+
+async def test_nothing_is_posted_to_the_door_of_the_api(world: PortalWorld) -> None:
+    reply = await world.browser().call("POST", "/auth", {}, **basic())
+
+    assert reply.status == 405
