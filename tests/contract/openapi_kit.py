@@ -57,13 +57,14 @@ from ostiary.adapters.sql.config_rows import Sealer
 from ostiary.adapters.sql.config_store import STEPS, SqlConfigStore
 from ostiary.adapters.sql.engine import Database
 from ostiary.admin.access import Users
+from ostiary.admin.admins import AdminEndpoints
 from ostiary.admin.audit import AuditRules
 from ostiary.admin.rbac import RbacEndpoints
 from ostiary.gateway.health_view import build_balancer_page, build_health_page
 from ostiary.model.balancing import Upstream
 from ostiary.plugins import CATALOG
 from tests.contract.openapi_rows import FILE, NAMES, hire
-from tests.unit.admin.admin_kit import KEY, Node, Numbers, database_node
+from tests.unit.admin.admin_kit import KEY, NOW, Node, Numbers, database_node
 from tests.unit.admin.desk_kit import OpenDesk
 from tests.unit.admin.rows_kit import SAMPLES, furnish, place_ids
 from tests.unit.demo.asgi import Reply
@@ -71,6 +72,7 @@ from tests.unit.demo.asgi import Reply
 Json = dict[str, Any]
 Ask = Callable[[requests.PreparedRequest], requests.Response]
 BASE = "http://localhost"
+GUI = "https://gw.example:8445"
 JSON = "application/json"
 # Any: of every kind of schema that schemathesis knows.
 AnyCase: TypeAlias = Case[Any]
@@ -330,6 +332,9 @@ def database_site(folder: Path) -> Site:
         node = _Node(
             store=store,
             rbac=RbacEndpoints(users=users, entropy=Numbers()),
+            admins=AdminEndpoints(
+                users=users, entropy=Numbers(), now=lambda: NOW, gui_url=GUI
+            ),
             audit=AuditRules(log=store.audit, ttl_s=3600),
             portal=OpenDesk(),
         )

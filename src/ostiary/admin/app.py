@@ -23,6 +23,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match, Route, Router
 
 from ostiary.admin import refusals
+from ostiary.admin.admins import PATHS as ADMIN_PATHS
+from ostiary.admin.admins import AdminEndpoints, answer_auth
 from ostiary.admin.audit import Audited, Auditor, AuditRules, build_auditor
 from ostiary.admin.audit_records import AUDIT_PATHS, build_audit_routes
 from ostiary.admin.autofill import Autofill
@@ -41,6 +43,8 @@ from ostiary.admin.info import InfoEndpoints, KnownPlugins
 from ostiary.admin.issuers import IssuerEndpoints, Providers
 from ostiary.admin.lines import Form, Write, build_line
 from ostiary.admin.openapi.endpoint import OpenapiEndpoint
+from ostiary.admin.operator_groups import PATHS as GROUP_PATHS
+from ostiary.admin.operator_groups import OperatorGroups
 from ostiary.admin.portal_files import WorkspaceBeginnings
 from ostiary.admin.rbac import PATHS as RBAC_PATHS
 from ostiary.admin.rbac import RbacEndpoints
@@ -85,7 +89,8 @@ class AdminConfig:
     `health` is what workers know of upstreams. `status` are the endpoints that the status listener serves too; `flows` knows the stories of
     sign-in decisions; `client_keys` sign for clients without a key of their own; `providers` are
     those that workers have fetched. `settings` are shown at the root: no secret is in them.
-    `access` lets in whoever may, `rbac` says who that is; without it there are no users.
+    `access` lets in whoever may, `rbac` says who that is; without it there are no users. `admins`
+    are those among them who sign in to the Manager.
     `portal` knows the workspaces' portals; without it there are none.
     With `keeps_routes_apart` no route takes the requests of another workspace's.
     """
@@ -109,6 +114,7 @@ class AdminConfig:
     access_form: Form = "kong"
     access: Access = field(default_factory=OpenAccess)
     rbac: RbacEndpoints | None = None
+    admins: AdminEndpoints | None = None
     keeps_routes_apart: bool = True
     audit: AuditRules | None = None
     portal: PortalDesk | None = None
@@ -187,6 +193,12 @@ class _Rows:
         match steps:
             case ["rbac", *rest] if self._config.rbac is not None:
                 return await self._config.rbac.answer(request, rest)
+            case ["admins", *rest] if self._config.admins is not None:
+                return await self._config.admins.answer(request, rest)
+            case ["groups", *rest] if self._config.admins is not None:
+                return await OperatorGroups().answer(request, rest)
+            case ["auth"] if self._config.admins is not None:
+                return await answer_auth(request)
             case ["developers", *rest] if self._config.portal is not None:
                 developers = DeveloperEndpoints(desk=self._config.portal)
                 return await developers.answer(request, rest)
@@ -321,9 +333,11 @@ def _route(path: str, endpoint: Any, *methods: str) -> Route:
 def _list_routes(config: AdminConfig) -> list[Route]:
     """Every path that is not about rows."""
     has_rbac = config.rbac is not None and config.writable
+    has_admins = config.admins is not None and config.writable
     more = (
         *(() if config.audit is None else AUDIT_PATHS),
         *(RBAC_PATHS if has_rbac else ()),
+        *((*ADMIN_PATHS, *GROUP_PATHS) if has_admins else ()),
         *(() if config.portal is None else (*DEVELOPER_PATHS, *FILE_PATHS)),
     )
     keys = _Keys(config)

@@ -21,6 +21,7 @@ from ostiary import __version__
 from ostiary.adapters.shared import MemoryShared, SocketShared
 from ostiary.adapters.system import SystemClock, SystemEntropy
 from ostiary.admin.access import RbacAccess, Users
+from ostiary.admin.admins import AdminEndpoints
 from ostiary.admin.app import AdminConfig, create_app
 from ostiary.admin.autofill import Autofill
 from ostiary.admin.gate import Access, OpenAccess
@@ -280,6 +281,14 @@ class Control:
             flows=self.stories,
             access=_build_access(settings, source.store, users),
             rbac=RbacEndpoints(users=users, entropy=SystemEntropy()),
+            admins=AdminEndpoints(
+                users=users,
+                entropy=SystemEntropy(),
+                now=SystemClock().now,
+                gui_url=settings.admin_gui_url,
+                at_provider=settings.admin_gui_auth is not None,
+                invitation_s=settings.admin_invitation_expiry,
+            ),
             keeps_routes_apart=settings.route_validation_strategy == "smart",
             portal=None if self.portal is None else self.portal.desk,
             audit=build_audit_rules(settings, source.store.audit)

@@ -10,6 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from ostiary.admin.admins import PATHS as ADMIN_PATHS
 from ostiary.admin.audit_records import AUDIT_PATHS
 from ostiary.admin.developers import PATHS as DEVELOPER_PATHS
 from ostiary.admin.files import PATHS as FILE_PATHS
@@ -17,6 +18,7 @@ from ostiary.admin.openapi.document import build_document
 from ostiary.admin.openapi.others import build_others
 from ostiary.admin.openapi.rows import EXAMPLES, PluginModels
 from ostiary.admin.openapi.values import Writer
+from ostiary.admin.operator_groups import PATHS as GROUP_PATHS
 from ostiary.admin.rbac import PATHS as RBAC_PATHS
 from ostiary.model.kinds import KINDS
 from ostiary.plugins import CATALOG
@@ -76,7 +78,7 @@ async def test_its_paths_are_those_of_endpoints(tmp_path: Path) -> None:
     assert sorted(DOCUMENT["paths"]) == sorted(bare)
     assert sorted(served["paths"]) == sorted(whole)
     assert {*whole} - {*bare} == {
-        *AUDIT_PATHS, *RBAC_PATHS, *FILE_PATHS, *DEVELOPER_PATHS,
+        *AUDIT_PATHS, *RBAC_PATHS, *ADMIN_PATHS, *GROUP_PATHS, *FILE_PATHS, *DEVELOPER_PATHS,
     }  # fmt: skip
     assert [*OpenAPIV31SpecValidator(served).iter_errors()] == []
 
