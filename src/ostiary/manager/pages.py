@@ -16,6 +16,7 @@ from ostiary.manager import (
     developers,
     devportal,
     editing,
+    entering,
     members,
     places,
     plugins,
@@ -41,7 +42,10 @@ async def _go_home(_: Visit) -> Response:
 
 PAGES: Final[tuple[tuple[str, Handler | None, Handler | None], ...]] = (
     ("/", _go_home, None),
+    ("/kconfig.js", places.get_kconfig, None),
     ("/auth/sign-in", signing_in.get_sign_in, signing_in.post_sign_in),
+    ("/auth/provider", entering.get_provider, None),
+    ("/auth/callback", entering.get_answer, None),
     ("/auth/sign-out", signing_in.get_sign_out, signing_in.post_sign_out),
     ("/workspaces", places.get_workspaces, None),
     ("/workspaces/new", places.get_new_workspace, places.post_new_workspace),

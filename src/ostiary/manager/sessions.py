@@ -34,9 +34,12 @@ class Sessions:
     config: ManagerConfig
     people: People
 
-    async def begin(self, person: Person) -> str:
+    async def begin(self, person: Person, hint: str = "") -> str:
         """
         A new session; the value of its cookie.
+
+        Args:
+            hint: What is wanted again when it ends, sealed.
 
         Raises:
             SharedUnavailable: It cannot be kept.
@@ -47,6 +50,7 @@ class Sessions:
             "user": person.id,
             "workspace": person.workspace,
             "mark": person.mark,
+            "hint": hint,
             "began": int(self.config.clock.now()),
         }
         data = json.dumps(told).encode()
@@ -84,15 +88,20 @@ class Sessions:
             await self._see(name)
         return person
 
-    async def end(self, value: str | None) -> None:
+    async def end(self, value: str | None) -> str:
         """
-        End the session of a cookie; copies of the cookie are worth nothing then.
+        End the session of a cookie, if there is one; copies of the cookie are worth nothing then.
+
+        What comes back is its hint.
 
         Raises:
             SharedUnavailable: It may still be there.
         """
-        if value is not None and _ID.fullmatch(value):
-            await self.config.shared.delete(_KEY + _name(value))
+        if value is None or not _ID.fullmatch(value):
+            return ""
+        data = await self.config.shared.get(_KEY + _name(value))
+        await self.config.shared.delete(_KEY + _name(value))
+        return "" if data is None else str(json.loads(data).get("hint", ""))
 
     async def _see(self, name: str) -> None:
         now = str(int(self.config.clock.now())).encode()

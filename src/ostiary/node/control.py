@@ -45,9 +45,15 @@ from ostiary.node.exposition import build_exposition, read_node
 from ostiary.node.health import HealthDesk, HealthPages
 from ostiary.node.lastgood import save_last_good
 from ostiary.node.live import LiveConfiguration
-from ostiary.node.manager import build_manager, open_fetch
+from ostiary.node.manager import (
+    build_manager,
+    build_reception,
+    describe_provider,
+    open_fetch,
+)
 from ostiary.node.observer import Observer
 from ostiary.node.role import (
+    FINISH_S,
     LEVELS,
     READY_CHANNEL,
     Orders,
@@ -165,6 +171,7 @@ class Control:
         self.portal: NodePortal | None = None
         self._heard = asyncio.Event()
         self._told: set[str] = set()
+        self._notes = describe_provider(orders.settings)
 
     def _show(self) -> None:
         """Let the Admin API show a configuration that serves."""
@@ -179,6 +186,7 @@ class Control:
             *describe_open_admin(self.orders.settings),
             *self.live.warnings,
             *self._warn_of_portals(),
+            *self._notes,
         )
         for warning in self.view.warnings:
             if warning not in self._told:
@@ -311,6 +319,7 @@ class Control:
         users = Users(self.source.store, secret=os.urandom(32))
         app = create_app(self._admin_config(ends, users))
         fetch = open_fetch(settings)
+        reception = build_reception(self.orders, self.shared, fetch)
         tls = build_tls(settings, *default_certificate(settings, self.orders.prefix))
         tasks: set[asyncio.Task[None]] = set()
 
@@ -333,6 +342,7 @@ class Control:
                         shared=self.shared,
                         fetch=fetch,
                         writable=self.source.writable,
+                        reception=reception,
                     ),
                     settings,
                 ),
@@ -348,6 +358,8 @@ class Control:
             await wait_for_end(on_hangup=reload)
             for task in tuple(tasks):
                 task.cancel()
+        if reception is not None:
+            await reception.close(FINISH_S)
         await fetch.close()
         if self.portal is not None:
             await self.portal.close()

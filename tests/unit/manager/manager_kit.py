@@ -19,12 +19,20 @@ from ostiary.adapters.sql.config_rows import Sealer
 from ostiary.adapters.sql.config_store import STEPS, SqlConfigStore
 from ostiary.adapters.sql.engine import Database
 from ostiary.admin.access import RbacAccess, Users
+from ostiary.admin.admins import AdminEndpoints
 from ostiary.admin.audit import AuditRules
 from ostiary.admin.inside import InsideClient
 from ostiary.admin.rbac import RbacEndpoints
 from ostiary.admin.tokens import build_hint, hash_token
 from ostiary.manager.app import create_manager
-from ostiary.manager.config import Finding, ManagerConfig, OpenDoor, TokenDoor
+from ostiary.manager.config import (
+    Finding,
+    ManagerConfig,
+    OpenDoor,
+    ProviderDoor,
+    TokenDoor,
+)
+from ostiary.manager.reception import Reception
 from ostiary.model.access import RbacRole, RbacRoleEndpoint, RbacUser, RbacUserRole
 from ostiary.node.manager import StoredPeople
 from ostiary.plugins import CATALOG
@@ -235,6 +243,7 @@ async def manager_site(
     findings: Sequence[Finding] = (),
     file: dict[str, Any] | None = None,
     audit: bool = True,
+    reception: Reception | None = None,
     **more: Any,
 ) -> AsyncIterator[Site]:
     """A Manager over a database, or over a file that says `file`."""
@@ -250,9 +259,13 @@ async def manager_site(
     def build(node: Node, users: Users | None) -> Site:
         for name, plugin in CATALOG.items():
             node.view.plugins[name] = plugin.priority
-        entrance: OpenDoor | TokenDoor = door or OpenDoor(admits_strangers=False)
+        entrance: OpenDoor | TokenDoor | ProviderDoor
+        entrance = door or OpenDoor(admits_strangers=False)
         if users is not None:
-            entrance = TokenDoor(people=StoredPeople(users._store, users))
+            people = StoredPeople(users._store, users)
+            entrance = TokenDoor(people=people)
+            if reception is not None:
+                entrance = ProviderDoor(people=people, reception=reception)
         config = ManagerConfig(
             admin=InsideClient(node.app),
             shared=shared,
@@ -283,6 +296,13 @@ async def manager_site(
     node = Node(
         store=store,
         rbac=RbacEndpoints(users=users, entropy=Numbers()),
+        admins=AdminEndpoints(
+            users=users,
+            entropy=Numbers(),
+            now=clock.now,
+            gui_url=gui_url,
+            at_provider=reception is not None,
+        ),
         audit=AuditRules(log=store.audit, ttl_s=1000) if audit else None,
         **more_of_node,
     )
