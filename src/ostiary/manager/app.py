@@ -31,7 +31,9 @@ from ostiary.web.cookies import read_cookie
 from ostiary.web.replies import redirect
 
 _LOG: Final = logging.getLogger(__name__)
-OPEN: Final = ("/auth/sign-in", "/auth/provider", "/auth/callback", "/kconfig.js")
+OPEN: Final = (
+    "/auth/sign-in", "/auth/provider", "/auth/callback", "/auth/register", "/kconfig.js",
+)  # fmt: skip
 STALE: Final = "This form was not sent from a page of ours, or the page is old. Go back, reload, and try again."
 
 

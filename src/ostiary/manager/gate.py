@@ -26,7 +26,7 @@ from ostiary.manager.config import (
     ProviderDoor,
     TokenDoor,
 )
-from ostiary.manager.provider import SIGN_IN
+from ostiary.manager.provider import REGISTER, SIGN_IN
 from ostiary.manager.reception import Reception
 from ostiary.manager.sessions import Sessions
 from ostiary.web.cookies import delete_cookie, read_cookie, set_cookie
@@ -178,9 +178,10 @@ class Gate:
             and self._is_stranger(request)
         ):
             raise NotAdmitted(CLOSED)
-        # After signing out the provider sends people there, too.
-        comes_back = self.reception is not None and request.scope["path"] == SIGN_IN
-        check_browser(request, is_open=comes_back or self.is_answer(request))
+        path = request.scope["path"]
+        # After signing out the provider sends people there; a link may be in a mail.
+        is_open = path == REGISTER or (self.reception is not None and path == SIGN_IN)
+        check_browser(request, is_open=is_open or self.is_answer(request))
 
     def is_encrypted(self, request: Request) -> bool:
         """Whether the browser speaks TLS, with us or with what `admin_gui_url` says is before us."""
@@ -226,6 +227,14 @@ class Gate:
         self._attempts.clear(address)
         _LOG.info("the Manager: %s signed in from %s", person.id, address)
         return person
+
+    def count_attempt(self, address: str) -> bool:
+        """Count a guess of a link; tell whether it may go on."""
+        return self._attempts.begin(address, now=self.config.clock.now())
+
+    def forget_attempt(self, address: str) -> None:
+        """It was no guess."""
+        self._attempts.clear(address)
 
     async def remember(
         self, request: Request, response: Response, person: Person, hint: str = ""

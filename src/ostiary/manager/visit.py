@@ -37,6 +37,9 @@ NOTICES: Final = {
     "developer-2": "The developer is rejected.",
     "developer-3": "The developer's access is revoked, from their next request on.",
     "developer-deleted": "The developer was deleted.",
+    "invited": "They are invited. Give them roles, and a link or a word that they may come.",
+    "registered": "You are an admin now. Sign in with the token that you chose.",
+    "session-ended": "The session has ended.",
     "signed-out": "You are signed out.",
     "ended": "Your session has ended. Sign in again.",
 }

@@ -217,7 +217,7 @@ def choose_proxy(settings: Settings) -> tuple[str, int]:
 
 def build_kconfig(settings: Settings) -> dict[str, str]:
     """What Kong Manager's own program is told: ports, and how operators sign in."""
-    ports = {tls: "" for tls in (False, True)}
+    ports = dict.fromkeys((False, True), "")
     for address in reversed(settings.admin_listen):
         ports[address.tls] = str(address.port)
     return {
