@@ -60,8 +60,10 @@ from ostiary.admin.access import Users
 from ostiary.admin.admins import AdminEndpoints
 from ostiary.admin.audit import AuditRules
 from ostiary.admin.rbac import RbacEndpoints
+from ostiary.admin.sessions import SiteSession
 from ostiary.gateway.health_view import build_balancer_page, build_health_page
 from ostiary.model.balancing import Upstream
+from ostiary.node.traffic import Traffic
 from ostiary.plugins import CATALOG
 from tests.contract.openapi_rows import FILE, NAMES, hire
 from tests.unit.admin.admin_kit import KEY, NOW, Node, Numbers, database_node
@@ -309,6 +311,16 @@ class _Node(Node):
         return b"metrics 1\n", f"{kind}; version=1.0.0; charset=utf-8"
 
 
+class _OneSession:
+    """Somebody is signed in at the Manager."""
+
+    async def find_all(self) -> list[SiteSession]:
+        return [SiteSession(id="s", site="manager", who="ada", began_at=NOW)]
+
+    async def end(self, identity: str) -> bool:
+        return identity == "s"
+
+
 def database_site(folder: Path) -> Site:
     """Over a database, every row of which can be written."""
     made: list[bytes] = []
@@ -332,6 +344,8 @@ def database_site(folder: Path) -> Site:
         node = _Node(
             store=store,
             rbac=RbacEndpoints(users=users, entropy=Numbers()),
+            sessions=_OneSession(),
+            traffic=Traffic(),
             admins=AdminEndpoints(
                 users=users, entropy=Numbers(), now=lambda: NOW, gui_url=GUI
             ),

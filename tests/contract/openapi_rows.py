@@ -17,7 +17,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "key_sets": ("ring", "keys"), "keys": ("k",), "keyauth_credentials": ("abc",),
     "basicauth_credentials": ("ada1",), "jwt_secrets": ("issuer",), "acls": ("admins",),
     "workspaces": ("team", "default"), "rbac_users": ("dev-user",),
-    "rbac_roles": ("dev",), "admins": ("grace", "grace@example.com"), "groups": ("crew",), "workspace": ("*",), "endpoint": ("x",), "entity_id": ("*",),
+    "rbac_roles": ("dev",), "admins": ("grace", "grace@example.com"), "groups": ("crew",), "session_id": ("s",), "workspace": ("*",), "endpoint": ("x",), "entity_id": ("*",),
     "tag": ("t", "t1"), "address": ("10.0.0.1:8000", "no address"),
 }  # fmt: skip
 FILE: Json = {

@@ -51,6 +51,7 @@ _OF_WORKSPACES: Final = frozenset(
         "rbac",
         "schemas",
         "tags",
+        "vitals",
     }
 )
 _NODE_ROWS: Final = frozenset({"ca_certificates", "workspaces"})
@@ -348,4 +349,5 @@ def _is_about_rows(steps: Sequence[str], action: Action) -> bool:
         return action in {"read", "delete"}  # what is put may be new
     if first in _READ_BY_ALL:
         return action == "read"
-    return first in _OF_WORKSPACES and first not in {"admins", "rbac", *PORTAL_KINDS}
+    no_rows = {"admins", "rbac", "vitals", *PORTAL_KINDS}
+    return first in _OF_WORKSPACES and first not in no_rows

@@ -51,8 +51,12 @@ from ostiary.admin.rbac import RbacEndpoints
 from ostiary.admin.refusals import Refused
 from ostiary.admin.roles import WorkspaceRoles
 from ostiary.admin.scope import raw_path, scoped, split_path
+from ostiary.admin.sessions import PATHS as SESSION_PATHS
+from ostiary.admin.sessions import SessionDesk, SessionEndpoints
 from ostiary.admin.state import NodeView, describe_redirect_uris
 from ostiary.admin.status import StatusEndpoints
+from ostiary.admin.traffic import PATHS as TRAFFIC_PATHS
+from ostiary.admin.traffic import TrafficBook, TrafficEndpoints
 from ostiary.admin.workspaces import WorkspaceEndpoints
 from ostiary.model.kinds import KINDS
 from ostiary.model.words import Problem
@@ -90,7 +94,8 @@ class AdminConfig:
     sign-in decisions; `client_keys` sign for clients without a key of their own; `providers` are
     those that workers have fetched. `settings` are shown at the root: no secret is in them.
     `access` lets in whoever may, `rbac` says who that is; without it there are no users. `admins`
-    are those among them who sign in to the Manager.
+    are those among them who sign in to the Manager; `sessions` knows who is signed in at the
+    sites, `traffic` how many requests there were.
     `portal` knows the workspaces' portals; without it there are none.
     With `keeps_routes_apart` no route takes the requests of another workspace's.
     """
@@ -115,6 +120,8 @@ class AdminConfig:
     access: Access = field(default_factory=OpenAccess)
     rbac: RbacEndpoints | None = None
     admins: AdminEndpoints | None = None
+    sessions: SessionDesk | None = None
+    traffic: TrafficBook | None = None
     keeps_routes_apart: bool = True
     audit: AuditRules | None = None
     portal: PortalDesk | None = None
@@ -338,6 +345,8 @@ def _list_routes(config: AdminConfig) -> list[Route]:
         *(() if config.audit is None else AUDIT_PATHS),
         *(RBAC_PATHS if has_rbac else ()),
         *((*ADMIN_PATHS, *GROUP_PATHS) if has_admins else ()),
+        *(() if config.sessions is None else SESSION_PATHS),
+        *(() if config.traffic is None else TRAFFIC_PATHS),
         *(() if config.portal is None else (*DEVELOPER_PATHS, *FILE_PATHS)),
     )
     keys = _Keys(config)
@@ -382,7 +391,28 @@ def _list_routes(config: AdminConfig) -> list[Route]:
         _route(below, issuers.forget_issuer, "DELETE"),
         _route("/openid-connect/flows", keys.flows),
         _route("/openid-connect/flows/{request_id}", keys.one_flow),
+        *_list_session_routes(config.sessions),
+        *_list_traffic_routes(config.traffic),
         *build_audit_routes(config.audit, config.autofill.now),
+    ]
+
+
+def _list_traffic_routes(book: TrafficBook | None) -> list[Route]:
+    """The path of traffic, where it is counted."""
+    if book is None:
+        return []
+    return [_route(TRAFFIC_PATHS[0], TrafficEndpoints(book).by_workspace)]
+
+
+def _list_session_routes(desk: SessionDesk | None) -> list[Route]:
+    """The paths of sessions, where there are sites."""
+    if desk is None:
+        return []
+    ends = SessionEndpoints(desk)
+    every, one = SESSION_PATHS
+    return [
+        _route(every, ends.list_sessions),
+        _route(one, ends.end_session, "DELETE"),
     ]
 
 

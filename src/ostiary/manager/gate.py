@@ -28,7 +28,7 @@ from ostiary.manager.config import (
 )
 from ostiary.manager.provider import REGISTER, SIGN_IN
 from ostiary.manager.reception import Reception
-from ostiary.manager.sessions import Sessions
+from ostiary.manager.sessions import SessionList, Sessions
 from ostiary.web.cookies import delete_cookie, read_cookie, set_cookie
 
 _LOG: Final = logging.getLogger(__name__)
@@ -131,7 +131,9 @@ class Gate:
     def __post_init__(self) -> None:
         door = self.config.door
         self.sessions = (
-            None if isinstance(door, OpenDoor) else Sessions(self.config, door.people)
+            None
+            if isinstance(door, OpenDoor)
+            else Sessions(self.config, door.people, SessionList(self.config.shared))
         )
 
     @property

@@ -24,6 +24,7 @@ from ostiary.manager import (
     portal_files,
     registering,
     rows,
+    session_list,
     signing_in,
     watching,
 )
@@ -57,6 +58,7 @@ PAGES: Final[tuple[tuple[str, Handler | None, Handler | None], ...]] = (
     (_WS, places.get_overview, None),
     (f"{_WS}/delete", places.get_delete_workspace, places.post_delete_workspace),
     (f"{_WS}/info", places.get_info, None),
+    (f"{_WS}/sessions", session_list.get_sessions, session_list.post_sessions),
     (f"{_WS}/audit", watching.get_audit, None),
     (f"{_WS}/flows", watching.get_flows, None),
     (f"{_WS}/flows/{{request_id}}", watching.get_flow, None),

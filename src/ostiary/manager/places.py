@@ -12,6 +12,7 @@ from starlette.responses import Response
 from ostiary.manager.forms import Form, Sheet
 from ostiary.manager.placing import place_problems
 from ostiary.manager.schema import Field, pick, read_fields
+from ostiary.manager.traffic import CLASSES, RANGES, build_chart, read_minutes
 from ostiary.manager.values import build_new, read_values
 from ostiary.manager.visit import Refused, Visit
 from ostiary.web.replies import redirect
@@ -140,8 +141,15 @@ async def get_overview(visit: Visit) -> Response:
     status = await visit.look("status")
     issuers = await visit.look("openid-connect", "issuers")
     info = await visit.look()
+    minutes = read_minutes(visit.query("range"))
+    path = ("vitals", "status_codes", "by_workspace")
+    told = await visit.look(*path, minutes=str(minutes))
+    now = int(visit.config.clock.now())
     return visit.show(
         "manager-overview.html",
+        chart=None if told is None else build_chart(told, minutes, now=now),
+        ranges=RANGES,
+        classes=CLASSES,
         here="overview",
         row=row,
         counts=[

@@ -30,9 +30,11 @@ from ostiary.admin.state import NodeView, describe_redirect_uris
 from ostiary.admin.status import NodeNow, StatusEndpoints, create_status_app
 from ostiary.gateway.changes import NOTHING_YET
 from ostiary.gateway.compile import Workshop
+from ostiary.gateway.metrics import Metrics
 from ostiary.http.exchange import IncomingReply, OutgoingRequest
 from ostiary.jose.keys import PrivateKey
 from ostiary.kit import Services
+from ostiary.manager.sessions import SessionList
 from ostiary.model.workspaces import Workspace
 from ostiary.node.audit import build_audit_rules
 from ostiary.node.behind import BehindProxies
@@ -68,11 +70,13 @@ from ostiary.node.role import (
 )
 from ostiary.node.rules import CatalogRules
 from ostiary.node.serving import serve_sites
+from ostiary.node.sessions import SessionsOfSites
 from ostiary.node.sources import DatabaseSource, FileSource, NoWhole
-from ostiary.node.stores import open_database
+from ostiary.node.stores import LateSessions, open_database
 from ostiary.node.stories import CHANNEL as STORIES
 from ostiary.node.stories import Stories
 from ostiary.node.tls import build_tls
+from ostiary.node.traffic import Traffic, watch
 from ostiary.plugins import BUNDLED, CATALOG
 from ostiary.ports.config_store import ConfigStore
 from ostiary.ports.fetch import FetchFailed, FetchLimits
@@ -156,6 +160,7 @@ class Control:
         self.providers = KnownIssuers(self.shared)
         self.desk = HealthDesk(self.shared, workers=orders.workers)
         self.observer = Observer(self.shared, workers=orders.workers)
+        self.traffic = Traffic()
         self.live = LiveConfiguration(
             Publisher(self.shared),
             Workshop(
@@ -297,11 +302,26 @@ class Control:
                 at_provider=settings.admin_gui_auth is not None,
                 invitation_s=settings.admin_invitation_expiry,
             ),
+            sessions=self._build_sessions(),
+            traffic=self.traffic,
             keeps_routes_apart=settings.route_validation_strategy == "smart",
             portal=None if self.portal is None else self.portal.desk,
             audit=build_audit_rules(settings, source.store.audit)
             if isinstance(source, DatabaseSource)
             else None,
+        )
+
+    def _build_sessions(self) -> SessionsOfSites:
+        """Who is signed in at the sites of this node."""
+        managers = SessionList(self.shared)
+        store = self.source.store
+        if self.portal is None or isinstance(self.source, FileSource):
+            return SessionsOfSites(managers=managers, store=store)
+        return SessionsOfSites(
+            managers=managers,
+            store=store,
+            portals=LateSessions(self.source.store, SystemClock()),
+            forget=self.portal.forget_sessions,
         )
 
     async def run(self) -> None:
@@ -329,6 +349,8 @@ class Control:
             task.add_done_callback(tasks.discard)
 
         tasks.add(asyncio.create_task(self.source.follow(), name="follow"))
+        watching = watch(self.traffic, self.count, SystemClock().now)
+        tasks.add(asyncio.create_task(watching, name="traffic"))
         sites = [
             (app, self.orders.take_sockets("admin")),
             (self.status_app(ends), self.orders.take_sockets("status")),
@@ -380,6 +402,10 @@ class Control:
     async def look(self, *, counts: bool) -> NodeNow:
         """The workers as they are now."""
         return read_node(await self.observer.observe(metrics=counts))
+
+    async def count(self) -> Metrics:
+        """The workers' numbers, added up."""
+        return (await self.observer.observe(metrics=True)).total
 
     async def expose(self, accept: str) -> tuple[bytes, str]:
         """The node's numbers for Prometheus, and their content type."""

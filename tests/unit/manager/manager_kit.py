@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from starlette.types import Message
 
 from ostiary.adapters.declarative import dump_yaml
+from ostiary.adapters.rows import RowsOfFile
 from ostiary.adapters.shared import MemoryShared
 from ostiary.adapters.sql.config_rows import Sealer
 from ostiary.adapters.sql.config_store import STEPS, SqlConfigStore
@@ -33,8 +34,11 @@ from ostiary.manager.config import (
     TokenDoor,
 )
 from ostiary.manager.reception import Reception
+from ostiary.manager.sessions import SessionList
 from ostiary.model.access import RbacRole, RbacRoleEndpoint, RbacUser, RbacUserRole
 from ostiary.node.manager import StoredPeople
+from ostiary.node.sessions import SessionsOfSites
+from ostiary.node.traffic import Traffic
 from ostiary.plugins import CATALOG
 from ostiary.web.guard import build_guard
 from tests.support.ports import FakeClock
@@ -244,6 +248,7 @@ async def manager_site(
     file: dict[str, Any] | None = None,
     audit: bool = True,
     reception: Reception | None = None,
+    traffic: Traffic | None = None,
     **more: Any,
 ) -> AsyncIterator[Site]:
     """A Manager over a database, or over a file that says `file`."""
@@ -283,7 +288,9 @@ async def manager_site(
         return Site(node, config, clock, shared, asked)
 
     if file is not None:
-        yield build(Node(file), None)
+        rows = RowsOfFile()
+        desk = SessionsOfSites(managers=SessionList(shared), store=rows)
+        yield build(Node(file, sessions=desk), None)
         return
     async with database_node(folder):
         pass  # makes the tables
@@ -296,6 +303,8 @@ async def manager_site(
     node = Node(
         store=store,
         rbac=RbacEndpoints(users=users, entropy=Numbers()),
+        sessions=SessionsOfSites(managers=SessionList(shared), store=store),
+        traffic=traffic,
         admins=AdminEndpoints(
             users=users,
             entropy=Numbers(),

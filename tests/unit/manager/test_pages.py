@@ -19,7 +19,7 @@ PAGES = (
     "/upstreams/new", "/certificates", "/certificates/new", "/snis", "/snis/new",
     "/ca_certificates", "/ca_certificates/new", "/keys", "/keys/new", "/key-sets",
     "/key-sets/new", "/vaults", "/vaults/new", "/rbac/users", "/rbac/users/new", "/rbac/roles",
-    "/rbac/roles/new", "/admins", "/admins/invite", "/groups", "/groups/new", "/portal", "/audit", "/audit?of=objects", "/flows", "/info",
+    "/rbac/roles/new", "/admins", "/admins/invite", "/groups", "/groups/new", "/portal", "/audit", "/audit?of=objects", "/sessions", "/flows", "/info",
 )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from ostiary.admin.openapi.replies import (
 )
 from ostiary.admin.openapi.rows import build_input
 from ostiary.admin.openapi.values import UUID, Json, build_list, build_object, ref
+from ostiary.admin.traffic import LONGEST_MINUTES
 from ostiary.model.admins import ADMIN_STATUS_NAMES
 from ostiary.model.kinds import EVERY_KIND
 
@@ -176,12 +177,50 @@ _ADMINS: Final[Mapping[str, Json]] = {
     },
 }  # fmt: skip
 
+_WHEN: Final[Json] = {"type": ["integer", "null"]}
+_SESSION: Final = build_object(
+    {
+        "id": {**_TEXT, "description": "It opens nothing."},
+        "site": {"type": "string", "enum": ["manager", "portal"]},
+        "who": {**_MAYBE, "description": "Null where only the person's own cookie can tell."},
+        "workspace": _MAYBE, "began_at": _WHEN, "seen_at": _WHEN, "ends_at": _WHEN,
+    }
+)  # fmt: skip
+_SESSIONS: Final[Mapping[str, Json]] = {
+    "/openid-connect/sessions": {
+        "get": build_get("listSessions", "openid-connect", "Who is signed in at the Manager and at portals", build_page(_SESSION), "503")
+    },
+    "/openid-connect/sessions/{session_id}": {
+        "delete": build_do("endSession", "openid-connect", "End a session for its next request", "404", "503")
+    },
+}  # fmt: skip
+
+_MINUTES: Final[Json] = {
+    "name": "minutes", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": LONGEST_MINUTES},
+    "description": "How far back; 60 if left out.",
+}  # fmt: skip
+_CODES: Final[Json] = {"type": "object", "additionalProperties": _COUNT}
+_TRAFFIC: Final[Mapping[str, Json]] = {
+    "/vitals/status_codes/by_workspace": {
+        "get": build_get(
+            "countStatusCodes", "node", "Requests of a workspace by status code, minute by minute, at this node",
+            build_object(
+                {
+                    "meta": {"type": "object"},
+                    "stats": build_object({"node": {"type": "object", "additionalProperties": _CODES}}),
+                }
+            ),
+            "400", query=(_MINUTES,),
+        )
+    }
+}  # fmt: skip
+
 
 def build_admins(there: Iterable[str]) -> dict[str, Json]:
     """Those of these paths that a node has."""
     known = {*there}
     found: dict[str, Json] = {}
-    for path, operations in _ADMINS.items():
+    for path, operations in {**_ADMINS, **_SESSIONS, **_TRAFFIC}.items():
         if path in known:
             names = find_parameters(path)
             found[path] = {**({"parameters": names} if names else {}), **operations}
