@@ -14,6 +14,7 @@ from starlette.responses import Response
 from ostiary.manager import (
     access,
     admins,
+    appearance,
     developers,
     devportal,
     editing,
@@ -80,6 +81,7 @@ PAGES: Final[tuple[tuple[str, Handler | None, Handler | None], ...]] = (
     (f"{_GROUP}/delete", admins.get_delete, admins.post_delete),
     (f"{_WS}/portal", devportal.get_overview, devportal.post_overview),
     (f"{_WS}/portal/settings", devportal.get_settings, devportal.post_settings),
+    (f"{_WS}/portal/appearance", appearance.get_appearance, appearance.post_appearance),
     (f"{_WS}/portal/files", portal_files.get_files, None),
     (f"{_WS}/portal/files/new", portal_files.get_new, portal_files.post_new),
     (f"{_WS}/portal/files/edit", portal_files.get_file, portal_files.post_file),

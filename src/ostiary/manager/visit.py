@@ -32,6 +32,7 @@ NOTICES: Final = {
     "workspace-created": "The workspace was created.",
     "workspace-deleted": "The workspace was deleted.",
     "portal-on": "The portal is on.",
+    "appearance": "The theme was saved. The portal shows it from the next page on.",
     "portal-off": "The portal is off.",
     "developer-0": "The developer is approved, and may sign in from now on.",
     "developer-2": "The developer is rejected.",

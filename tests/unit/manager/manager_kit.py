@@ -22,6 +22,7 @@ from ostiary.adapters.sql.engine import Database
 from ostiary.admin.access import RbacAccess, Users
 from ostiary.admin.admins import AdminEndpoints
 from ostiary.admin.audit import AuditRules
+from ostiary.admin.developers import PortalDesk
 from ostiary.admin.inside import InsideClient
 from ostiary.admin.rbac import RbacEndpoints
 from ostiary.admin.tokens import build_hint, hash_token
@@ -249,6 +250,7 @@ async def manager_site(
     audit: bool = True,
     reception: Reception | None = None,
     traffic: Traffic | None = None,
+    portal: PortalDesk | None = None,
     **more: Any,
 ) -> AsyncIterator[Site]:
     """A Manager over a database, or over a file that says `file`."""
@@ -305,6 +307,7 @@ async def manager_site(
         rbac=RbacEndpoints(users=users, entropy=Numbers()),
         sessions=SessionsOfSites(managers=SessionList(shared), store=store),
         traffic=traffic,
+        portal=portal,
         admins=AdminEndpoints(
             users=users,
             entropy=Numbers(),
