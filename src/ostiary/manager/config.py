@@ -89,8 +89,9 @@ class Finding:
     remedy: str = ""
 
 
-# The config of an openid-connect plugin as JSON, and the redirect URI: what a sign-in would meet.
-Examine = Callable[[Mapping[str, Any], str], Awaitable[Sequence[Finding]]]
+# The config of an openid-connect plugin as JSON, the redirect URI, and the workspace whose vaults it
+# reads: what a sign-in would meet.
+Examine = Callable[[Mapping[str, Any], str, str], Awaitable[Sequence[Finding]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

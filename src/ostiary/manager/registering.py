@@ -9,6 +9,7 @@ Spec: portal §2.7 (`POST /admins/register`).
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Mapping
 from typing import Final
 
@@ -53,7 +54,7 @@ async def post_register(visit: Visit) -> Response:
     if not visit.gate.may_sign_in(visit.request):
         return _show(visit, status=403)
     token, again = visit.form.text("password"), visit.form.text("again")
-    if token != again:
+    if not hmac.compare_digest(token.encode(), again.encode()):
         return _show(visit, {"again": (_UNLIKE,)}, 400)
     address = read_address(visit.request)
     if not visit.gate.count_attempt(address):

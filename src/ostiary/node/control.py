@@ -365,6 +365,7 @@ class Control:
                         fetch=fetch,
                         writable=self.source.writable,
                         reception=reception,
+                        find_vaults=self.live.find_vaults,
                     ),
                     settings,
                 ),

@@ -8,25 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
-from pydantic import ValidationError
 from starlette.applications import Starlette
 
 from ostiary import __version__
 from ostiary.adapters.declarative import dump_yaml
 from ostiary.adapters.fetch import AiohttpFetch
-from ostiary.adapters.shared import MemoryShared
 from ostiary.adapters.system import SystemClock, SystemEntropy
 from ostiary.admin.access import Users
 from ostiary.admin.inside import InsideClient
 from ostiary.http.url import origin_of
 from ostiary.manager.app import create_manager
 from ostiary.manager.config import (
-    Finding,
     ManagerConfig,
     OpenDoor,
     Person,
@@ -37,7 +34,6 @@ from ostiary.manager.provider import AdminProvider, ProviderInvalid, read_provid
 from ostiary.manager.reception import Reception
 from ostiary.model.access import RbacUser
 from ostiary.model.admins import Admin
-from ostiary.model.words import describe_problems, read_problems
 from ostiary.model.workspaces import (
     DEFAULT_NAME,
     DEFAULT_WORKSPACE,
@@ -45,18 +41,15 @@ from ostiary.model.workspaces import (
     workspace_of,
 )
 from ostiary.node.client_keys import KeyFile
+from ostiary.node.examiner import Examiner, FindVaults, find_no_vaults
 from ostiary.node.role import LEVELS, Orders
 from ostiary.portal.config import build_addresses
 from ostiary.ports.config_store import ConfigStore
 from ostiary.ports.fetch import Fetch
 from ostiary.ports.shared import Shared
-from ostiary.sessions.keys import KeyRing, RingKey
 from ostiary.settings import Settings, SettingsInvalid, is_loopback
 from ostiary.settings.operators import read_session_clocks
 from ostiary.signin.authenticate import Signin
-from ostiary.signin.doctor import Doctor
-from ostiary.signin.party import compile_party
-from ostiary.signin.schema import OpenidConnectConfig
 from ostiary.signin.values import Toolbox
 from ostiary.web.guard import build_guard
 
@@ -119,45 +112,6 @@ class StoredPeople:
             return ()
         names = [await self._name(place) for place in admin.workspaces]
         return tuple(sorted(name for name in names if name is not None))
-
-
-@dataclass(frozen=True, slots=True)
-class Examiner:
-    """The doctor, for a configuration that has been found valid."""
-
-    fetch: Fetch
-    client_keys: KeyFile
-
-    async def __call__(
-        self, config: Mapping[str, Any], redirect_uri: str
-    ) -> Sequence[Finding]:
-        """Hold it against its provider."""
-        clock, entropy = SystemClock(), SystemEntropy()
-        tools = Toolbox(
-            fetch=self.fetch,
-            shared=MemoryShared(clock),
-            clock=clock,
-            entropy=entropy,
-            ring=KeyRing((RingKey(entropy.bytes(4), entropy.bytes(32)),)),
-            log=lambda _level, _line: None,
-            client_keys=self.client_keys,
-        )
-        try:
-            checked = OpenidConnectConfig.model_validate(dict(config), strict=False)
-        except ValidationError as error:
-            # Its own text quotes what was given, secrets too.
-            return [
-                Finding(
-                    level="error", code="configuration", text=describe_problems([problem]),
-                    remedy="correct it and save",
-                )
-                for problem in read_problems(error)
-            ]  # fmt: skip
-        party = compile_party(checked, "manager-test")
-        return [
-            Finding(level=f.level, code=f.code, text=f.text, remedy=f.remedy)
-            for f in await Doctor(tools).examine(party, redirect_uri)
-        ]
 
 
 def find_provider(settings: Settings) -> AdminProvider | None:
@@ -275,6 +229,7 @@ def build_manager(
     fetch: Fetch,
     writable: bool,
     reception: Reception | None = None,
+    find_vaults: FindVaults = find_no_vaults,
 ) -> Starlette:
     """The Manager over the Admin API of this node."""
     settings = orders.settings
@@ -289,7 +244,9 @@ def build_manager(
             entropy=SystemEntropy(),
             door=choose_door(settings, store, users, reception),
             guard=build_guard(allowed_hosts=hosts, gui_url=url),
-            examine=Examiner(fetch, KeyFile(orders.prefix, orders.database_key)),
+            examine=Examiner(
+                fetch, KeyFile(orders.prefix, orders.database_key), find_vaults
+            ),
             dump_yaml=dump_yaml,
             version=__version__,
             home=None if not url else origin_of(url),

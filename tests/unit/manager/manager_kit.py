@@ -237,6 +237,23 @@ async def _add_users(store: SqlConfigStore) -> None:
             )
 
 
+def _choose_door(
+    users: Users | None, reception: Reception | None
+) -> OpenDoor | TokenDoor | ProviderDoor:
+    if users is None:
+        return OpenDoor(admits_strangers=False)
+    people = StoredPeople(users._store, users)
+    if reception is None:
+        return TokenDoor(people=people)
+    return ProviderDoor(people=people, reception=reception)
+
+
+def _guard(store: SqlConfigStore, users: Users) -> dict[str, Any]:
+    header = "Kong-Admin-Token"
+    access = RbacAccess(store=store, users=users, level="on", header=header)
+    return {"access": access}
+
+
 @asynccontextmanager
 async def manager_site(
     folder: Path,
@@ -259,26 +276,20 @@ async def manager_site(
     shared = MemoryShared(clock)
     asked: list[tuple[Mapping[str, Any], str]] = []
 
-    async def examine(config: Mapping[str, Any], uri: str) -> Sequence[Finding]:
+    async def examine(config: Mapping[str, Any], uri: str, _: str) -> Sequence[Finding]:
         asked.append((config, uri))
         return findings
 
     def build(node: Node, users: Users | None) -> Site:
         for name, plugin in CATALOG.items():
             node.view.plugins[name] = plugin.priority
-        entrance: OpenDoor | TokenDoor | ProviderDoor
-        entrance = door or OpenDoor(admits_strangers=False)
-        if users is not None:
-            people = StoredPeople(users._store, users)
-            entrance = TokenDoor(people=people)
-            if reception is not None:
-                entrance = ProviderDoor(people=people, reception=reception)
+        entrance = _choose_door(users, reception)
         config = ManagerConfig(
             admin=InsideClient(node.app),
             shared=shared,
             clock=clock,
             entropy=Numbers(),
-            door=entrance,
+            door=door or entrance,
             guard=build_guard(allowed_hosts=allowed, gui_url=gui_url),
             examine=examine,
             dump_yaml=dump_yaml,
@@ -299,24 +310,22 @@ async def manager_site(
     place = f"sqlite:///{folder / 'config.db'}"
     store = SqlConfigStore(Database(place, steps=STEPS), Sealer(KEY))
     users = Users(store, secret=KEY)
-    header = "Kong-Admin-Token"
-    access = RbacAccess(store=store, users=users, level="on", header=header)
-    more_of_node: dict[str, Any] = {"access": access} if rbac else {}
+    admins = AdminEndpoints(
+        users=users,
+        entropy=Numbers(),
+        now=clock.now,
+        gui_url=gui_url,
+        at_provider=reception is not None,
+    )
     node = Node(
         store=store,
         rbac=RbacEndpoints(users=users, entropy=Numbers()),
         sessions=SessionsOfSites(managers=SessionList(shared), store=store),
         traffic=traffic,
         portal=portal,
-        admins=AdminEndpoints(
-            users=users,
-            entropy=Numbers(),
-            now=clock.now,
-            gui_url=gui_url,
-            at_provider=reception is not None,
-        ),
+        admins=admins,
         audit=AuditRules(log=store.audit, ttl_s=1000) if audit else None,
-        **more_of_node,
+        **(_guard(store, users) if rbac else {}),
     )
     try:
         if rbac:
