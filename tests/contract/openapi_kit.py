@@ -57,13 +57,16 @@ from ostiary.adapters.sql.config_rows import Sealer
 from ostiary.adapters.sql.config_store import STEPS, SqlConfigStore
 from ostiary.adapters.sql.engine import Database
 from ostiary.admin.access import Users
+from ostiary.admin.admins import AdminEndpoints
 from ostiary.admin.audit import AuditRules
 from ostiary.admin.rbac import RbacEndpoints
+from ostiary.admin.sessions import SiteSession
 from ostiary.gateway.health_view import build_balancer_page, build_health_page
 from ostiary.model.balancing import Upstream
+from ostiary.node.traffic import Traffic
 from ostiary.plugins import CATALOG
 from tests.contract.openapi_rows import FILE, NAMES, hire
-from tests.unit.admin.admin_kit import KEY, Node, Numbers, database_node
+from tests.unit.admin.admin_kit import KEY, NOW, Node, Numbers, database_node
 from tests.unit.admin.desk_kit import OpenDesk
 from tests.unit.admin.rows_kit import SAMPLES, furnish, place_ids
 from tests.unit.demo.asgi import Reply
@@ -71,6 +74,7 @@ from tests.unit.demo.asgi import Reply
 Json = dict[str, Any]
 Ask = Callable[[requests.PreparedRequest], requests.Response]
 BASE = "http://localhost"
+GUI = "https://gw.example:8445"
 JSON = "application/json"
 # Any: of every kind of schema that schemathesis knows.
 AnyCase: TypeAlias = Case[Any]
@@ -307,6 +311,16 @@ class _Node(Node):
         return b"metrics 1\n", f"{kind}; version=1.0.0; charset=utf-8"
 
 
+class _OneSession:
+    """Somebody is signed in at the Manager."""
+
+    async def find_all(self) -> list[SiteSession]:
+        return [SiteSession(id="s", site="manager", who="ada", began_at=NOW)]
+
+    async def end(self, identity: str) -> bool:
+        return identity == "s"
+
+
 def database_site(folder: Path) -> Site:
     """Over a database, every row of which can be written."""
     made: list[bytes] = []
@@ -330,6 +344,11 @@ def database_site(folder: Path) -> Site:
         node = _Node(
             store=store,
             rbac=RbacEndpoints(users=users, entropy=Numbers()),
+            sessions=_OneSession(),
+            traffic=Traffic(),
+            admins=AdminEndpoints(
+                users=users, entropy=Numbers(), now=lambda: NOW, gui_url=GUI
+            ),
             audit=AuditRules(log=store.audit, ttl_s=3600),
             portal=OpenDesk(),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import json
 import os
 import signal
 import ssl
@@ -11,7 +12,9 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
+import typer
 
+from ostiary.cli.commands import check
 from ostiary.cli.demo.ports import Ports, choose_ports
 from tests.support.lean_node import LeanNode, eventually, lean_node
 
@@ -21,9 +24,12 @@ TOKEN = "a-long-random-token-of-kong-admin"
 class Tab:
     """A browser that keeps cookies."""
 
-    def __init__(self, port: int, ca_file: Path | None = None) -> None:
+    def __init__(
+        self, port: int, ca_file: Path | None = None, *, host: str | None = None
+    ) -> None:
         self._port = port
         self._ca_file = ca_file
+        self._host = {} if host is None else {"Host": host}
         self.cookies: dict[str, str] = {}
 
     def _send(self, method: str, path: str, form: dict[str, str] | None) -> tuple[int, str, str]:  # fmt: skip
@@ -35,6 +41,7 @@ class Tab:
                 "127.0.0.1", self._port, context=trust, timeout=10
             )
         fields = {"Cookie": "; ".join(f"{n}={v}" for n, v in self.cookies.items())}
+        fields |= self._host
         body = None
         if form is not None:
             body = urlencode(form)
@@ -139,3 +146,57 @@ async def test_a_session_outlives_control_and_not_its_user(
 
         assert "__Host-ostiary-manager" in tab.cookies
         assert [before[0], plain[0], got.status, after[0]] == [200, 302, 200, 302]
+
+
+@pytest.mark.spec("portal#2.7")
+async def test_a_node_whose_admins_sign_in_at_a_provider(
+    tmp_path: Path, secured: dict[str, str]
+) -> None:
+    """No token opens the Manager, a provider that is away has a page, and traffic is counted."""
+    own = own_ports()
+    home = f"http://localhost:{own.manager}"
+    conf = {"issuer": "https://127.0.0.1:1/pool", "client_id": ["manager"]}
+    async with lean_node(
+        tmp_path, admin_gui_listen=f"127.0.0.1:{own.manager}", admin_gui_url=home,
+        admin_gui_auth="openid-connect", admin_gui_auth_conf=json.dumps(conf), **secured,
+    ) as node:  # fmt: skip
+        tab = Tab(own.manager, host=f"localhost:{own.manager}")
+        asked = await tab.get("/auth/sign-in")
+        token = await tab.post("/auth/sign-in", token=TOKEN)
+        away = await tab.get("/auth/provider")
+        admin = {"kong_admin_token": TOKEN}
+        vitals = "/vitals/status_codes/by_workspace"
+        got = [
+            (await node.get(node.ports.admin, path, **admin)).status
+            for path in ("/admins", "/groups", "/openid-connect/sessions", vitals)
+        ]
+
+        assert 'id="signInAtProvider"' in asked[2]
+        assert token[0] == 403
+        assert away[0] == 502
+        assert "cannot be reached" in away[2]
+        assert got == [200] * 4
+
+
+@pytest.mark.spec("portal#2.7")
+def test_a_provider_that_cannot_be_used_stops_the_start_with_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    conf = {
+        "issuer": "https://idp.example", "client_id": ["manager"], "client_secret": ["planted"],
+        "redirect_uri": ["http://localhost:8001/auth"],
+    }  # fmt: skip
+    file = tmp_path / "kong.conf"
+    file.write_text(
+        "admin_gui_auth = openid-connect\nenforce_rbac = on\n"
+        "admin_gui_url = http://localhost:8002\n"
+        f"admin_gui_auth_conf = {json.dumps(conf)}\n"
+    )
+
+    with pytest.raises(typer.Exit):
+        check(file)
+
+    told = capsys.readouterr().err
+    assert "redirect_uri: must be one address of the Manager itself" in told
+    assert "http://localhost:8002/auth/callback" in told
+    assert "planted" not in told

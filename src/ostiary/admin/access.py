@@ -47,9 +47,11 @@ _OF_WORKSPACES: Final = frozenset(
     {
         *(kind.path for kind in KINDS.values() if kind.in_workspace and kind.path),
         *PORTAL_KINDS,
+        "admins",
         "rbac",
         "schemas",
         "tags",
+        "vitals",
     }
 )
 _NODE_ROWS: Final = frozenset({"ca_certificates", "workspaces"})
@@ -91,6 +93,34 @@ async def read_roles(reads: ConfigReads, user: RbacUser) -> list[str]:
     """The ids of a user's roles."""
     rows = await read_all(reads, "rbac_user_roles", user=user.id or "")
     return [row.role for row in rows if isinstance(row, RbacUserRole)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """The roles that a user has in one workspace."""
+
+    reads: ConfigReads
+    roles: tuple[str, ...]
+
+
+async def _gather(
+    store: ConfigStore, user: RbacUser, workspace: Workspace
+) -> list[_Held]:
+    """The roles of a user where they are known, and where a request leads."""
+    home = workspace_of(user)
+    places = [home]
+    # Only whoever is known in `default` is given roles elsewhere.
+    if home == DEFAULT_WORKSPACE and workspace.id not in {None, home}:
+        places.append(workspace.id or "")
+    found = []
+    for place in places:
+        reads = store.within(place)
+        found.append(_Held(reads, tuple(await read_roles(reads, user))))
+    return found
+
+
+async def _read_paths(held: Iterable[_Held]) -> list[RbacRoleEndpoint]:
+    return [r for some in held for r in await read_endpoints(some.reads, some.roles)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,10 +257,11 @@ class RbacAccess:
         if request.state.rbac_user is None:
             return entities  # a site of the node, asking for itself
         user: RbacUser = request.state.rbac_user
-        home = self.store.within(workspace_of(user))
-        roles = await read_roles(home, user)
+        if [*steps] == ["auth"]:
+            return entities  # whoever is known may come and go
+        held = await _gather(self.store, user, workspace)
         action = read_action(request.method)
-        request.state.may_do = partial(self._may_do, home, roles, workspace)
+        request.state.may_do = partial(self._may_do, held, workspace)
         # What is no row is judged by its path, whatever the level.
         if (
             self.level != "entity"
@@ -238,7 +269,7 @@ class RbacAccess:
             # No rule of rows is about one that is not there yet: elsewhere its path decides.
             or (action == "create" and workspace_of(user) != workspace.id)
         ) and not may_call(
-            await read_endpoints(home, roles),
+            await _read_paths(held),
             workspace=_judged_in(workspace, steps, action),
             steps=steps,
             action=action,
@@ -248,7 +279,9 @@ class RbacAccess:
         entities = replace(entities, moves_rows=False)
         if self.level == "on":
             return entities
-        rules = tuple(await read_entities(home, roles))
+        rules = tuple(
+            [r for some in held for r in await read_entities(some.reads, some.roles)]
+        )
         rights = Rights(user=user, workspace=workspace, rules=rules)
         return replace(entities, rights=rights)
 
@@ -275,14 +308,13 @@ class RbacAccess:
 
     async def _may_do(
         self,
-        home: ConfigReads,
-        roles: Sequence[str],
+        held: Sequence[_Held],
         workspace: Workspace,
         steps: Sequence[str],
         action: Action,
     ) -> bool:
         return may_call(
-            await read_endpoints(home, roles),
+            await _read_paths(held),
             workspace=_judged_in(workspace, steps, action),
             steps=steps,
             action=action,
@@ -317,4 +349,5 @@ def _is_about_rows(steps: Sequence[str], action: Action) -> bool:
         return action in {"read", "delete"}  # what is put may be new
     if first in _READ_BY_ALL:
         return action == "read"
-    return first in _OF_WORKSPACES and first not in {"rbac", *PORTAL_KINDS}
+    no_rows = {"admins", "rbac", "vitals", *PORTAL_KINDS}
+    return first in _OF_WORKSPACES and first not in no_rows

@@ -23,6 +23,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match, Route, Router
 
 from ostiary.admin import refusals
+from ostiary.admin.admins import PATHS as ADMIN_PATHS
+from ostiary.admin.admins import AdminEndpoints, answer_auth
 from ostiary.admin.applications import PATHS as APPLICATION_PATHS
 from ostiary.admin.applications import ApplicationEndpoints
 from ostiary.admin.audit import Audited, Auditor, AuditRules, build_auditor
@@ -45,14 +47,20 @@ from ostiary.admin.info import InfoEndpoints, KnownPlugins
 from ostiary.admin.issuers import IssuerEndpoints, Providers
 from ostiary.admin.lines import Form, Write, build_line
 from ostiary.admin.openapi.endpoint import OpenapiEndpoint
+from ostiary.admin.operator_groups import PATHS as GROUP_PATHS
+from ostiary.admin.operator_groups import OperatorGroups
 from ostiary.admin.portal_files import WorkspaceBeginnings
 from ostiary.admin.rbac import PATHS as RBAC_PATHS
 from ostiary.admin.rbac import RbacEndpoints
 from ostiary.admin.refusals import Refused
 from ostiary.admin.roles import WorkspaceRoles
 from ostiary.admin.scope import raw_path, scoped, split_path
+from ostiary.admin.sessions import PATHS as SESSION_PATHS
+from ostiary.admin.sessions import SessionDesk, SessionEndpoints
 from ostiary.admin.state import NodeView, describe_redirect_uris
 from ostiary.admin.status import StatusEndpoints
+from ostiary.admin.traffic import PATHS as TRAFFIC_PATHS
+from ostiary.admin.traffic import TrafficBook, TrafficEndpoints
 from ostiary.admin.workspaces import WorkspaceEndpoints
 from ostiary.model.kinds import KINDS
 from ostiary.model.words import Problem
@@ -93,6 +101,8 @@ class AdminConfig:
     sign-in decisions; `client_keys` sign for clients without a key of their own; `providers` are
     those that workers have fetched. `settings` are shown at the root: no secret is in them.
     `access` lets in whoever may, `rbac` says who that is; without it there are no users.
+    `admins` are those among them who sign in to the Manager; `sessions` knows who is signed in at
+    the sites, `traffic` how many requests there were.
     `portal` knows the workspaces' portals; without it there are none. `usage` is how much
     applications are used, and `app_clients` makes clients for them in a user pool.
     With `keeps_routes_apart` no route takes the requests of another workspace's.
@@ -117,6 +127,9 @@ class AdminConfig:
     access_form: Form = "kong"
     access: Access = field(default_factory=OpenAccess)
     rbac: RbacEndpoints | None = None
+    admins: AdminEndpoints | None = None
+    sessions: SessionDesk | None = None
+    traffic: TrafficBook | None = None
     keeps_routes_apart: bool = True
     audit: AuditRules | None = None
     portal: PortalDesk | None = None
@@ -213,6 +226,12 @@ class _Rows:
                 self._config.portal is not None
             ):
                 return await DocumentEndpoints().answer(request, steps)
+            case ["admins", *rest] if self._config.admins is not None:
+                return await self._config.admins.answer(request, rest)
+            case ["groups", *rest] if self._config.admins is not None:
+                return await OperatorGroups().answer(request, rest)
+            case ["auth"] if self._config.admins is not None:
+                return await answer_auth(request)
             case ["developers", *rest] if self._config.portal is not None:
                 developers = DeveloperEndpoints(
                     desk=self._config.portal, clients=self._config.app_clients
@@ -349,9 +368,13 @@ def _route(path: str, endpoint: Any, *methods: str) -> Route:
 def _list_routes(config: AdminConfig) -> list[Route]:
     """Every path that is not about rows."""
     has_rbac = config.rbac is not None and config.writable
+    has_admins = config.admins is not None and config.writable
     more = (
         *(() if config.audit is None else AUDIT_PATHS),
         *(RBAC_PATHS if has_rbac else ()),
+        *((*ADMIN_PATHS, *GROUP_PATHS) if has_admins else ()),
+        *(() if config.sessions is None else SESSION_PATHS),
+        *(() if config.traffic is None else TRAFFIC_PATHS),
         *(() if config.portal is None else PORTAL_PATHS),
     )
     keys = _Keys(config)
@@ -396,7 +419,28 @@ def _list_routes(config: AdminConfig) -> list[Route]:
         _route(below, issuers.forget_issuer, "DELETE"),
         _route("/openid-connect/flows", keys.flows),
         _route("/openid-connect/flows/{request_id}", keys.one_flow),
+        *_list_session_routes(config.sessions),
+        *_list_traffic_routes(config.traffic),
         *build_audit_routes(config.audit, config.autofill.now),
+    ]
+
+
+def _list_traffic_routes(book: TrafficBook | None) -> list[Route]:
+    """The path of traffic, where it is counted."""
+    if book is None:
+        return []
+    return [_route(TRAFFIC_PATHS[0], TrafficEndpoints(book).by_workspace)]
+
+
+def _list_session_routes(desk: SessionDesk | None) -> list[Route]:
+    """The paths of sessions, where there are sites."""
+    if desk is None:
+        return []
+    ends = SessionEndpoints(desk)
+    every, one = SESSION_PATHS
+    return [
+        _route(every, ends.list_sessions),
+        _route(one, ends.end_session, "DELETE"),
     ]
 
 

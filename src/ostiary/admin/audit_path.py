@@ -108,6 +108,8 @@ def find_kind(steps: Sequence[str]) -> Kind | None:
                 return EVERY_KIND["developer_roles"]
             case ["developers", *rest] if len(rest) <= 1:
                 return EVERY_KIND["developers"]
+            case ["admins" | "groups" as what, *rest] if len(rest) <= 1:
+                return EVERY_KIND[what]
             case ["rbac", "users" | "roles" as what, *rest] if len(rest) <= 1:
                 return EVERY_KIND[f"rbac_{what}"]
             case ["rbac", "roles", _, "endpoints", *_]:
@@ -127,6 +129,7 @@ def has_names(steps: Sequence[str]) -> bool:
                 ["consumer_groups", _, "consumers"]
                 | ["consumers", _, "consumer_groups"]
                 | ["rbac", "users", _, "roles"]
+                | ["admins", _, "roles"]
             ):
                 return True
     return False

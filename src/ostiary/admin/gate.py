@@ -20,6 +20,8 @@ from ostiary.model.kinds import KINDS
 from ostiary.model.workspaces import DEFAULT, RESERVED, Workspace
 
 _WORKSPACES: Final = KINDS["workspaces"]
+# What somebody asks who is nobody yet: their registration link says who they will be.
+_OPEN: Final = ("POST", "/admins/register")
 
 
 class Access(Protocol):
@@ -95,8 +97,14 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, as an ASGI application does."""
         request = Request(scope)
-        await self._access.identify(request)
         raw = raw_path(request)
+        if (request.method, raw) == _OPEN:
+            request.state.prefix = ""
+            request.state.workspace = DEFAULT.id
+            request.state.entities = self._entities
+            await self._inner({**scope, "path": raw}, receive, send)
+            return
+        await self._access.identify(request)
         steps = split_path(raw)
         workspace, prefix = DEFAULT, ""
         if steps[0] and unquote(steps[0]) not in RESERVED:

@@ -41,6 +41,7 @@ from ostiary.model.access import (
     RbacRoleEntity,
     RbacUser,
 )
+from ostiary.model.admins import Admin
 from ostiary.model.kinds import EVERY_KIND, KINDS, Kind
 from ostiary.model.row import Row
 from ostiary.model.workspaces import DEFAULT_WORKSPACE, Workspace
@@ -147,7 +148,7 @@ class _Call:
                     await self._give_role_of_name(write, row)
             return JSONResponse(await self._entities.show(kind, row), status_code=201)
         rows = await read_all(self._entities.store, kind.name)
-        return await self._list(kind, [r for r in rows if not _is_own_role(r)])
+        return await self._list(kind, [r for r in rows if not is_own_role(r)])
 
     async def _list(self, kind: Kind, rows: Sequence[Row]) -> Response:
         query = dict(self._request.query_params)
@@ -188,23 +189,21 @@ class _Call:
         may_give = await may_do(
             self._request, ("rbac", "users", user.name, "roles"), "create"
         )
-        if role is None or _is_own_role(role) or not may_give:
-            # One that is somebody's already is left alone.
-            name = user.name if role is None else f"{user.name}:{user.id}"
-            comment = f"Default user role generated for {user.name}"
-            data = {"name": name, "is_default": True, "comment": comment}
-            role = await self._entities.build(write, _ROLES, Given(data=data))
-            await write.add(role)
-        await _join(self._entities, write, user, role)
+        if role is None or is_own_role(role) or not may_give:
+            await make_own_role(self._entities, write, user)
+            return
+        await join(self._entities, write, user, role)
 
     async def _read(self, kind: Kind, before: Row | None) -> Given:
         """What is given, with the hash of a token in its place."""
         given = await read_given(self._request)
         data = {k: v for k, v in given.data.items() if k not in _OURS}
         if kind is not _USERS:
-            own = {"is_default": True} if before and _is_own_role(before) else {}
+            own = {"is_default": True} if before and is_own_role(before) else {}
             return Given(data={**data, **own}, is_form=given.is_form)
         token = data.get("user_token")
+        if token is not None and before is not None:
+            await self._check_token_enabled(before)
         if isinstance(token, str) and not (token.isascii() and token.isprintable()):
             text = "must be printable ascii: it is sent in a header"
             raise refusals.schema_violation([(("user_token",), text)])
@@ -218,16 +217,26 @@ class _Call:
             data["user_token_ident"] = build_hint(token)
         return Given(data=data, is_form=given.is_form)
 
+    async def _check_token_enabled(self, user: Row) -> None:
+        """
+        Let go on for whoever may have a token.
+
+        Raises:
+            Refused: The user of an admin who has none.
+        """
+        admin = await self._entities.store.find("admins", {"rbac_user": user.id or ""})
+        if isinstance(admin, Admin) and not admin.rbac_token_enabled:
+            text = "this admin has no RBAC token: see rbac_token_enabled of /admins"
+            raise refusals.schema_violation([(("user_token",), text)])
+
     async def _delete(self, row: Row | None) -> None:
         if row is None:
             return
         async with self._entities.writing() as write:
             if isinstance(row, RbacUser):
-                for identity in await read_roles(write, row):
-                    role = await write.get("rbac_roles", identity)
-                    if role is not None and _is_own_role(role):
-                        await self._entities.remove(write, role)
-            await self._entities.remove(write, row)
+                await remove_user(self._entities, write, row)
+            else:
+                await self._entities.remove(write, row)
 
     async def find_user(self, key: str) -> RbacUser:
         """
@@ -263,7 +272,7 @@ class _Call:
         entities = self._entities
         if self._method == "GET":
             return JSONResponse(await self._show_roles(user))
-        roles = await self._named_roles()
+        roles = await find_named_roles(entities, self._request)
         async with entities.writing() as write:
             held = {
                 row.role: row
@@ -273,29 +282,12 @@ class _Call:
             for role in roles:
                 row = held.get(role.id or "")
                 if self._method == "POST" and row is None:
-                    await _join(entities, write, user, role)
+                    await join(entities, write, user, role)
                 if self._method == "DELETE" and row is not None:
                     await entities.remove(write, row)
         if self._method == "DELETE":
             return Response(status_code=204)
         return JSONResponse(await self._show_roles(user), status_code=201)
-
-    async def _named_roles(self) -> list[RbacRole]:
-        said = (await read_given(self._request)).data.get("roles")
-        names = said.split(",") if isinstance(said, str) else said
-        if not isinstance(names, list) or not names:
-            raise refusals.schema_violation([(("roles",), "required field missing")])
-        found = []
-        for name in names:
-            row = (
-                await self._entities.find(self._entities.store, _ROLES, name.strip())
-                if isinstance(name, str)
-                else None
-            )
-            if not isinstance(row, RbacRole):
-                raise refusals.say(400, f"role not found with name '{name}'")
-            found.append(row)
-        return found
 
     async def _show_roles(self, user: RbacUser) -> Json:
         store = self._entities.store
@@ -306,7 +298,7 @@ class _Call:
         shown = [
             await self._entities.show(_ROLES, row)
             for row in rows
-            if row is not None and not _is_own_role(row)
+            if row is not None and not is_own_role(row)
         ]
         return {"roles": shown, "user": await self._entities.show(_USERS, user)}
 
@@ -443,7 +435,32 @@ class _Call:
         )
 
 
-def _is_own_role(row: Row) -> bool:
+async def find_named_roles(entities: Entities, request: Request) -> list[RbacRole]:
+    """
+    The roles of a workspace that a body names.
+
+    Raises:
+        Refused: It names none, or one that is not there.
+    """
+    said = (await read_given(request)).data.get("roles")
+    names = said.split(",") if isinstance(said, str) else said
+    if not isinstance(names, list) or not names:
+        raise refusals.schema_violation([(("roles",), "required field missing")])
+    found = []
+    for name in names:
+        row = (
+            await entities.find(entities.store, _ROLES, name.strip())
+            if isinstance(name, str)
+            else None
+        )
+        if not isinstance(row, RbacRole):
+            raise refusals.say(400, f"role not found with name '{name}'")
+        found.append(row)
+    return found
+
+
+def is_own_role(row: Row) -> bool:
+    """Whether a role is one user's alone, made with them."""
     return isinstance(row, RbacRole) and row.is_default
 
 
@@ -461,7 +478,29 @@ def _by_place(rules: Iterable[RbacRoleEndpoint]) -> dict[str, dict[str, Json]]:
     return found
 
 
-async def _join(
+async def remove_user(entities: Entities, write: ConfigWrites, user: RbacUser) -> None:
+    """Let a user go, and the role that is theirs alone."""
+    for identity in await read_roles(write, user):
+        role = await write.get("rbac_roles", identity)
+        if role is not None and is_own_role(role):
+            await entities.remove(write, role)
+    await entities.remove(write, user)
+
+
+async def make_own_role(
+    entities: Entities, write: ConfigWrites, user: RbacUser
+) -> None:
+    """A role that nobody else has; one of their name that is there already is left alone."""
+    is_taken = await write.find("rbac_roles", {"name": user.name}) is not None
+    name = f"{user.name}:{user.id}" if is_taken else user.name
+    comment = f"Default user role generated for {user.name}"
+    data = {"name": name, "is_default": True, "comment": comment}
+    role = await entities.build(write, _ROLES, Given(data=data))
+    await write.add(role)
+    await join(entities, write, user, role)
+
+
+async def join(
     entities: Entities, write: ConfigWrites, user: RbacUser, role: Row
 ) -> None:
     """Let a user have a role."""

@@ -20,6 +20,7 @@ from ostiary.cli.options import (
     ConfFile,
     Prefix,
     check_file,
+    check_operators,
     check_plugins,
     fail,
     load_settings,
@@ -82,6 +83,7 @@ def start(
         },
     )
     check_plugins(settings)
+    check_operators(settings)
     has_text = settings.declarative_config_string is not None
     if (
         settings.database == "off"
@@ -156,6 +158,7 @@ def check(
     """Say whether a settings file can be used, together with the environment."""
     settings = load_settings(conf, {})
     check_plugins(settings)
+    check_operators(settings)
     print(f"configuration at {conf} is valid")
 
 

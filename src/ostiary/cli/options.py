@@ -89,6 +89,19 @@ def check_plugins(settings: Settings) -> None:
         fail(error)
 
 
+def check_operators(settings: Settings) -> None:
+    """End with one sentence where operators could not sign in at their provider."""
+    if settings.admin_gui_auth is None:
+        return
+    from ostiary.node.manager import find_provider
+    from ostiary.settings import SettingsInvalid
+
+    try:
+        find_provider(settings)
+    except SettingsInvalid as error:
+        fail(error)
+
+
 def check_file(path: Path) -> tuple[Config, tuple[str, ...]]:
     """The configuration in a file, plugins checked too; exits with one sentence when wrong."""
     from ostiary.adapters.declarative import FileUnusable, load_declarative

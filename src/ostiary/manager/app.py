@@ -20,6 +20,7 @@ from starlette.routing import Route
 
 from ostiary.manager.addresses import build_own_url
 from ostiary.manager.config import ManagerConfig, Person
+from ostiary.manager.entering import get_answer
 from ostiary.manager.forms import Form, UnreadableForm, read_manager_form
 from ostiary.manager.gate import Gate, NotAdmitted
 from ostiary.manager.pages import PAGES, Handler
@@ -30,7 +31,9 @@ from ostiary.web.cookies import read_cookie
 from ostiary.web.replies import redirect
 
 _LOG: Final = logging.getLogger(__name__)
-OPEN: Final = ("/auth/sign-in",)
+OPEN: Final = (
+    "/auth/sign-in", "/auth/provider", "/auth/callback", "/auth/register", "/kconfig.js",
+)  # fmt: skip
 STALE: Final = "This form was not sent from a page of ours, or the page is old. Go back, reload, and try again."
 
 
@@ -102,6 +105,9 @@ async def _answer(gate: Gate, request: Request, handler: Handler) -> Response:
     except UnreadableForm:
         return _show_error(bare, status=400, title="Not a form of ours", message=STALE)
     visit = _build_visit(gate, request, person, form)
+    if gate.is_answer(request):
+        # Whatever page is at that address: before Kong 3.6 it was that of a workspace.
+        return await get_answer(visit)
     if gate.asks and person is None and request.scope["path"] not in OPEN:
         return _lead_to_sign_in(request)
     if request.method == "POST" and not csrf.is_own_form(

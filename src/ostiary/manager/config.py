@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from ostiary.manager.reception import Reception
 from ostiary.ports.admin_client import AdminClient
 from ostiary.ports.clock import Clock, Entropy
 from ostiary.ports.shared import Shared
@@ -24,7 +25,8 @@ class Person:
     """
     An RBAC user who may sign in: the id, the workspace's id, and a name for people.
 
-    `home` is the workspace's name. `mark` is another one as soon as the user has another token.
+    `home` is the workspace's name, and `places` are those of an admin who has roles in several.
+    `mark` is another one as soon as the user has another token.
     """
 
     id: str
@@ -32,6 +34,7 @@ class Person:
     name: str
     home: str
     mark: str = field(repr=False)
+    places: tuple[str, ...] = ()
 
 
 class People(Protocol):
@@ -69,6 +72,14 @@ class TokenDoor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderDoor:
+    """Admins sign in at their provider, which says who they are and what they may do."""
+
+    people: People
+    reception: Reception
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One thing that was looked at when a configuration was tried; `remedy` says what to do."""
 
@@ -78,8 +89,9 @@ class Finding:
     remedy: str = ""
 
 
-# The config of an openid-connect plugin as JSON, and the redirect URI: what a sign-in would meet.
-Examine = Callable[[Mapping[str, Any], str], Awaitable[Sequence[Finding]]]
+# The config of an openid-connect plugin as JSON, the redirect URI, and the workspace whose vaults it
+# reads: what a sign-in would meet.
+Examine = Callable[[Mapping[str, Any], str, str], Awaitable[Sequence[Finding]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +102,8 @@ class ManagerConfig:
     `home` is the origin that browsers know the Manager by, where somebody has said so. Without
     `writable` a file says what there is, and pages only show it. `proxy` are the scheme and port
     that the gateway is reached at; `portals` tells the URL of a workspace's portal and the
-    redirect URI of its sign-in, None where the node has no portal. A session ends after `idle_s` without a request, and after
+    redirect URI of its sign-in, None where the node has no portal. `kconfig` is what scripts for Kong
+    Manager read. A session ends after `idle_s` without a request, and after
     `absolute_s` in any case.
     """
 
@@ -98,7 +111,7 @@ class ManagerConfig:
     shared: Shared
     clock: Clock
     entropy: Entropy
-    door: OpenDoor | TokenDoor
+    door: OpenDoor | TokenDoor | ProviderDoor
     guard: Guard
     examine: Examine
     dump_yaml: Callable[[object], str]
@@ -107,6 +120,7 @@ class ManagerConfig:
     writable: bool = True
     proxy: tuple[str, int] = ("https", 8443)
     portals: Callable[[str], tuple[str, str]] | None = None
+    kconfig: Mapping[str, str] = field(default_factory=dict)
     idle_s: int = 3600
     absolute_s: int = 12 * 3600
 

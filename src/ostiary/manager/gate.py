@@ -19,8 +19,16 @@ from starlette.responses import Response
 
 from ostiary.http.url import MalformedUrl, split_host
 from ostiary.manager.attempts import Attempts
-from ostiary.manager.config import ManagerConfig, OpenDoor, Person, TokenDoor
-from ostiary.manager.sessions import Sessions
+from ostiary.manager.config import (
+    ManagerConfig,
+    OpenDoor,
+    Person,
+    ProviderDoor,
+    TokenDoor,
+)
+from ostiary.manager.provider import REGISTER, SIGN_IN
+from ostiary.manager.reception import Reception
+from ostiary.manager.sessions import SessionList, Sessions
 from ostiary.web.cookies import delete_cookie, read_cookie, set_cookie
 
 _LOG: Final = logging.getLogger(__name__)
@@ -87,9 +95,12 @@ def _is_loopback_host(host: str) -> bool:
     )
 
 
-def check_browser(request: Request) -> None:
+def check_browser(request: Request, *, is_open: bool = False) -> None:
     """
     Refuse what another site's page asks for; a link that a person follows may pass with a click.
+
+    Args:
+        is_open: Whether people come from another site on purpose: sent back by their provider.
 
     Raises:
         NotAdmitted: It is one.
@@ -98,6 +109,8 @@ def check_browser(request: Request) -> None:
     is_visit = (
         request.method == "GET" and request.headers.get("sec-fetch-mode") == "navigate"
     )
+    if is_visit and is_open:
+        return
     if said == "cross-site" or (said == "same-site" and not is_visit):
         text = "Another site led here. The Manager opens from its own pages only."
         raise NotAdmitted(text, can_follow=is_visit)
@@ -118,8 +131,20 @@ class Gate:
     def __post_init__(self) -> None:
         door = self.config.door
         self.sessions = (
-            Sessions(self.config, door.people) if isinstance(door, TokenDoor) else None
+            None
+            if isinstance(door, OpenDoor)
+            else Sessions(self.config, door.people, SessionList(self.config.shared))
         )
+
+    @property
+    def reception(self) -> Reception | None:
+        """Where admins sign in at their provider, if they do."""
+        door = self.config.door
+        return door.reception if isinstance(door, ProviderDoor) else None
+
+    def is_answer(self, request: Request) -> bool:
+        """Whether a provider sends somebody back with this request."""
+        return self.reception is not None and self.reception.is_answer(request)
 
     @property
     def asks(self) -> bool:
@@ -155,7 +180,10 @@ class Gate:
             and self._is_stranger(request)
         ):
             raise NotAdmitted(CLOSED)
-        check_browser(request)
+        path = request.scope["path"]
+        # After signing out the provider sends people there; a link may be in a mail.
+        is_open = path == REGISTER or (self.reception is not None and path == SIGN_IN)
+        check_browser(request, is_open=is_open or self.is_answer(request))
 
     def is_encrypted(self, request: Request) -> bool:
         """Whether the browser speaks TLS, with us or with what `admin_gui_url` says is before us."""
@@ -202,8 +230,16 @@ class Gate:
         _LOG.info("the Manager: %s signed in from %s", person.id, address)
         return person
 
+    def count_attempt(self, address: str) -> bool:
+        """Count a guess of a link; tell whether it may go on."""
+        return self._attempts.begin(address, now=self.config.clock.now())
+
+    def forget_attempt(self, address: str) -> None:
+        """It was no guess."""
+        self._attempts.clear(address)
+
     async def remember(
-        self, request: Request, response: Response, person: Person
+        self, request: Request, response: Response, person: Person, hint: str = ""
     ) -> None:
         """Sign a browser in; whatever session it had ends. Raises SharedUnavailable."""
         assert self.sessions is not None
@@ -212,18 +248,22 @@ class Gate:
         set_cookie(
             response,
             name,
-            await self.sessions.begin(person),
+            await self.sessions.begin(person, hint),
             path="/",
             max_age_s=None,
             same_site="Strict",
             secure=self.is_encrypted(request),
         )
 
-    async def forget(self, request: Request, response: Response) -> None:
-        """Sign a browser out. Raises SharedUnavailable."""
+    async def end(self, request: Request) -> str:
+        """End the session of a browser; its hint. Raises SharedUnavailable."""
+        if self.sessions is None:
+            return ""
+        return await self.sessions.end(read_cookie(request, self.cookie_name(request)))
+
+    def forget(self, request: Request, response: Response) -> None:
+        """Let a browser forget its session, which has ended."""
         name = self.cookie_name(request)
-        if self.sessions is not None:
-            await self.sessions.end(read_cookie(request, name))
         delete_cookie(
             response,
             name,

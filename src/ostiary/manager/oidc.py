@@ -178,16 +178,3 @@ def _describe(visit: Visit, found: Mapping[str, Any]) -> dict[str, Any]:
     if uris and not found["hosts"]:
         note = "If people know the gateway by another address, that stands before the path."
     return {"uris": uris, "note": note}
-
-
-def find_references(config: Mapping[str, Any]) -> tuple[str, ...]:
-    """The fields that say where a value is, in a vault, and not the value. Any: JSON."""
-    return tuple(name for name, value in config.items() if _refers(value))
-
-
-def _refers(value: Any) -> bool:  # Any: JSON
-    if isinstance(value, Mapping):
-        return any(_refers(inner) for inner in value.values())
-    if isinstance(value, list | tuple):
-        return any(_refers(inner) for inner in value)
-    return isinstance(value, str) and _REFERENCE in value

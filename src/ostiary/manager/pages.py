@@ -13,15 +13,20 @@ from starlette.responses import Response
 
 from ostiary.manager import (
     access,
+    admins,
+    appearance,
     applications,
     developers,
     devportal,
     editing,
+    entering,
     members,
     places,
     plugins,
     portal_files,
+    registering,
     rows,
+    session_list,
     signing_in,
     watching,
 )
@@ -34,6 +39,8 @@ _ROW: Final = f"{_WS}/{{kind}}/{{id}}"
 _BELOW: Final = f"{_ROW}/{{below}}"
 _USER: Final = f"{_WS}/rbac/users/{{user}}"
 _ROLE: Final = f"{_WS}/rbac/roles/{{role}}"
+_ADMIN: Final = f"{_WS}/admins/{{admin}}"
+_GROUP: Final = f"{_WS}/groups/{{group}}"
 
 
 async def _go_home(_: Visit) -> Response:
@@ -42,13 +49,18 @@ async def _go_home(_: Visit) -> Response:
 
 PAGES: Final[tuple[tuple[str, Handler | None, Handler | None], ...]] = (
     ("/", _go_home, None),
+    ("/kconfig.js", places.get_kconfig, None),
     ("/auth/sign-in", signing_in.get_sign_in, signing_in.post_sign_in),
+    ("/auth/provider", entering.get_provider, None),
+    ("/auth/callback", entering.get_answer, None),
+    ("/auth/register", registering.get_register, registering.post_register),
     ("/auth/sign-out", signing_in.get_sign_out, signing_in.post_sign_out),
     ("/workspaces", places.get_workspaces, None),
     ("/workspaces/new", places.get_new_workspace, places.post_new_workspace),
     (_WS, places.get_overview, None),
     (f"{_WS}/delete", places.get_delete_workspace, places.post_delete_workspace),
     (f"{_WS}/info", places.get_info, None),
+    (f"{_WS}/sessions", session_list.get_sessions, session_list.post_sessions),
     (f"{_WS}/audit", watching.get_audit, None),
     (f"{_WS}/flows", watching.get_flows, None),
     (f"{_WS}/flows/{{request_id}}", watching.get_flow, None),
@@ -60,8 +72,17 @@ PAGES: Final[tuple[tuple[str, Handler | None, Handler | None], ...]] = (
     (f"{_WS}/rbac/roles/new", access.get_new_role, access.post_new_role),
     (_ROLE, access.get_role, access.post_role),
     (f"{_ROLE}/delete", access.get_delete, access.post_delete),
+    (f"{_WS}/admins", admins.get_admins, None),
+    (f"{_WS}/admins/invite", admins.get_invite, admins.post_invite),
+    (_ADMIN, admins.get_admin, admins.post_admin),
+    (f"{_ADMIN}/delete", admins.get_delete, admins.post_delete),
+    (f"{_WS}/groups", admins.get_groups, None),
+    (f"{_WS}/groups/new", admins.get_new_group, admins.post_new_group),
+    (_GROUP, admins.get_group, admins.post_group),
+    (f"{_GROUP}/delete", admins.get_delete, admins.post_delete),
     (f"{_WS}/portal", devportal.get_overview, devportal.post_overview),
     (f"{_WS}/portal/settings", devportal.get_settings, devportal.post_settings),
+    (f"{_WS}/portal/appearance", appearance.get_appearance, appearance.post_appearance),
     (f"{_WS}/portal/files", portal_files.get_files, None),
     (f"{_WS}/portal/files/new", portal_files.get_new, portal_files.post_new),
     (f"{_WS}/portal/files/edit", portal_files.get_file, portal_files.post_file),

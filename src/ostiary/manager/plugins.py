@@ -13,7 +13,6 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from ostiary.manager import editing, oidc
-from ostiary.manager.config import Finding
 from ostiary.manager.forms import Form, Sheet
 from ostiary.manager.kinds import KINDS, TAGS_HINT, Kind, Row
 from ostiary.manager.placing import place_problems
@@ -328,13 +327,7 @@ async def _examine(
 ) -> Response:
     uris = told["uris"]
     uri = uris[0] if uris else oidc.gateway_origin(visit) + "/"
-    vaulted = oidc.find_references(config)
-    if vaulted:
-        # Only workers read vaults: the provider would be asked with what stands there literally.
-        text = f"uses vault references: not tested here ({', '.join(vaulted)})"
-        findings = [Finding(level="warning", code="vault_references", text=text)]
-        return _show_result(visit, findings=findings, problems=[], uri=uri, row=row)
-    findings = [*await visit.config.examine(config, uri)]
+    findings = [*await visit.config.examine(config, uri, visit.workspace)]
     return _show_result(visit, findings=findings, problems=[], uri=uri, row=row)
 
 
@@ -344,7 +337,6 @@ def _show_result(visit: Visit, **values: Any) -> Response:
         "manager-test.html",
         here="plugins",
         **{"row": None, **values},
-        is_untested=any(f.code == "vault_references" for f in findings),
         is_good=not values["problems"] and all(f.level == "ok" for f in findings),
         has_errors=bool(values["problems"])
         or any(f.level == "error" for f in findings),

@@ -10,14 +10,16 @@ Spec: OWASP Session Management; RFC 6265bis §4.1.3 (`__Host-`).
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import json
 import re
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from ostiary.manager.config import ManagerConfig, People, Person
+from ostiary.ports.shared import Shared
 
 _ID_BYTES: Final = 32
 _ID: Final = re.compile(r"[0-9a-f]{64}")
@@ -25,6 +27,61 @@ _KEY: Final = "manager:session:"
 # Apart, so that a request that is under way cannot bring back what signing out has deleted.
 _SEEN: Final = "manager:seen:"
 _SEEN_EVERY_S: Final = 60
+# Which sessions there are: shared state cannot be searched.
+_INDEX: Final = "manager:sessions"
+_MOST_LISTED: Final = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A session as others may see it: `name` opens nothing. Times are Unix seconds."""
+
+    name: str
+    who: str
+    began: int
+    seen: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionList:
+    """
+    The sessions that there are, for whoever may end them.
+
+    Only one process signs people in, so that a lock of its own is enough.
+    """
+
+    shared: Shared
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
+
+    async def note(self, listed: Listed, *, ttl_s: float) -> None:
+        """List one more; the oldest of too many is not listed any more. Raises SharedUnavailable."""
+        async with self._lock:
+            known = [*await self._read(), listed][-_MOST_LISTED:]
+            rows = [[one.name, one.who, one.began] for one in known]
+            await self.shared.set(_INDEX, json.dumps(rows).encode(), ttl_s=ttl_s)
+
+    async def find_all(self) -> list[Listed]:
+        """Those that have not ended, the newest first. Raises SharedUnavailable."""
+        found = []
+        for one in reversed(await self._read()):
+            seen = await self.shared.get(_SEEN + one.name)
+            if seen is not None and await self.shared.get(_KEY + one.name) is not None:
+                found.append(
+                    Listed(name=one.name, who=one.who, began=one.began, seen=int(seen))
+                )
+        return found
+
+    async def end(self, name: str) -> bool:
+        """End one; tell whether it was there. Raises SharedUnavailable."""
+        if not _ID.fullmatch(name) or await self.shared.get(_KEY + name) is None:
+            return False
+        await self.shared.delete(_KEY + name)
+        return True
+
+    async def _read(self) -> list[Listed]:
+        data = await self.shared.get(_INDEX)
+        rows: list[Any] = [] if data is None else json.loads(data)  # Any: JSON
+        return [Listed(name=name, who=who, began=began) for name, who, began in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,25 +90,34 @@ class Sessions:
 
     config: ManagerConfig
     people: People
+    listed: SessionList
 
-    async def begin(self, person: Person) -> str:
+    async def begin(self, person: Person, hint: str = "") -> str:
         """
         A new session; the value of its cookie.
+
+        Args:
+            hint: What is wanted again when it ends, sealed.
 
         Raises:
             SharedUnavailable: It cannot be kept.
         """
         value = self.config.entropy.bytes(_ID_BYTES).hex()
         name = _name(value)
-        told = {
+        told: dict[str, Any] = {
             "user": person.id,
             "workspace": person.workspace,
             "mark": person.mark,
+            "hint": hint,
             "began": int(self.config.clock.now()),
         }
         data = json.dumps(told).encode()
         await self._see(name)
         await self.config.shared.set(_KEY + name, data, ttl_s=self.config.absolute_s)
+        await self.listed.note(
+            Listed(name=name, who=person.name, began=told["began"]),
+            ttl_s=self.config.absolute_s,
+        )
         return value
 
     async def find(self, value: str | None) -> Person | None:
@@ -84,15 +150,20 @@ class Sessions:
             await self._see(name)
         return person
 
-    async def end(self, value: str | None) -> None:
+    async def end(self, value: str | None) -> str:
         """
-        End the session of a cookie; copies of the cookie are worth nothing then.
+        End the session of a cookie, if there is one; copies of the cookie are worth nothing then.
+
+        What comes back is its hint.
 
         Raises:
             SharedUnavailable: It may still be there.
         """
-        if value is not None and _ID.fullmatch(value):
-            await self.config.shared.delete(_KEY + _name(value))
+        if value is None or not _ID.fullmatch(value):
+            return ""
+        data = await self.config.shared.get(_KEY + _name(value))
+        await self.config.shared.delete(_KEY + _name(value))
+        return "" if data is None else str(json.loads(data).get("hint", ""))
 
     async def _see(self, name: str) -> None:
         now = str(int(self.config.clock.now())).encode()

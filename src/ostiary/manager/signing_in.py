@@ -1,4 +1,8 @@
-"""Signing in with an RBAC token, and signing out."""
+"""
+Signing in with an RBAC token or at a provider, and signing out.
+
+Spec: portal §2.7; decisions 0041, 0047.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,11 @@ from typing import Final
 
 from starlette.responses import Response
 
+from ostiary.manager.config import Person
 from ostiary.manager.forms import Sheet
 from ostiary.manager.gate import read_address
 from ostiary.manager.visit import Visit
+from ostiary.ports.admin_client import Operator
 from ostiary.web.replies import redirect
 
 HOME: Final = "/workspaces"
@@ -29,6 +35,7 @@ def _show(visit: Visit, *, wanted: str, error: str = "", status: int = 200) -> R
         sheet=Sheet(errors={"token": (error,)} if error else {}),
         next=read_next(wanted),
         may_sign_in=visit.gate.may_sign_in(visit.request),
+        at_provider=visit.gate.reception is not None,
     )
 
 
@@ -42,6 +49,8 @@ async def get_sign_in(visit: Visit) -> Response:
 async def post_sign_in(visit: Visit) -> Response:
     """Let in whoever has one."""
     wanted = visit.form.get("next")
+    if visit.gate.reception is not None:
+        return _show(visit, wanted=wanted, status=403)  # tokens are worth nothing here
     if not visit.gate.asks:
         return redirect(read_next(wanted))
     if not visit.gate.may_sign_in(visit.request):
@@ -53,6 +62,7 @@ async def post_sign_in(visit: Visit) -> Response:
         return _show(visit, wanted=wanted, error=found, status=403)
     response = redirect(read_next(wanted))
     await visit.gate.remember(visit.request, response, found)
+    await tell_audit(visit, found, "GET")
     return response
 
 
@@ -62,7 +72,39 @@ async def get_sign_out(visit: Visit) -> Response:
 
 
 async def post_sign_out(visit: Visit) -> Response:
-    """Forget the browser."""
-    response = redirect("/auth/sign-in?done=signed-out")
-    await visit.gate.forget(visit.request, response)
+    """Forget the browser, and have the provider forget it where somebody signed in there."""
+    hint = await visit.gate.end(visit.request)
+    if visit.person is not None:
+        await tell_audit(visit, visit.person, "DELETE")
+    reception = visit.gate.reception
+    away = None
+    if reception is not None and visit.person is not None:
+        away = await reception.goodbye(hint)
+    if away is None:
+        response = redirect("/auth/sign-in?done=signed-out")
+    else:
+        response = show_onward(visit, away, "You are signed out here")
+    visit.gate.forget(visit.request, response)
     return response
+
+
+def show_onward(visit: Visit, url: str, title: str) -> Response:
+    """
+    A page of ours that leads on by itself.
+
+    No redirect: what comes from another site is not sent a cookie that is ours alone, and forms
+    may not end at another site.
+    """
+    return visit.show("manager-onward.html", title=title, url=url)
+
+
+async def tell_audit(visit: Visit, person: Person, method: str) -> None:
+    """Have the audit log say that somebody came (`GET /auth`) or went (`DELETE /auth`)."""
+    operator = Operator(
+        site="kong-manager",
+        client_ip=read_address(visit.request) or "127.0.0.1",
+        user=person.id,
+        workspace=person.workspace,
+    )
+    query = {"session_logout": "true"} if method == "DELETE" else None
+    await visit.config.admin.call(operator, method, "/auth", query=query)

@@ -32,6 +32,7 @@ NOTICES: Final = {
     "workspace-created": "The workspace was created.",
     "workspace-deleted": "The workspace was deleted.",
     "portal-on": "The portal is on.",
+    "appearance": "The theme was saved. The portal shows it from the next page on.",
     "portal-off": "The portal is off.",
     "developer-0": "The developer is approved, and may sign in from now on.",
     "developer-2": "The developer is rejected.",
@@ -45,6 +46,9 @@ NOTICES: Final = {
     "contract-deleted": "The contract was deleted.",
     "key-deleted": "The key was deleted, and opens nothing from now on.",
     "application-deleted": "The application was deleted, with its keys and contracts.",
+    "invited": "They are invited. Give them roles, and a link or a word that they may come.",
+    "registered": "You are an admin now. Sign in with the token that you chose.",
+    "session-ended": "The session has ended.",
     "signed-out": "You are signed out.",
     "ended": "Your session has ended. Sign in again.",
 }

@@ -20,6 +20,8 @@ ACTIONS: Final[tuple[Action, ...]] = ("create", "delete", "read", "update")
 EVERYTHING: Final = "*"
 SUPER_ADMIN: Final = "super-admin"
 _ACCESS: Final = "rbac"
+# What gives roles as well: whoever must not touch the one must not touch the others.
+_LIKE_ACCESS: Final = frozenset({_ACCESS, "admins", "groups"})
 
 
 def _split_actions(value: object) -> object:
@@ -58,13 +60,13 @@ Actions = Annotated[
 ]
 
 
-_Name = Annotated[NonEmpty, AfterValidator(_check_name)]
+UserName = Annotated[NonEmpty, AfterValidator(_check_name)]
 
 
 class RbacUser(Row):
     """Somebody with a token; what is kept of it is a hash."""
 
-    name: _Name
+    name: UserName
     user_token: NonEmpty = Field(repr=False)
     user_token_ident: NonEmpty | None = None
     enabled: bool = True
@@ -74,7 +76,7 @@ class RbacUser(Row):
 class RbacRole(Row):
     """What several users may do. `is_default` is a role of one user alone."""
 
-    name: _Name
+    name: UserName
     comment: NonEmpty | None = None
     is_default: bool = False
 
@@ -122,6 +124,8 @@ def read_action(method: str) -> Action:
 
 def _fits(rule: RbacRoleEndpoint, steps: Sequence[str]) -> bool:
     wanted = rule.endpoint.removeprefix("/").split("/")
+    if rule.negative and wanted == [_ACCESS] and {*steps[:1]} & _LIKE_ACCESS:
+        return True
     if rule.negative and wanted[0] == _ACCESS and steps[:1] == [_ACCESS]:
         # Whoever may not touch it must not get at it through what is below.
         steps = steps[: len(wanted)]
@@ -148,7 +152,8 @@ def may_call(
 
     The nearest rules decide: those of the path and workspace, of the path in any workspace, of
     any path in the workspace, of any path anywhere. Of equally near ones a negative one wins;
-    where none is about it, it is forbidden. Negative rules about `/rbac` hold for all below it.
+    where none is about it, it is forbidden. Negative rules about `/rbac` hold for all below it,
+    and for `/admins` and `/groups`, which give roles as well.
 
     Args:
         steps: The decoded segments of the path, without the workspace.

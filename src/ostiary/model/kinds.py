@@ -24,6 +24,7 @@ from ostiary.model.access import (
     RbacUser,
     RbacUserRole,
 )
+from ostiary.model.admins import Admin, Group, GroupRole
 from ostiary.model.applications import (
     Application,
     ApplicationInstance,
@@ -55,12 +56,17 @@ Shorthand = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """A foreign key: the field, the kind of the row it names, and what deleting that row does."""
+    """
+    A foreign key: the field, the kind of the row it names, and what deleting that row does.
+
+    The row is in the same workspace, unless it may be `anywhere`.
+    """
 
     field: str
     kind: str
     on_delete: OnDelete = "cascade"
     is_list: bool = False
+    anywhere: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,7 +208,8 @@ _OF_ACCESS = (
     _kind("rbac_roles", RbacRole, path=None, endpoint_key="name", unique=(("name",),)),
     _kind(
         "rbac_user_roles", RbacUserRole, path=None, unique=(("user", "role"),),
-        references=(Reference(field="user", kind="rbac_users"), _OF_ROLE),
+        # Admins are known in `default` and have roles in others, too.
+        references=(Reference(field="user", kind="rbac_users", anywhere=True), _OF_ROLE),
     ),
     _kind(
         "rbac_role_endpoints", RbacRoleEndpoint, path=None,
@@ -211,6 +218,20 @@ _OF_ACCESS = (
     _kind(
         "rbac_role_entities", RbacRoleEntity, path=None, unique=(("role", "entity_type", "entity_id"),),
         references=(_OF_ROLE,),
+    ),
+    _kind(
+        "admins", Admin, path=None, endpoint_key="username",
+        unique=(("username",), ("email",), ("custom_id",), ("rbac_user",)),
+        references=(Reference(field="rbac_user", kind="rbac_users"),),
+    ),
+    _kind("groups", Group, path=None, endpoint_key="name", unique=(("name",),)),
+    _kind(
+        "group_roles", GroupRole, path=None, unique=(("group", "role"),),
+        references=(
+            Reference(field="group", kind="groups"),
+            Reference(field="role", kind="rbac_roles", anywhere=True),
+            Reference(field="workspace", kind="workspaces"),
+        ),
     ),
 )  # fmt: skip
 

@@ -21,6 +21,7 @@ from ostiary import __version__
 from ostiary.adapters.shared import MemoryShared, SocketShared
 from ostiary.adapters.system import SystemClock, SystemEntropy
 from ostiary.admin.access import RbacAccess, Users
+from ostiary.admin.admins import AdminEndpoints
 from ostiary.admin.app import AdminConfig, create_app
 from ostiary.admin.autofill import Autofill
 from ostiary.admin.gate import Access, OpenAccess
@@ -30,9 +31,11 @@ from ostiary.admin.state import NodeView, describe_redirect_uris
 from ostiary.admin.status import NodeNow, StatusEndpoints, create_status_app
 from ostiary.gateway.changes import NOTHING_YET
 from ostiary.gateway.compile import Workshop
+from ostiary.gateway.metrics import Metrics
 from ostiary.http.exchange import IncomingReply, OutgoingRequest
 from ostiary.jose.keys import PrivateKey
 from ostiary.kit import Services
+from ostiary.manager.sessions import SessionList
 from ostiary.model.gateway import Plugin
 from ostiary.model.workspaces import Workspace
 from ostiary.node.audit import build_audit_rules
@@ -46,9 +49,15 @@ from ostiary.node.exposition import build_exposition, read_node
 from ostiary.node.health import HealthDesk, HealthPages
 from ostiary.node.lastgood import save_last_good
 from ostiary.node.live import LiveConfiguration
-from ostiary.node.manager import build_manager, open_fetch
+from ostiary.node.manager import (
+    build_manager,
+    build_reception,
+    describe_provider,
+    open_fetch,
+)
 from ostiary.node.observer import Observer
 from ostiary.node.role import (
+    FINISH_S,
     LEVELS,
     READY_CHANNEL,
     Orders,
@@ -63,11 +72,13 @@ from ostiary.node.role import (
 )
 from ostiary.node.rules import CatalogRules
 from ostiary.node.serving import serve_sites
+from ostiary.node.sessions import SessionsOfSites
 from ostiary.node.sources import DatabaseSource, FileSource, NoWhole
-from ostiary.node.stores import open_database
+from ostiary.node.stores import LateSessions, open_database
 from ostiary.node.stories import CHANNEL as STORIES
 from ostiary.node.stories import Stories
 from ostiary.node.tls import build_tls
+from ostiary.node.traffic import Traffic, watch
 from ostiary.node.usage import UsageKeeper
 from ostiary.plugins import BUNDLED, CATALOG
 from ostiary.ports.config_store import ConfigStore
@@ -152,6 +163,7 @@ class Control:
         self.providers = KnownIssuers(self.shared)
         self.desk = HealthDesk(self.shared, workers=orders.workers)
         self.observer = Observer(self.shared, workers=orders.workers)
+        self.traffic = Traffic()
         self.live = LiveConfiguration(
             Publisher(self.shared),
             Workshop(
@@ -167,6 +179,7 @@ class Control:
         self.portal: NodePortal | None = None
         self._heard = asyncio.Event()
         self._told: set[str] = set()
+        self._notes = describe_provider(orders.settings)
 
     def _show(self) -> None:
         """Let the Admin API show a configuration that serves."""
@@ -181,6 +194,7 @@ class Control:
             *describe_open_admin(self.orders.settings),
             *self.live.warnings,
             *self._warn_of_portals(),
+            *self._notes,
         )
         for warning in self.view.warnings:
             if warning not in self._told:
@@ -298,6 +312,16 @@ class Control:
             flows=self.stories,
             access=_build_access(settings, source.store, users),
             rbac=RbacEndpoints(users=users, entropy=SystemEntropy()),
+            admins=AdminEndpoints(
+                users=users,
+                entropy=SystemEntropy(),
+                now=SystemClock().now,
+                gui_url=settings.admin_gui_url,
+                at_provider=settings.admin_gui_auth is not None,
+                invitation_s=settings.admin_invitation_expiry,
+            ),
+            sessions=self._build_sessions(),
+            traffic=self.traffic,
             keeps_routes_apart=settings.route_validation_strategy == "smart",
             portal=None if self.portal is None else self.portal.desk,
             usage=source.store.usage if isinstance(source, DatabaseSource) else None,
@@ -305,6 +329,19 @@ class Control:
             audit=build_audit_rules(settings, source.store.audit)
             if isinstance(source, DatabaseSource)
             else None,
+        )
+
+    def _build_sessions(self) -> SessionsOfSites:
+        """Who is signed in at the sites of this node."""
+        managers = SessionList(self.shared)
+        store = self.source.store
+        if self.portal is None or isinstance(self.source, FileSource):
+            return SessionsOfSites(managers=managers, store=store)
+        return SessionsOfSites(
+            managers=managers,
+            store=store,
+            portals=LateSessions(self.source.store, SystemClock()),
+            forget=self.portal.forget_sessions,
         )
 
     async def run(self) -> None:
@@ -322,6 +359,7 @@ class Control:
         users = Users(self.source.store, secret=os.urandom(32))
         app = create_app(self._admin_config(ends, users))
         fetch = open_fetch(settings)
+        reception = build_reception(self.orders, self.shared, fetch)
         tls = build_tls(settings, *default_certificate(settings, self.orders.prefix))
         tasks: set[asyncio.Task[None]] = set()
 
@@ -333,6 +371,8 @@ class Control:
         tasks.add(asyncio.create_task(self.source.follow(), name="follow"))
         if self.portal is not None:
             tasks.add(asyncio.create_task(self._build_keeper().run(), name="usage"))
+        watching = watch(self.traffic, self.count, SystemClock().now)
+        tasks.add(asyncio.create_task(watching, name="traffic"))
         sites = [
             (app, self.orders.take_sockets("admin")),
             (self.status_app(ends), self.orders.take_sockets("status")),
@@ -346,6 +386,8 @@ class Control:
                         shared=self.shared,
                         fetch=fetch,
                         writable=self.source.writable,
+                        reception=reception,
+                        find_vaults=self.live.find_vaults,
                     ),
                     settings,
                 ),
@@ -361,6 +403,8 @@ class Control:
             await wait_for_end(on_hangup=reload)
             for task in tuple(tasks):
                 task.cancel()
+        if reception is not None:
+            await reception.close(FINISH_S)
         await fetch.close()
         if self.portal is not None:
             await self.portal.close()
@@ -381,6 +425,10 @@ class Control:
     async def look(self, *, counts: bool) -> NodeNow:
         """The workers as they are now."""
         return read_node(await self.observer.observe(metrics=counts))
+
+    async def count(self) -> Metrics:
+        """The workers' numbers, added up."""
+        return (await self.observer.observe(metrics=True)).total
 
     async def expose(self, accept: str) -> tuple[bytes, str]:
         """The node's numbers for Prometheus, and their content type."""

@@ -25,11 +25,12 @@ from ostiary.gateway.compile import (
     compile_step,
     finish,
 )
-from ostiary.gateway.vaults import has_reference
+from ostiary.gateway.vaults import Vaults, has_reference
 from ostiary.kit import Catalog
 from ostiary.model.entity import Entity
 from ostiary.model.gateway import Plugin
 from ostiary.model.row import Row
+from ostiary.model.workspaces import DEFAULT_NAME
 from ostiary.node.delivery import Base, Publisher
 from ostiary.ports.shared import SharedUnavailable
 
@@ -89,6 +90,18 @@ class LiveConfiguration:
         return tuple(
             text for judged in self.plugins.values() for text in judged.warnings
         )
+
+    def find_vaults(self, workspace: str) -> Vaults:
+        """The vaults of a workspace's name, as the gateway reads them; of one that is not there none."""
+        names = self.compiled.snapshot.workspaces
+        if workspace == DEFAULT_NAME:
+            place = None
+        else:
+            found = [key for key, name in names.items() if name == workspace]
+            if not found:
+                return Vaults()
+            place = found[0]
+        return WorkspaceVaults(self.rows, names, self._workshop.environ).of(place)
 
     def take(self, base: Base) -> None:
         """

@@ -7,31 +7,33 @@ Spec: decision 0041.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
+from urllib.parse import urlsplit
 
-from pydantic import ValidationError
 from starlette.applications import Starlette
 
 from ostiary import __version__
 from ostiary.adapters.declarative import dump_yaml
 from ostiary.adapters.fetch import AiohttpFetch
-from ostiary.adapters.shared import MemoryShared
 from ostiary.adapters.system import SystemClock, SystemEntropy
 from ostiary.admin.access import Users
 from ostiary.admin.inside import InsideClient
 from ostiary.http.url import origin_of
 from ostiary.manager.app import create_manager
 from ostiary.manager.config import (
-    Finding,
     ManagerConfig,
     OpenDoor,
     Person,
+    ProviderDoor,
     TokenDoor,
 )
+from ostiary.manager.provider import AdminProvider, ProviderInvalid, read_provider
+from ostiary.manager.reception import Reception
 from ostiary.model.access import RbacUser
-from ostiary.model.words import describe_problems, read_problems
+from ostiary.model.admins import Admin
 from ostiary.model.workspaces import (
     DEFAULT_NAME,
     DEFAULT_WORKSPACE,
@@ -39,21 +41,25 @@ from ostiary.model.workspaces import (
     workspace_of,
 )
 from ostiary.node.client_keys import KeyFile
-from ostiary.node.role import Orders
+from ostiary.node.examiner import Examiner, FindVaults, find_no_vaults
+from ostiary.node.role import LEVELS, Orders
 from ostiary.portal.config import build_addresses
 from ostiary.ports.config_store import ConfigStore
 from ostiary.ports.fetch import Fetch
 from ostiary.ports.shared import Shared
-from ostiary.sessions.keys import KeyRing, RingKey
-from ostiary.settings import Settings, is_loopback
-from ostiary.signin.doctor import Doctor
-from ostiary.signin.party import compile_party
-from ostiary.signin.schema import OpenidConnectConfig
+from ostiary.settings import Settings, SettingsInvalid, is_loopback
+from ostiary.settings.operators import read_session_clocks
+from ostiary.signin.authenticate import Signin
 from ostiary.signin.values import Toolbox
 from ostiary.web.guard import build_guard
 
+_LOG: Final = logging.getLogger("ostiary.manager")
 # What listens at every address of this machine.
 _EVERYWHERE: Final = frozenset({"0.0.0.0", "::", "[::]"})  # noqa: S104 - compared with, not listened at
+
+
+def _log(level: str, line: str) -> None:
+    _LOG.log(LEVELS[level], "%s", line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,62 +82,71 @@ class StoredPeople:
         if user is None or not user.enabled or user.id is None:
             return None
         workspace = workspace_of(user)
-        row = await self.store.get("workspaces", workspace)
-        is_default = workspace == DEFAULT_WORKSPACE
-        if not is_default and not isinstance(row, Workspace):
+        home = await self._name(workspace)
+        if home is None:
             return None
+        places = await self._read_places(user)
         return Person(
             id=user.id,
             workspace=workspace,
             name=user.name,
-            home=row.name if isinstance(row, Workspace) else DEFAULT_NAME,
+            # An admin may have no role in the workspace that their row is in.
+            home=home if home in places or not places else places[0],
             mark=hashlib.sha256(user.user_token.encode()).hexdigest(),
+            places=places,
         )
 
+    async def _name(self, workspace: str) -> str | None:
+        """What a workspace is called, if it is there."""
+        row = await self.store.get("workspaces", workspace)
+        if isinstance(row, Workspace):
+            return row.name
+        return DEFAULT_NAME if workspace == DEFAULT_WORKSPACE else None
 
-@dataclass(frozen=True, slots=True)
-class Examiner:
-    """The doctor, for a configuration that has been found valid."""
+    async def _read_places(self, user: RbacUser) -> tuple[str, ...]:
+        """The names of the workspaces in which an admin has roles."""
+        if workspace_of(user) != DEFAULT_WORKSPACE:
+            return ()
+        admin = await self.store.find("admins", {"rbac_user": user.id or ""})
+        if not isinstance(admin, Admin):
+            return ()
+        names = [await self._name(place) for place in admin.workspaces]
+        return tuple(sorted(name for name in names if name is not None))
 
-    fetch: Fetch
-    client_keys: KeyFile
 
-    async def __call__(
-        self, config: Mapping[str, Any], redirect_uri: str
-    ) -> Sequence[Finding]:
-        """Hold it against its provider."""
-        clock, entropy = SystemClock(), SystemEntropy()
-        tools = Toolbox(
-            fetch=self.fetch,
-            shared=MemoryShared(clock),
-            clock=clock,
-            entropy=entropy,
-            ring=KeyRing((RingKey(entropy.bytes(4), entropy.bytes(32)),)),
-            log=lambda _level, _line: None,
-            client_keys=self.client_keys,
-        )
-        try:
-            checked = OpenidConnectConfig.model_validate(dict(config), strict=False)
-        except ValidationError as error:
-            # Its own text quotes what was given, secrets too.
-            return [
-                Finding(
-                    level="error", code="configuration", text=describe_problems([problem]),
-                    remedy="correct it and save",
-                )
-                for problem in read_problems(error)
-            ]  # fmt: skip
-        party = compile_party(checked, "manager-test")
-        return [
-            Finding(level=f.level, code=f.code, text=f.text, remedy=f.remedy)
-            for f in await Doctor(tools).examine(party, redirect_uri)
-        ]
+def find_provider(settings: Settings) -> AdminProvider | None:
+    """
+    Where operators sign in, if not with tokens.
+
+    Raises:
+        SettingsInvalid: It cannot be used.
+    """
+    try:
+        return read_provider(settings)
+    except ProviderInvalid as error:
+        raise SettingsInvalid(str(error)) from error
+
+
+def describe_provider(settings: Settings) -> tuple[str, ...]:
+    """What an operator should know of a provider that works."""
+    provider = find_provider(settings)
+    if provider is None or provider.config.ssl_verify is not False:
+        return ()
+    host = urlsplit(provider.config.issuer).hostname
+    return (
+        f"the Manager's sign-in does not verify the certificate of {host}: ssl_verify is false",
+    )
 
 
 def choose_door(
-    settings: Settings, store: ConfigStore, users: Users
-) -> OpenDoor | TokenDoor:
+    settings: Settings,
+    store: ConfigStore,
+    users: Users,
+    reception: Reception | None = None,
+) -> OpenDoor | TokenDoor | ProviderDoor:
     """Who may come in: never more people than may use the Admin API."""
+    if reception is not None:
+        return ProviderDoor(people=StoredPeople(store, users), reception=reception)
     if settings.enforce_rbac != "off":
         return TokenDoor(people=StoredPeople(store, users))
     hosts = {a.host for a in settings.admin_listen if not is_loopback(a)}
@@ -154,6 +169,24 @@ def choose_proxy(settings: Settings) -> tuple[str, int]:
     return scheme, published.get(first.port, first.port)
 
 
+def build_kconfig(settings: Settings) -> dict[str, str]:
+    """What Kong Manager's own program is told: ports, and how operators sign in."""
+    ports = dict.fromkeys((False, True), "")
+    for address in reversed(settings.admin_listen):
+        ports[address.tls] = str(address.port)
+    return {
+        "ADMIN_GUI_PATH": "/",
+        "ADMIN_GUI_URL": settings.admin_gui_url or "",
+        "ADMIN_GUI_AUTH": settings.admin_gui_auth or "",
+        "ADMIN_API_URL": "",
+        "ADMIN_API_PORT": ports[False],
+        "ADMIN_API_SSL_PORT": ports[True],
+        "RBAC": settings.enforce_rbac,
+        "RBAC_HEADER": settings.rbac_auth_header,
+        "ANONYMOUS_REPORTS": "false",
+    }
+
+
 def choose_portals(settings: Settings) -> Callable[[str], tuple[str, str]] | None:
     """Where workspaces' portals are, and the redirect URI of each."""
     if not settings.portal:
@@ -168,6 +201,24 @@ def open_fetch(settings: Settings) -> AiohttpFetch:
     return AiohttpFetch(ca_file=None if trusted == "system" else trusted)
 
 
+def build_reception(orders: Orders, shared: Shared, fetch: Fetch) -> Reception | None:
+    """The door to the provider, where operators sign in at one."""
+    provider = find_provider(orders.settings)
+    if provider is None:
+        return None
+    entropy = SystemEntropy()
+    tools = Toolbox(
+        fetch=fetch,
+        shared=shared,
+        clock=SystemClock(),
+        entropy=entropy,
+        ring=orders.ring,
+        log=_log,
+        client_keys=KeyFile(orders.prefix, orders.database_key),
+    )
+    return Reception(Signin(tools), provider, orders.ring, entropy)
+
+
 def build_manager(
     orders: Orders,
     *,
@@ -177,9 +228,12 @@ def build_manager(
     shared: Shared,
     fetch: Fetch,
     writable: bool,
+    reception: Reception | None = None,
+    find_vaults: FindVaults = find_no_vaults,
 ) -> Starlette:
     """The Manager over the Admin API of this node."""
     settings = orders.settings
+    clocks = read_session_clocks(settings.admin_gui_session_conf)
     hosts = [h.strip() for h in settings.admin_allowed_hosts.split(",") if h.strip()]
     url = settings.admin_gui_url
     return create_manager(
@@ -188,14 +242,19 @@ def build_manager(
             shared=shared,
             clock=SystemClock(),
             entropy=SystemEntropy(),
-            door=choose_door(settings, store, users),
+            door=choose_door(settings, store, users, reception),
             guard=build_guard(allowed_hosts=hosts, gui_url=url),
-            examine=Examiner(fetch, KeyFile(orders.prefix, orders.database_key)),
+            examine=Examiner(
+                fetch, KeyFile(orders.prefix, orders.database_key), find_vaults
+            ),
             dump_yaml=dump_yaml,
             version=__version__,
             home=None if not url else origin_of(url),
             writable=writable,
             proxy=choose_proxy(settings),
             portals=choose_portals(settings),
+            kconfig=build_kconfig(settings),
+            idle_s=clocks.idle_s,
+            absolute_s=clocks.absolute_s,
         )
     )

@@ -30,7 +30,7 @@ from ostiary.ports.config_store import (
     Written,
 )
 from ostiary.ports.pool_store import StoreUnavailable
-from ostiary.ports.session_store import SessionStore
+from ostiary.ports.session_store import ListedStore, SessionStore
 from ostiary.ports.shared import SharedUnavailable
 from ostiary.ports.usage import UsageStore, Used
 from ostiary.settings import Settings
@@ -48,6 +48,10 @@ _SYSTEM_LISTS: Final = (
 )
 
 
+class SiteSessions(SessionStore, ListedStore, Protocol):
+    """The sessions of the node's sites, which can be looked through."""
+
+
 class AuditedStore(ConfigStore, Protocol):
     """A configuration with an audit log beside it."""
 
@@ -60,7 +64,7 @@ class AuditedStore(ConfigStore, Protocol):
         """How much applications are used."""
         ...
 
-    def open_sessions(self, clock: Clock) -> SessionStore:
+    def open_sessions(self, clock: Clock) -> SiteSessions:
         """The sessions of the node's sites."""
         ...
 
@@ -144,15 +148,18 @@ class LateSessions:
     def __init__(self, store: LateStore, clock: Clock) -> None:
         self._late = store
         self._clock = clock
-        self._store: SessionStore | None = None
+        self._store: SiteSessions | None = None
 
-    async def _open(self) -> SessionStore:
+    async def _open(self) -> SiteSessions:
         if self._store is None:
             try:
                 self._store = (await self._late.open()).open_sessions(self._clock)
             except StoreUnavailable as error:
                 raise SharedUnavailable(str(error)) from error
         return self._store
+
+    async def keys(self, part: str, *, most: int) -> tuple[tuple[str, float], ...]:
+        return await (await self._open()).keys(part, most=most)
 
     async def get(self, key: str) -> bytes | None:
         return await (await self._open()).get(key)

@@ -151,7 +151,8 @@ class ConfigWrites(ConfigReads, Protocol):
     """
     One write: all that is done in it happens, or nothing.
 
-    Rows go where their `ws_id` says; they never leave their workspace, nor refer to another.
+    Rows go where their `ws_id` says; they never leave their workspace, nor refer to another unless
+    the reference may be `anywhere`.
     """
 
     def within(self, workspace: str) -> ConfigWrites:

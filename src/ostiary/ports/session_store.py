@@ -90,6 +90,23 @@ class SessionStore(Protocol):
         ...
 
 
+class ListedStore(Protocol):
+    """A store whose keys can be looked through: that of the node's own database."""
+
+    async def keys(self, part: str, *, most: int) -> tuple[tuple[str, float], ...]:
+        """
+        Keys that hold a text, and when they end (Unix seconds), those that end last first.
+
+        Raises:
+            SharedUnavailable: The store does not answer.
+        """
+        ...
+
+    async def delete(self, key: str) -> None:
+        """Forget a key. Raises SharedUnavailable."""
+        ...
+
+
 class Stores(Protocol):
     """Opens stores."""
 

@@ -44,7 +44,6 @@ def _refuse(names: str, text: str, fine: str) -> Answer:
 
 # The first that fits is the answer; values are compared in small letters, blanks taken out.
 ANSWERS: Final = (
-    _refuse("admin_gui_auth", "must not be set: with enforce_rbac operators sign in to the Manager with RBAC tokens; other ways are not supported yet", "off|none"),
     _refuse("enforce_route_path_pattern", "must not be set: patterns for paths are not supported yet", "off|none"),
     _refuse("role", "must be traditional: hybrid mode is not supported yet; let nodes share a PostgreSQL database", "traditional"),
     _refuse("konnect_mode", "must be off: there is no control plane of others to join", "off"),
@@ -68,8 +67,9 @@ ANSWERS: Final = (
     _say("portal_(gui|api)_ssl_cert(_key)?", "no effect: every listener shows ssl_cert"),
     _say("portal_.*", "no effect yet: the portal does not know it", "off|none|0|kong-oauth2|21600"),
     _say("admin_gui_(api_url|path) | admin_api_uri", "no effect: the Manager asks the Admin API within the node and is served at /", "/"),
+    _say("admin_gui_auth_header", "no effect: the Manager asks the Admin API within the node, and reads no such header", "kong-admin-user"),
     _say(
-        "admin_gui_.* | admin_invitation_expiry | admin_(emails|approved)_.* | login_banner_.*",
+        "admin_gui_.* | admin_(emails|approved)_.* | login_banner_.*",
         "no effect yet: the Manager does not know it", "off|none|kong-admin-token|kong-admin-user",
     ),
     _say("keyring_.*", "no effect: secrets are always sealed with the key in the prefix, secrets/database.key", "off"),

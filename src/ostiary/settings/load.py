@@ -17,6 +17,7 @@ from ostiary.http.url import is_http_url
 from ostiary.model.words import describe_problems, read_problems
 from ostiary.settings.answers import answer_strays
 from ostiary.settings.listen import find_flags_without_effect, is_loopback
+from ostiary.settings.operators import check_operators
 from ostiary.settings.sources import Collected, ReadFile
 from ostiary.settings.table import Settings, SettingsInvalid, is_secret
 
@@ -138,6 +139,7 @@ def _check_together(settings: Settings) -> Iterator[tuple[str | None, str]]:
     """What is wrong with values that are well-formed one by one: (setting, text)."""
     yield from _check_words(settings)
     yield from _check_certificates(settings)
+    yield from check_operators(settings)
     if settings.enforce_rbac != "off" and settings.database == "off":
         text = "must be off without a database: nobody would be known"
         yield "enforce_rbac", text

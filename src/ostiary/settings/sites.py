@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from ostiary.http.url import MalformedUrl, split_host
 from ostiary.model.entity import Entity
 from ostiary.settings.listen import parse_listen
+from ostiary.settings.operators import read_admin_auth
 from ostiary.settings.values import Listen, Switch
 
 DEFAULT_META_FIELDS = (
@@ -78,6 +79,7 @@ def _check_auth(value: str) -> str:
 Scopes = Annotated[tuple[str, ...], BeforeValidator(_read_scopes)]
 AppAuth = Literal["kong-oauth2", "external-oauth2"]
 PortalAuth = Annotated[str, AfterValidator(_check_auth)]
+AdminAuth = Annotated[str | None, BeforeValidator(read_admin_auth)]
 
 
 class SiteSettings(Entity):
@@ -89,6 +91,33 @@ class SiteSettings(Entity):
             "Where the Manager listens, or `off`. With `enforce_rbac` it asks for an RBAC token; without, it "
             "answers only this machine, unless `admin_listen` is open to others as well."
         ),
+    )
+    admin_gui_auth: AdminAuth = Field(
+        None,
+        description=(
+            "How operators sign in to the Manager: `openid-connect`, or with RBAC tokens when unset. It needs "
+            "`enforce_rbac` and `admin_gui_url`."
+        ),
+    )
+    admin_gui_auth_conf: str | None = Field(
+        None,
+        repr=False,
+        description=(
+            "The configuration of `admin_gui_auth` as JSON: fields of the plugin, and `admin_claim`, "
+            "`authenticated_groups_claim`, `admin_auto_create`, `admin_auto_create_rbac_token_disabled`."
+        ),
+    )
+    admin_gui_session_conf: str | None = Field(
+        None,
+        repr=False,
+        description=(
+            "How long sessions of the Manager last, as JSON: `idling_timeout` (3600) and `absolute_timeout` "
+            "(43200), in seconds. What else Kong's session plugin has is taken and has no effect."
+        ),
+    )
+    admin_invitation_expiry: Annotated[int, Field(gt=0, le=30 * 86400)] = Field(
+        259200,
+        description="For how many seconds an admin's registration link is good.",
     )
     portal: Switch = Field(
         default=False,

@@ -15,6 +15,7 @@ from ostiary.adapters.sql.config_rows import Sealer
 from ostiary.adapters.sql.config_store import STEPS, SqlConfigStore, open_config_store
 from ostiary.adapters.sql.engine import Database
 from ostiary.admin.access import Users
+from ostiary.admin.admins import AdminEndpoints
 from ostiary.admin.app import AdminConfig, create_app
 from ostiary.admin.autofill import Autofill
 from ostiary.admin.rbac import RbacEndpoints
@@ -186,7 +187,8 @@ async def database_node(
     store = SqlConfigStore(Database(f"sqlite:///{path}", steps=STEPS), Sealer(KEY))
     users = Users(store, secret=KEY)
     rbac = RbacEndpoints(users=users, entropy=Numbers())
+    admins = AdminEndpoints(users=users, entropy=Numbers(), now=lambda: NOW)
     try:
-        yield Node(store=store, **{"rbac": rbac, **more})
+        yield Node(store=store, **{"rbac": rbac, "admins": admins, **more})
     finally:
         await store.close()

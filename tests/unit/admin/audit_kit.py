@@ -13,6 +13,7 @@ from ostiary.adapters.sql.config_rows import Sealer
 from ostiary.adapters.sql.config_store import STEPS, SqlConfigStore
 from ostiary.adapters.sql.engine import Database
 from ostiary.admin.access import Users
+from ostiary.admin.admins import AdminEndpoints
 from ostiary.admin.audit import AuditRules
 from ostiary.admin.autofill import Autofill
 from ostiary.admin.rbac import RbacEndpoints
@@ -92,6 +93,9 @@ async def audited_node(
             store=store,
             audit=AuditRules(**given),
             rbac=RbacEndpoints(users=Users(store, secret=KEY), entropy=Numbers()),
+            admins=AdminEndpoints(
+                users=Users(store, secret=KEY), entropy=Numbers(), now=clock
+            ),
             autofill=Autofill(now=clock, entropy=Numbers()),
             **more,
         )

@@ -10,12 +10,14 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from ostiary.admin.admins import PATHS as ADMIN_PATHS
 from ostiary.admin.app import PORTAL_PATHS
 from ostiary.admin.audit_records import AUDIT_PATHS
 from ostiary.admin.openapi.document import build_document
 from ostiary.admin.openapi.others import build_others
 from ostiary.admin.openapi.rows import EXAMPLES, PluginModels
 from ostiary.admin.openapi.values import Writer
+from ostiary.admin.operator_groups import PATHS as GROUP_PATHS
 from ostiary.admin.rbac import PATHS as RBAC_PATHS
 from ostiary.model.kinds import KINDS
 from ostiary.plugins import CATALOG
@@ -75,7 +77,7 @@ async def test_its_paths_are_those_of_endpoints(tmp_path: Path) -> None:
     assert sorted(DOCUMENT["paths"]) == sorted(bare)
     assert sorted(served["paths"]) == sorted(whole)
     assert {*whole} - {*bare} == {
-        *AUDIT_PATHS, *RBAC_PATHS, *PORTAL_PATHS,
+        *AUDIT_PATHS, *RBAC_PATHS, *ADMIN_PATHS, *GROUP_PATHS, *PORTAL_PATHS,
     }  # fmt: skip
     assert [*OpenAPIV31SpecValidator(served).iter_errors()] == []
 

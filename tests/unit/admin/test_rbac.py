@@ -16,6 +16,7 @@ from ostiary.adapters.sql.config_rows import Sealer
 from ostiary.adapters.sql.config_store import STEPS, SqlConfigStore
 from ostiary.adapters.sql.engine import Database
 from ostiary.admin.access import RbacAccess, Users
+from ostiary.admin.admins import AdminEndpoints
 from ostiary.admin.rbac import RbacEndpoints
 from ostiary.admin.roles import prepare_access
 from ostiary.admin.tokens import build_hint, check_token, hash_token
@@ -74,8 +75,10 @@ class Guarded:
 
 
 @asynccontextmanager
-async def guarded(folder: Path, level: str, **more: Any) -> AsyncIterator[Guarded]:
-    """A node whose super admin asks."""
+async def guarded(
+    folder: Path, level: str, *, of_admins: Any = None, **more: Any
+) -> AsyncIterator[Guarded]:
+    """A node whose super admin asks; `of_admins` are the options of `/admins`."""
     async with database_node(folder):
         pass
     store = SqlConfigStore(
@@ -87,6 +90,8 @@ async def guarded(folder: Path, level: str, **more: Any) -> AsyncIterator[Guarde
         store=store, users=users, level=level, header="Kong-Admin-Token"
     )
     rbac = RbacEndpoints(users=users, entropy=FakeEntropy())
+    said = {"now": lambda: NOW, **(of_admins or {})}
+    more["admins"] = AdminEndpoints(users=users, entropy=FakeEntropy(), **said)
     try:
         node = Node(store=store, access=access, rbac=rbac, **more)
         yield Guarded(node, store, ROOT)

@@ -14,19 +14,32 @@ from urllib.parse import urlencode
 from starlette.types import Message
 
 from ostiary.adapters.declarative import dump_yaml
+from ostiary.adapters.rows import RowsOfFile
 from ostiary.adapters.shared import MemoryShared
 from ostiary.adapters.sql.config_rows import Sealer
 from ostiary.adapters.sql.config_store import STEPS, SqlConfigStore
 from ostiary.adapters.sql.engine import Database
 from ostiary.admin.access import RbacAccess, Users
+from ostiary.admin.admins import AdminEndpoints
 from ostiary.admin.audit import AuditRules
+from ostiary.admin.developers import PortalDesk
 from ostiary.admin.inside import InsideClient
 from ostiary.admin.rbac import RbacEndpoints
 from ostiary.admin.tokens import build_hint, hash_token
 from ostiary.manager.app import create_manager
-from ostiary.manager.config import Finding, ManagerConfig, OpenDoor, TokenDoor
+from ostiary.manager.config import (
+    Finding,
+    ManagerConfig,
+    OpenDoor,
+    ProviderDoor,
+    TokenDoor,
+)
+from ostiary.manager.reception import Reception
+from ostiary.manager.sessions import SessionList
 from ostiary.model.access import RbacRole, RbacRoleEndpoint, RbacUser, RbacUserRole
 from ostiary.node.manager import StoredPeople
+from ostiary.node.sessions import SessionsOfSites
+from ostiary.node.traffic import Traffic
 from ostiary.plugins import CATALOG
 from ostiary.web.guard import build_guard
 from tests.support.ports import FakeClock
@@ -224,6 +237,23 @@ async def _add_users(store: SqlConfigStore) -> None:
             )
 
 
+def _choose_door(
+    users: Users | None, reception: Reception | None
+) -> OpenDoor | TokenDoor | ProviderDoor:
+    if users is None:
+        return OpenDoor(admits_strangers=False)
+    people = StoredPeople(users._store, users)
+    if reception is None:
+        return TokenDoor(people=people)
+    return ProviderDoor(people=people, reception=reception)
+
+
+def _guard(store: SqlConfigStore, users: Users) -> dict[str, Any]:
+    header = "Kong-Admin-Token"
+    access = RbacAccess(store=store, users=users, level="on", header=header)
+    return {"access": access}
+
+
 @asynccontextmanager
 async def manager_site(
     folder: Path,
@@ -235,6 +265,9 @@ async def manager_site(
     findings: Sequence[Finding] = (),
     file: dict[str, Any] | None = None,
     audit: bool = True,
+    reception: Reception | None = None,
+    traffic: Traffic | None = None,
+    portal: PortalDesk | None = None,
     **more: Any,
 ) -> AsyncIterator[Site]:
     """A Manager over a database, or over a file that says `file`."""
@@ -243,22 +276,20 @@ async def manager_site(
     shared = MemoryShared(clock)
     asked: list[tuple[Mapping[str, Any], str]] = []
 
-    async def examine(config: Mapping[str, Any], uri: str) -> Sequence[Finding]:
+    async def examine(config: Mapping[str, Any], uri: str, _: str) -> Sequence[Finding]:
         asked.append((config, uri))
         return findings
 
     def build(node: Node, users: Users | None) -> Site:
         for name, plugin in CATALOG.items():
             node.view.plugins[name] = plugin.priority
-        entrance: OpenDoor | TokenDoor = door or OpenDoor(admits_strangers=False)
-        if users is not None:
-            entrance = TokenDoor(people=StoredPeople(users._store, users))
+        entrance = _choose_door(users, reception)
         config = ManagerConfig(
             admin=InsideClient(node.app),
             shared=shared,
             clock=clock,
             entropy=Numbers(),
-            door=entrance,
+            door=door or entrance,
             guard=build_guard(allowed_hosts=allowed, gui_url=gui_url),
             examine=examine,
             dump_yaml=dump_yaml,
@@ -270,21 +301,31 @@ async def manager_site(
         return Site(node, config, clock, shared, asked)
 
     if file is not None:
-        yield build(Node(file), None)
+        rows = RowsOfFile()
+        desk = SessionsOfSites(managers=SessionList(shared), store=rows)
+        yield build(Node(file, sessions=desk), None)
         return
     async with database_node(folder):
         pass  # makes the tables
     place = f"sqlite:///{folder / 'config.db'}"
     store = SqlConfigStore(Database(place, steps=STEPS), Sealer(KEY))
     users = Users(store, secret=KEY)
-    header = "Kong-Admin-Token"
-    access = RbacAccess(store=store, users=users, level="on", header=header)
-    more_of_node: dict[str, Any] = {"access": access} if rbac else {}
+    admins = AdminEndpoints(
+        users=users,
+        entropy=Numbers(),
+        now=clock.now,
+        gui_url=gui_url,
+        at_provider=reception is not None,
+    )
     node = Node(
         store=store,
         rbac=RbacEndpoints(users=users, entropy=Numbers()),
+        sessions=SessionsOfSites(managers=SessionList(shared), store=store),
+        traffic=traffic,
+        portal=portal,
+        admins=admins,
         audit=AuditRules(log=store.audit, ttl_s=1000) if audit else None,
-        **more_of_node,
+        **(_guard(store, users) if rbac else {}),
     )
     try:
         if rbac:

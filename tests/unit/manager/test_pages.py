@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from ostiary.node.manager import build_kconfig
+from ostiary.settings import read_settings
 from tests.unit.manager.manager_kit import HOME, Browser, Site, manager_site
 
 PAGES = (
@@ -16,7 +19,7 @@ PAGES = (
     "/upstreams/new", "/certificates", "/certificates/new", "/snis", "/snis/new",
     "/ca_certificates", "/ca_certificates/new", "/keys", "/keys/new", "/key-sets",
     "/key-sets/new", "/vaults", "/vaults/new", "/rbac/users", "/rbac/users/new", "/rbac/roles",
-    "/rbac/roles/new", "/portal", "/audit", "/audit?of=objects", "/flows", "/info",
+    "/rbac/roles/new", "/admins", "/admins/invite", "/groups", "/groups/new", "/portal", "/audit", "/audit?of=objects", "/sessions", "/flows", "/info",
 )  # fmt: skip
 
 
@@ -101,3 +104,21 @@ async def test_links_that_delete_stay_in_a_workspace_that_is_called_edit(
 
     assert f'href="{below}/targets/{target["id"]}/edit"' in page.text
     assert f'href="{below}/targets/{target["id"]}/delete"' in page.text
+
+
+@pytest.mark.spec("gateway#5.6")
+async def test_scripts_for_kong_manager_read_where_the_admin_api_is(
+    tmp_path: Path,
+) -> None:
+    settings = read_settings(file_text=None, environ={}).settings
+    async with manager_site(
+        tmp_path, rbac=True, kconfig=build_kconfig(settings)
+    ) as site:
+        reply = await site.tab().get("/kconfig.js")
+    found = json.loads(reply.text.partition("window.K_CONFIG = ")[2])
+
+    assert reply.header("content-type").startswith("text/javascript")
+    assert reply.header("cache-control") == "no-store"
+    assert found["ADMIN_API_PORT"] == "8001"
+    assert found["ADMIN_GUI_PATH"] == "/"
+    assert found["ANONYMOUS_REPORTS"] == "false"

@@ -61,7 +61,7 @@ class Ledger:
 
     `changed` are the (kind, id) of all that came, went or became another, and whoever serves
     requests must hear of. `owed` are (kind, id, workspace) of what is referred to, by which
-    field. After a clearing there is nothing but what is `kept`: nobody has to be asked.
+    field; the workspace is EVERYWHERE where any will do. After a clearing there is nothing but what is `kept`: nobody has to be asked.
     """
 
     changed: dict[Key, None] = field(default_factory=dict)
@@ -200,7 +200,8 @@ class Write:
         for some in _chunks([*owed]):
             there = await self._there([(kind, row) for kind, row, _ in some])
             for kind, row, workspace in some:
-                if there.get((kind, row)) != workspace:
+                found = there.get((kind, row))
+                if found is None or workspace not in {EVERYWHERE, found}:
                     raise ForeignKeyMissing(owed[kind, row, workspace], kind, row)
 
     async def delete(self, kind: str, identity: str) -> bool:
@@ -279,7 +280,8 @@ class Write:
 
     async def _find_stranded(self, kept: set[Key]) -> list[Key]:
         """What a file does not say, of rows that were there before a clearing and are not now."""
-        of_file = REFERENCES.c.to_kind.in_([*KINDS])
+        # What becomes of workspaces is told by `gone` and `new`.
+        of_file = REFERENCES.c.to_kind.in_([k for k in KINDS if k != "workspaces"])
         outside = REFERENCES.c.kind.not_in([*KINDS])
         about = REFERENCES.c.field != RULE_ABOUT
         key = (REFERENCES.c.to_kind, REFERENCES.c.to_id)
@@ -351,11 +353,14 @@ class Write:
             for column, kind, identity in references(row):
                 if column == RULE_ABOUT:
                     continue  # whoever writes it knows that the row is there
+                known = OF_MODEL[type(row)].reference(column)
                 here = (
                     workspace_of(row)
                     if EVERY_KIND[kind].in_workspace
                     else DEFAULT_WORKSPACE
                 )
+                if known is not None and known.anywhere:
+                    here = EVERYWHERE
                 self.ledger.owed[kind, identity, here] = column
 
     async def _insert(self, table: Table, rows: Sequence[Values]) -> None:

@@ -81,6 +81,20 @@ class SqlSessionStore:
             found = (await db.execute(query)).scalar_one_or_none()
         return None if found is None else bytes(found)
 
+    async def keys(self, part: str, *, most: int) -> tuple[tuple[str, float], ...]:
+        record = SESSION_RECORDS
+        query = (
+            select(record.c.key, record.c.expires_at)
+            .where(
+                record.c.key.contains(part, autoescape=True),
+                record.c.expires_at > self._clock.now(),
+            )
+            .order_by(record.c.expires_at.desc(), record.c.key)
+            .limit(most)
+        )
+        async with self._reading() as db:
+            return tuple((key, ends) for key, ends in await db.execute(query))
+
     async def set(self, key: str, value: bytes, *, ttl_s: float) -> None:
         async with self._writing() as db:
             row = {"key": _short(key), "value": value}

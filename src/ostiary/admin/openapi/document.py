@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from ostiary.admin.openapi.access import build_access
+from ostiary.admin.openapi.admins import build_admins
 from ostiary.admin.openapi.applications import build_applications
 from ostiary.admin.openapi.others import TAGS, build_others, change_rows
 from ostiary.admin.openapi.paths import build_paths, build_tags
@@ -57,6 +58,7 @@ def build_document(
     change_rows(paths)
     paths |= build_others() | build_access(more) | build_portal(more)
     paths |= build_applications(more)
+    paths |= build_admins(more)
     tags = [{"name": name, "description": text} for name, text in TAGS.items()]
     return {
         "openapi": "3.1.0",

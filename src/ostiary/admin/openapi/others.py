@@ -410,6 +410,7 @@ TAGS: Final[Mapping[str, str]] = {
     "tags": "What rows are tagged with.",
     "config": "The whole configuration of a node without a database.",
     "rbac": "Who may use the Admin API.",
+    "admins": "Who signs in to the Manager, and as what.",
     "files": "What a workspace's portal is made of.",
     "developers": "Who registered at a workspace's portal.",
     "applications": "What developers call services with, their contracts and their keys.",

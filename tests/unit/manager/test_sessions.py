@@ -1,0 +1,209 @@
+"""Who is signed in: listed without what opens a session, and ended for the next request."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ostiary.adapters.shared import MemoryShared
+from ostiary.adapters.sql.config_rows import Sealer
+from ostiary.adapters.sql.config_store import STEPS, SqlConfigStore
+from ostiary.adapters.sql.engine import Database
+from ostiary.manager.sessions import Listed, SessionList
+from ostiary.node.sessions import SessionsOfSites
+from ostiary.ports.shared import SharedUnavailable
+from tests.support.ports import FakeClock
+from tests.unit.admin.admin_kit import KEY, Node, database_node
+from tests.unit.manager.manager_kit import ADA, EVE, Browser, Site, manager_site
+
+PLAIN = "ostiary-manager"
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[Site]:
+    async with manager_site(tmp_path, rbac=True) as found:
+        yield found
+
+
+@pytest.fixture
+async def tab(site: Site) -> Browser:
+    found = site.tab()
+    await found.sign_in(ADA)
+    return found
+
+
+async def end(tab: Browser, session: str) -> Any:
+    page = await tab.get("/default/sessions")
+    return await tab.post(
+        "/default/sessions", {"_csrf": page.values()["_csrf"][0], "session": session}
+    )
+
+
+async def sessions(site: Site) -> list[dict[str, Any]]:
+    rows = (await site.admin("GET", "/openid-connect/sessions"))["data"]
+    found: list[dict[str, Any]] = rows
+    return found
+
+
+@pytest.mark.spec("D14")
+async def test_a_session_that_is_ended_is_gone_at_its_next_request(
+    site: Site, tab: Browser
+) -> None:
+    eve = site.tab()
+    await eve.sign_in(EVE)
+    page = await tab.get("/default/sessions")
+    row = next(row for row in await sessions(site) if row["who"] == "eve")
+    reply = await end(tab, row["id"])
+    out = await eve.get("/default/services")
+
+    assert "eve" in page.words
+    assert reply.location == "/default/sessions?done=session-ended"
+    assert out.location.startswith("/auth/sign-in")
+    assert [row["who"] for row in await sessions(site)] == ["ada"]
+
+
+async def test_what_is_listed_opens_no_session(site: Site, tab: Browser) -> None:
+    rows = await sessions(site)
+    page = await tab.get("/default/sessions")
+    thief = site.tab(jar={PLAIN: rows[0]["id"]})
+
+    assert tab.jar[PLAIN] not in page.text
+    assert tab.jar[PLAIN] not in str(rows)
+    assert (await thief.get("/workspaces")).status == 302
+
+
+async def test_whoever_signs_out_is_not_listed(site: Site, tab: Browser) -> None:
+    eve = site.tab()
+    await eve.sign_in(EVE)
+    await eve.post("/auth/sign-out")
+
+    assert [row["who"] for row in await sessions(site)] == ["ada"]
+
+
+async def test_a_session_ends_by_itself_and_is_not_listed(
+    site: Site, tab: Browser
+) -> None:
+    site.clock.move(3601)
+
+    assert await sessions(site) == []
+
+
+@pytest.mark.parametrize("session", ["", "x", "0" * 64, "../../services", "a/b"])
+async def test_what_is_no_session_ends_none(
+    site: Site, tab: Browser, session: str
+) -> None:
+    reply = await end(tab, session)
+
+    assert reply.status in {302, 404, 405, 403}
+    assert len(await sessions(site)) == 1
+
+
+async def test_whoever_has_no_right_sees_and_ends_nothing(
+    site: Site, tab: Browser
+) -> None:
+    eve = site.tab()
+    await eve.sign_in(EVE)
+    row = next(row for row in await sessions(site) if row["who"] == "ada")
+    page = await eve.get("/default/sessions")
+    reply = await eve.post(
+        "/default/sessions",
+        {"_csrf": eve.jar["ostiary-manager-csrf"], "session": row["id"]},
+    )
+
+    assert page.status == 403
+    assert reply.status == 403
+    assert (await tab.get("/workspaces")).status == 200
+
+
+async def test_where_plugins_keep_sessions_is_said_plainly(
+    site: Site, tab: Browser
+) -> None:
+    config = {"issuer": "https://idp.example", "client_id": ["c"]}
+    body = {"name": "openid-connect", "config": config, "instance_name": "sso"}
+    none = await tab.get("/default/sessions")
+    await site.admin("POST", "/plugins", body)
+    page = await tab.get("/default/sessions")
+
+    assert "No plugin of this workspace signs people in" in none.words
+    assert "sso : sessions lie in browsers' cookies alone" in page.words
+
+
+async def test_a_manager_that_asks_nobody_says_so(tmp_path: Path) -> None:
+    async with manager_site(tmp_path) as site:
+        page = await site.tab().get("/default/sessions")
+
+    assert "asks nobody who they are" in page.words
+
+
+async def test_only_so_many_are_listed(site: Site) -> None:
+    found = SessionList(site.shared)
+    for number in range(510):
+        listed = Listed(name=f"{number:064x}", who=f"w{number}", began=number)
+        await found.note(listed, ttl_s=60)
+
+    assert len(await found._read()) == 500
+
+
+# Portals.
+
+
+@pytest.fixture
+async def portals(tmp_path: Path) -> AsyncIterator[tuple[Node, Any, list[str]]]:
+    async with database_node(tmp_path):
+        pass
+    url = f"sqlite:///{tmp_path / 'config.db'}"
+    store = SqlConfigStore(Database(url, steps=STEPS), Sealer(KEY))
+    kept = store.open_sessions(FakeClock())
+    told: list[str] = []
+    desk = SessionsOfSites(
+        managers=SessionList(MemoryShared(FakeClock())),
+        store=store,
+        portals=kept,
+        forget=lambda: told.append("forget"),
+    )
+    try:
+        yield Node(store=store, sessions=desk), kept, told
+    finally:
+        await store.close()
+
+
+async def test_a_developers_session_is_listed_and_ended_without_its_key(
+    portals: tuple[Node, Any, list[str]],
+) -> None:
+    node, kept, told = portals
+    place = "0dc6f45b-8f8d-40d2-a504-473544ee190b"
+    mark = hashlib.sha256(f"portal:{place}".encode()).hexdigest()[:8]
+    key = f"__Host-ostiary-portal-session-{mark}:{'ab' * 32}"
+    await kept.set(key, b"sealed", ttl_s=600)
+    await kept.set("session-of-a-plugin:x", b"sealed", ttl_s=600)
+    rows = (await node.call("/openid-connect/sessions")).json()["data"]
+    gone = await node.call(f"/openid-connect/sessions/{rows[0]['id']}", "DELETE")
+    again = await node.call(f"/openid-connect/sessions/{rows[0]['id']}", "DELETE")
+
+    assert [(row["site"], row["workspace"], row["who"]) for row in rows] == [
+        ("portal", "default", None)
+    ]
+    assert "ab" * 32 not in str(rows)
+    assert gone.status == 204
+    assert again.status == 404
+    assert told == ["forget"]
+    assert await kept.get(key) is None
+    assert await kept.get("session-of-a-plugin:x") == b"sealed"
+
+
+async def test_what_cannot_be_known_is_no_empty_list(site: Site) -> None:
+    class Away:
+        async def find_all(self) -> list[Any]:
+            raise SharedUnavailable("away")
+
+        async def end(self, _: str) -> bool:
+            raise SharedUnavailable("away")
+
+    node = Node(sessions=Away())
+
+    assert (await node.call("/openid-connect/sessions")).status == 503
+    assert (await node.call("/openid-connect/sessions/x", "DELETE")).status == 503
