@@ -131,7 +131,7 @@ async def test_the_settings_page_changes_password_and_address(
     assert 'id="portal-password-form"' in form.text
     assert "identity provider" not in form.text
     assert (wrong.status, "Old password is invalid" in wrong.text) == (400, True)
-    assert "Your new password counts" in done.text
+    assert "The new one counts from now on" in done.text
     assert (taken.status, "cannot be used" in taken.text) == (400, True)
     assert 'value="new@b.c"' in moved.text
     assert again.field("location") == "/default/settings"
