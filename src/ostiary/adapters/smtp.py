@@ -6,8 +6,10 @@ A gateway from mail to SMS takes `<number>@<its domain>`; the demo's mailbox tak
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from email.errors import MessageError
 from email.headerregistry import Address, AddressHeader
 from email.message import EmailMessage
@@ -95,6 +97,11 @@ def _build_mail(sender: str, recipient: str, message: Message) -> EmailMessage:
     mail["Subject"] = subject
     if message.reply_to:
         mail["Reply-To"] = message.reply_to
+    # RFC 5322 §3.6 asks for both, and servers for fewer doubts; no absence note answers (RFC 3834).
+    mail["Date"] = datetime.now(UTC)
+    domain = _only_address(mail, "From").rpartition("@")[2]
+    mail["Message-ID"] = f"<{os.urandom(16).hex()}@{domain or 'localhost'}>"
+    mail["Auto-Submitted"] = "auto-generated"
     mail.set_content(message.text)
     if message.html is not None:
         mail.add_alternative(message.html, subtype="html")

@@ -221,7 +221,7 @@ class AccountPages:
             match asked.path if asked.request.method == "POST" else "":
                 case "settings/password":
                     done, fields = await self._own.set_password(asked, developer)
-                    saved = "Your new password counts from now on."
+                    saved = "Saved. The new one counts from now on."
                 case "settings/email":
                     said["email"] = first(await read_form(asked.request), "email") or ""
                     done, fields = await self._own.set_email(asked, developer)

@@ -100,8 +100,9 @@ class Portal:
     One workspace's portal.
 
     `oidc` is the provider that signs developers in, `own` how they sign in here; both are None for
-    a portal without sign-in. `token_exp_s` is how long a link to reset a password is good. `claim` is the path of
-    the claim that tells who a developer is, and `looked_up_by` which of their fields it may be.
+    a portal without sign-in. `token_exp_s` is how long a link to reset a password is good. `claim`
+    is the path of the claim that tells who a developer is, and `looked_up_by` which of their fields
+    it may be.
     `problem` is why nobody can sign in, for the log. With `trusts_email` an address counts as
     verified where the provider does not say that it is not.
     """
@@ -139,11 +140,6 @@ class Portal:
     def has_sign_in(self) -> bool:
         """Whether developers sign in at all; without it every page is public."""
         return (self.oidc or self.own or self.problem) is not None
-
-    @property
-    def has_passwords(self) -> bool:
-        """Whether developers have a password or a key of the portal's own."""
-        return self.own is not None
 
     @property
     def can_reset(self) -> bool:

@@ -166,7 +166,7 @@ class MailPages:
             return await self._choose(asked, token, secret)
         if not is_post:
             return await self._ask_for_mail(
-                asked, "reset-password", title="Forgot your password?",
+                asked, "reset-password", title=f"Forgot your {portal.own.secret_name}?",
                 text="Tell us your e-mail address, and we mail you a link to choose another one.",
                 label="Send me a link",
             )  # fmt: skip
@@ -180,6 +180,7 @@ class MailPages:
     async def _choose(self, asked: Asked, token: str, secret: str | None) -> Response:
         """The form of a new password, and what comes of it."""
         portal, ip = asked.portal, client_ip(asked.request)
+        assert portal.own is not None
         mailed = asked.site.mailed
         developer = await mailed.find_reset(portal, token, ip)
         done: Registered | None = Registered()
@@ -190,7 +191,7 @@ class MailPages:
             return await self._bad_link(asked, url, "Ask for another mail")
         if done.status is not None:
             response = await self._show(
-                asked, "Your password was changed", "Sign in with the new one.",
+                asked, f"Your {portal.own.secret_name} was changed", "Sign in with the new one.",
                 url=f"{asked.base}/login", label="Sign in",
             )  # fmt: skip
             return add_fields(

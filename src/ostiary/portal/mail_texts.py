@@ -148,7 +148,8 @@ TEXTS: Final[Mapping[Event, Template]] = {
 }  # fmt: skip
 
 LAYOUT: Final = (
-    '<div style="max-width:36em;margin:0 auto;padding:1.5em;font-family:sans-serif;line-height:1.5">'
+    '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{{page.heading}}</title></head><body>'
+    '<main style="max-width:36em;margin:0 auto;padding:1.5em;font-family:sans-serif;line-height:1.5">'
     '<h1 style="font-size:1.3em">{{page.heading}}</h1>{*page.body*}'
-    '<p style="color:#666;font-size:.85em">{{portal.name}}: {{portal.url}}</p></div>'
+    '<p style="color:#666;font-size:.85em">{{portal.name}}: {{portal.url}}</p></main></body></html>'
 )

@@ -166,6 +166,28 @@ async def test_rejected_and_revoked_developers_are_told_if_that_is_wanted(
     assert told == expected
 
 
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(
+    st.one_of(st.text(), st.text(alphabet="-\n:a[]{}'subject ").map("---\n".__add__))
+)
+def test_whatever_a_file_says_is_a_mail_or_none(contents: str) -> None:
+    found = read_template(contents)
+
+    if found is not None:
+        assert build_mail("invite", FACTS, template=found).subject is not None
+
+
+def test_a_mail_says_when_it_was_sent_and_that_no_person_did() -> None:
+    """Without a date and an id, servers take a mail for what nobody wants."""
+    mail = Message(recipient=EMAIL, subject="s", text="t")
+    one, two = [_build_mail("Portal <a@b.example>", EMAIL, mail) for _ in range(2)]
+
+    assert one["Date"].datetime is not None
+    assert one["Message-ID"].endswith("@b.example>")
+    assert one["Message-ID"] != two["Message-ID"]
+    assert one["Auto-Submitted"] == "auto-generated"
+
+
 def test_a_mail_has_two_faces_and_a_message_without_html_one() -> None:
     both = _build_mail("a@b.c", EMAIL, Message(recipient=EMAIL, subject="s", text="plain ü", html="<p>ü</p>"))  # fmt: skip
     one = _build_mail("a@b.c", EMAIL, Message(recipient=EMAIL, subject="s", text="t"))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ostiary.model.workspaces import DEFAULT, WorkspaceConfig
 from ostiary.portal.complexity import read_complexity
@@ -164,6 +167,27 @@ def test_a_session_needs_a_secret_and_takes_what_is_fixed() -> None:
 
     assert [name for name, _ in judge_session_conf("{}")] == ["secret"]
     assert judge_session_conf(json.dumps({"secret": SECRET, **fixed})) == []
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=5), inner, max_size=5),
+    max_leaves=10,
+)  # fmt: skip
+NAMES = (
+    "secret", "storage", "cookie_name", "cookie_domain", "cookie_secure", "cookie_samesite", "cookie_same_site",
+    "cookie_lifetime", "rolling_timeout", "idling_timeout", "hash_subject", "logout_methods", "min", "max",
+    "passphrase", "kong-preset", "x",
+)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.one_of(JSON, st.dictionaries(st.sampled_from(NAMES), JSON, max_size=6)))
+def test_whatever_is_pasted_is_taken_or_explained(said: object) -> None:
+    text = json.dumps(said)
+    for read in (read_session_conf, read_complexity):
+        with suppress(ValueError):
+            assert read(text) is not None
 
 
 # The portal.

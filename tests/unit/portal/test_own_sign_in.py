@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.requests import Request
 
-from ostiary.model.portal import Developer
-from ostiary.portal.sessions import Sessions
 from ostiary.ports.shared import SharedUnavailable
-from ostiary.sessions.keys import KeyRing, RingKey
-from tests.support.browser import RING
 from tests.unit.portal.own_kit import (
-    META,
     PASSWORD,
-    SECRET,
     basic,
     enter,
     fill_in,
     is_in,
-    register,
     session_of,
     sign_up,
     switch_own,
@@ -74,56 +64,6 @@ async def test_a_developer_registers_is_approved_and_signs_in(
 
 
 @pytest.mark.spec("portal#1.6")
-async def test_scripts_sign_in_look_at_their_session_and_sign_out(
-    world: PortalWorld,
-) -> None:
-    await sign_up(world)
-    browser = world.browser()
-    before = await browser.call("GET", "/session")
-    entered = await enter(browser)
-    shown = (await browser.call("GET", "/session")).json()["session"]
-    me = (await browser.call("GET", "/developer")).json()
-    cookie = session_of(browser)
-    left = await browser.call("DELETE", "/auth?session_logout=true")
-    browser.jar[f"{next(iter(browser.jar), 'x')}"] = "x"
-
-    assert before.status == 401
-    assert (entered.status, entered.json()) == (200, {})
-    assert shown["expires"] == world.base.clock.now() + 900
-    assert shown["cookie"] == {"lifetime": 3600, "renew": 900}
-    assert me["email"] == EMAIL
-    assert left.status == 200
-    assert session_of(browser) is None
-    assert cookie is not None
-    again = world.browser()
-    again.jar = dict.fromkeys(("__Host-ostiary-portal-x",), cookie)
-    assert not await is_in(again)
-
-
-async def test_a_session_that_was_ended_is_none_for_whoever_kept_its_cookie(
-    world: PortalWorld,
-) -> None:
-    await sign_up(world)
-    browser = world.browser()
-    await enter(browser)
-    kept = dict(browser.jar)
-    await browser.ask(f"{HOME}/logout")
-    browser.jar = kept
-
-    assert not await is_in(browser)
-
-
-async def test_the_cookie_is_an_id_for_this_host_alone(world: PortalWorld) -> None:
-    await sign_up(world)
-    entered = await enter(world.browser())
-    said = entered.field("set-cookie") or ""
-
-    assert said.startswith("__Host-ostiary-portal-")
-    assert said.endswith("; Path=/; SameSite=Lax; Secure; HttpOnly")
-    assert EMAIL not in said
-
-
-@pytest.mark.spec("portal#1.6")
 async def test_whatever_is_wrong_is_told_alike(world: PortalWorld) -> None:
     """Neither a text nor a field tells who is registered, or what their status is."""
     await sign_up(world)
@@ -167,121 +107,6 @@ async def test_the_right_password_alone_tells_somebody_their_standing(
     assert page.status == 403
     assert words in page.text
     assert session_of(browser) is None
-
-
-async def test_the_id_of_a_session_is_new_whatever_came_along(
-    world: PortalWorld,
-) -> None:
-    """Who plants a cookie has none of the session that begins (fixation)."""
-    await sign_up(world)
-    other = world.browser()
-    await enter(other)
-    planted = dict(other.jar)
-    browser = world.browser()
-    browser.jar = dict(planted)
-    await fill_in(browser)
-
-    assert session_of(browser) != next(iter(planted.values()))
-    assert await is_in(browser)
-    assert not await is_in(other)
-
-
-@pytest.mark.parametrize("value", ["", "x", "0" * 63, "0" * 64, "A" * 64, "0" * 65])
-async def test_a_cookie_that_nobody_gave_out_is_no_session(
-    world: PortalWorld, value: str
-) -> None:
-    await sign_up(world)
-    browser = world.browser()
-    await enter(browser)
-    name = next(iter(browser.jar))
-    browser.jar = {name: value}
-
-    assert not await is_in(browser)
-
-
-async def test_what_is_kept_of_a_session_does_not_name_it(world: PortalWorld) -> None:
-    """Whoever reads the database signs in as nobody."""
-    await sign_up(world)
-    browser = world.browser()
-    await enter(browser)
-    said = session_of(browser) or ""
-    rows = str(vars(world.base.stores.store))
-
-    assert said not in rows
-    assert bytes.fromhex(said).hex() not in rows
-
-
-@pytest.mark.spec("portal#1.2")
-async def test_a_session_ends_when_nobody_comes_and_after_a_day(
-    world: PortalWorld,
-) -> None:
-    await sign_up(world)
-    browser = world.browser()
-    await enter(browser)
-    world.base.clock.move(901)
-    assert not await is_in(browser)
-
-    conf = {"secret": SECRET, "idling_timeout": 0, "rolling_timeout": 20_000}
-    await world.configure(portal_session_conf=json.dumps(conf))
-    await enter(browser)
-    for _ in range(4):
-        world.base.clock.move(19_000)
-        assert await is_in(browser)
-    world.base.clock.move(86_400 - 4 * 19_000)
-    assert not await is_in(browser)
-
-
-@pytest.mark.spec("portal#1.2")
-async def test_times_and_names_are_the_operators(world: PortalWorld) -> None:
-    conf = {
-        "secret": SECRET, "cookie_name": "portal_session", "cookie_lifetime": 100,
-        "idling_timeout": 0, "cookie_samesite": "Strict", "cookie_secure": True, "storage": "kong",
-    }  # fmt: skip
-    await world.configure(portal_session_conf=json.dumps(conf))
-    await sign_up(world)
-    browser = world.browser()
-    entered = await enter(browser)
-    world.base.clock.move(99)
-    soon = await is_in(browser)
-    world.base.clock.move(101)
-
-    assert (entered.field("set-cookie") or "").startswith("portal_session=")
-    assert "SameSite=Strict" in (entered.field("set-cookie") or "")
-    assert soon
-    assert not await is_in(browser)
-
-
-async def test_another_secret_ends_every_session(world: PortalWorld) -> None:
-    await sign_up(world)
-    browser = world.browser()
-    await world.configure(portal_session_conf=json.dumps({"secret": SECRET}))
-    await enter(browser)
-    before = await is_in(browser)
-    await world.configure(portal_session_conf=json.dumps({"secret": SECRET[::-1]}))
-
-    assert before
-    assert not await is_in(browser)
-
-
-@pytest.mark.parametrize("change", ["revoke", "delete", "password", "email"])
-async def test_what_ends_trust_ends_every_session(
-    world: PortalWorld, change: str
-) -> None:
-    row = await sign_up(world)
-    browsers = [world.browser(), world.browser()]
-    for browser in browsers:
-        await enter(browser)
-    path = f"/developers/{row['id']}"
-    if change == "delete":
-        await world.node.send("DELETE", path)
-    else:
-        said = {"revoke": {"status": 3}, "password": {"password": PASSWORD[::-1]}, "email": {"email": "x@y.z"}}  # fmt: skip
-        assert (await world.node.send("PATCH", path, said[change])).status == 200
-
-    assert [await is_in(browser) for browser in browsers] == [False, False]
-    if change == "revoke":
-        await world.node.send("PATCH", path, {"status": 0})
-        assert [await is_in(browser) for browser in browsers] == [False, False]
 
 
 async def test_an_account_of_one_workspace_is_none_in_another(
@@ -441,139 +266,6 @@ async def test_a_store_that_does_not_answer_lets_nobody_in(world: PortalWorld) -
     assert (await enter(browser)).status == 503
 
 
-async def test_no_password_is_shown_logged_or_listed(
-    world: PortalWorld, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO)
-    await register(world.browser())
-    row = await sign_up(world, "b@b.c")
-    shown = await world.node.call(f"/developers/{row['id']}")
-    listed = await world.node.call("/developers")
-    changed = await world.node.send("PATCH", f"/developers/{row['id']}", {"password": "a third password"})  # fmt: skip
-    counts = await world.node.call("/workspaces/default/meta")
-    kept = await world.node.store.find("developer_secrets", {"developer": row["id"]})
-
-    for text in (shown.text, listed.text, changed.text, counts.text, caplog.text, repr(kept)):  # fmt: skip
-        for secret in (PASSWORD, "a third", "argon2", "password", "epoch"):
-            assert secret not in text
-    assert kept is not None
-    assert kept.password.startswith("$argon2id$")  # type: ignore[attr-defined]  # a secret
-
-
-@pytest.mark.spec("portal#1.6")
-@pytest.mark.parametrize(
-    ("body", "fields"),
-    [
-        ({}, {"password": "password is required"}),
-        ({"password": ""}, {"password": "password is required"}),
-        ({"password": 12345678}, {"password": "password is required"}),
-        ({"password": "short"}, {"password": "must have at least 8 characters"}),
-        ({"password": "x" * 257}, {"password": "must have at most 256 characters"}),
-        ({"password": EMAIL}, {"password": "must not be the e-mail address"}),
-    ],
-)
-async def test_a_password_that_is_not_taken_is_said_at_its_field(
-    world: PortalWorld, body: dict[str, object], fields: dict[str, str]
-) -> None:
-    said = {"email": EMAIL, "meta": META, **body}
-    reply = await world.browser().call("POST", "/register", said)
-
-    assert (reply.status, reply.json()) == (400, {"code": 2, "fields": fields})
-    listed = (await world.node.call("/developers")).json()["data"]
-    assert listed == []
-
-
-async def test_nobody_learns_by_registering_who_is_registered(
-    world: PortalWorld,
-) -> None:
-    await sign_up(world, "known@b.c")
-    told = set()
-    for email in ("known@b.c", "new@b.c"):
-        api = await register(world.browser(), email)
-        told.add((api.status, api.text.replace(email, "E")))
-
-    assert len(told) == 1
-    assert (await enter(world.browser(), "known@b.c")).status == 200
-
-
-@pytest.mark.spec("portal#1.6")
-async def test_a_password_is_changed_by_whoever_knows_the_old_one(
-    world: PortalWorld,
-) -> None:
-    await sign_up(world)
-    browser, other = world.browser(), world.browser()
-    await enter(browser)
-    await enter(other)
-    wrong = await browser.call("PATCH", "/developer/password", {"password": "a new password", "old_password": "\ud800"})  # fmt: skip
-    missing = await browser.call("PATCH", "/developer/password", {"password": "a new password"})  # fmt: skip
-    weak = await browser.call("PATCH", "/developer/password", {"password": "x", "old_password": PASSWORD})  # fmt: skip
-    done = await browser.call("PATCH", "/developer/password", {"password": "a new password", "old_password": PASSWORD})  # fmt: skip
-
-    for refused in (wrong, missing):
-        assert (refused.status, refused.json()) == (400, {"message": "Old password is invalid"})  # fmt: skip
-    assert weak.json()["fields"] == {"password": "must have at least 8 characters"}
-    assert done.status == 204
-    assert (await is_in(browser), await is_in(other)) == (True, False)
-    assert (await enter(other)).status == 401
-    assert (await enter(other, password="a new password")).status == 200
-
-
-async def test_the_settings_page_changes_password_and_address(
-    world: PortalWorld,
-) -> None:
-    await sign_up(world)
-    await sign_up(world, "taken@b.c")
-    browser = world.browser()
-    await enter(browser)
-    form = await browser.ask(f"{HOME}/settings")
-    wrong = await browser.post(f"{HOME}/settings/password", old_password="x", password="a new password")  # fmt: skip
-    done = await browser.post(f"{HOME}/settings/password", old_password=PASSWORD, password="a new password")  # fmt: skip
-    taken = await browser.post(f"{HOME}/settings/email", email="taken@b.c")
-    moved = await browser.post(f"{HOME}/settings/email", email="New@b.c")
-    again = await browser.ask(f"{HOME}/settings/email")
-
-    assert 'id="portal-password-form"' in form.text
-    assert "identity provider" not in form.text
-    assert (wrong.status, "Old password is invalid" in wrong.text) == (400, True)
-    assert "Your new password counts" in done.text
-    assert (taken.status, "cannot be used" in taken.text) == (400, True)
-    assert 'value="new@b.c"' in moved.text
-    assert again.field("location") == "/default/settings"
-    assert await is_in(browser)
-    assert (await enter(world.browser(), "new@b.c", "a new password")).status == 200
-
-
-@pytest.mark.spec("portal#1.6")
-async def test_the_api_changes_an_address_and_says_what_is_wrong(
-    world: PortalWorld,
-) -> None:
-    await sign_up(world)
-    await sign_up(world, "taken@b.c")
-    browser = world.browser()
-    await enter(browser)
-    wrong = await browser.call("PATCH", "/developer/email", {"email": "x"})
-    taken = await browser.call("PATCH", "/developer/email", {"email": "taken@b.c"})
-    done = await browser.call("PATCH", "/developer/email", {"email": "N@b.c"})
-
-    assert wrong.json()["fields"] == {"email": "must be an e-mail address, in ASCII"}
-    assert (taken.status, taken.json()["code"]) == (409, 5)
-    assert done.json()["developer"]["email"] == "n@b.c"
-    assert await is_in(browser)
-
-
-async def test_whoever_leaves_is_signed_out(world: PortalWorld) -> None:
-    await sign_up(world)
-    browser = world.browser()
-    await enter(browser)
-    asked = await browser.ask(f"{HOME}/settings/delete")
-    done = await browser.post(f"{HOME}/settings/delete")
-
-    assert "identity provider" not in asked.text + done.text
-    assert "Your account was deleted" in done.text
-    assert session_of(browser) is None
-    assert (await enter(browser)).status == 401
-
-
 async def test_another_site_signs_nobody_out(world: PortalWorld) -> None:
     await sign_up(world)
     browser = world.browser()
@@ -591,58 +283,6 @@ async def test_another_site_signs_nobody_out(world: PortalWorld) -> None:
     assert not await is_in(browser)
 
 
-async def test_passwords_of_other_letters_are_passwords(world: PortalWorld) -> None:
-    """What is sent is UTF-8 (the original broke on it)."""
-    await sign_up(world, password="пароль для всех")
-
-    assert (await enter(world.browser(), password="пароль для всех")).status == 200
-
-
-@pytest.mark.parametrize(
-    ("conf", "begin", "end"),
-    [
-        ({"cookie_domain": "kong-ee"}, "ostiary-portal-", "; Domain=kong-ee; Path=/; SameSite=Lax; Secure; HttpOnly"),
-        ({"cookie_same_site": "None", "cookie_secure": False}, "ostiary-portal-", "; Path=/; SameSite=None; Secure; HttpOnly"),
-        ({"cookie_samesite": "off"}, "__Host-ostiary-portal-", "; Path=/; Secure; HttpOnly"),
-    ],
-)  # fmt: skip
-async def test_a_cookie_is_as_the_operator_says(
-    world: PortalWorld, conf: dict[str, object], begin: str, end: str
-) -> None:
-    await world.configure(portal_session_conf=json.dumps({"secret": SECRET, **conf}))
-    await sign_up(world)
-    browser = world.browser()
-    said = (await enter(browser)).field("set-cookie") or ""
-
-    assert said.startswith(begin)
-    assert said.endswith(end)
-    assert await is_in(browser)
-    left = await browser.call("DELETE", "/auth?session_logout=true")
-    assert (left.field("set-cookie") or "").startswith(f"{said.partition('=')[0]}=;")
-
-
-async def test_a_session_of_a_key_that_is_gone_is_none(world: PortalWorld) -> None:
-    """After two rotations of the ring everybody signs in again; after one nobody does."""
-    await sign_up(world)
-    browser = world.browser()
-    await enter(browser)
-    old = RING.keys[0]
-    fresh = RingKey(b"bbbb", b"t" * 32)
-    sign_ins = world.site.sign_ins
-
-    def turn(ring: KeyRing) -> None:
-        sign_ins._sessions = Sessions(
-            world.base.stores.store, world.base.clock, world.base.entropy, ring
-        )
-
-    turn(KeyRing((fresh, old)))
-    once = await is_in(browser)
-    turn(KeyRing((fresh,)))
-
-    assert once
-    assert not await is_in(browser)
-
-
 async def test_a_count_that_cannot_be_kept_lets_nobody_in(world: PortalWorld) -> None:
     await world.configure(portal_auth_login_attempts=3)
     await sign_up(world)
@@ -656,41 +296,6 @@ async def test_a_count_that_cannot_be_kept_lets_nobody_in(world: PortalWorld) ->
     assert (await enter(world.browser())).status == 503
     assert (await enter(world.browser(), password="wrong")).status == 503
     assert (await fill_in(world.browser())).status == 503
-
-
-async def test_what_an_admin_ends_meanwhile_does_not_begin_anew(
-    world: PortalWorld,
-) -> None:
-    """Somebody changes their password while they are revoked and approved again."""
-    row = await sign_up(world)
-    before = await world.node.store.get("developers", row["id"])
-    assert isinstance(before, Developer)
-    path = f"/developers/{row['id']}"
-    for change in ({"status": 3}, {"status": 0}, {"password": PASSWORD[::-1]}):
-        await world.node.send("PATCH", path, change)
-    portal = await world.site.find("default")
-    request = Request({"type": "http", "headers": []})
-    fields = await world.site.renew(request, portal, before)
-
-    assert [b"Max-Age=0" in value for _, value in fields] == [True]
-
-
-async def test_where_nobody_signs_in_there_is_nothing_of_it(
-    world: PortalWorld,
-) -> None:
-    await switch_own(world, "none")
-    browser = world.browser()
-    api = [
-        await browser.call("GET", "/auth", **basic()),
-        await browser.call("POST", "/register", {"email": EMAIL, "meta": META, "password": PASSWORD}),
-        await browser.call("POST", "/forgot-password", {"email": EMAIL}),
-        await browser.call("POST", "/resend-account-verification", {"email": EMAIL}),
-    ]  # fmt: skip
-    paths = ("login", "register", "reset-password", "account/verify", "account/resend-verification", "account/invalidate-verification")  # fmt: skip
-    pages = [await browser.ask(f"{HOME}/{path}") for path in paths]
-
-    assert [reply.status for reply in api] == [404] * 4
-    assert {page.status for page in pages} == {404}
 
 
 async def test_nothing_is_posted_to_the_door_of_the_api(world: PortalWorld) -> None:
