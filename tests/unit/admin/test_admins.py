@@ -100,6 +100,27 @@ async def test_nobody_is_taken_for_somebody_who_is_there(
     assert len((await root.get("/admins")).json()["data"]) == 1
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (ADA, {"username": EMAIL, "email": "eve@example.com"}),
+        ({"username": EMAIL, "email": "eve@example.com"}, ADA),
+    ],
+)
+async def test_a_name_is_nobody_elses_address(
+    root: Guarded, first: dict[str, str], second: dict[str, str]
+) -> None:
+    """Both find an admin in a path: whoever changes one must not change another."""
+    await invite(root, **first)
+    made = await root.send("POST", "/admins", second)
+    other = {"username": "x", "email": "x@example.com"}
+    await invite(root, **other)
+    changed = await root.send("PATCH", "/admins/x", second)
+
+    assert made.status == 409
+    assert changed.status == 409
+
+
 @pytest.mark.spec("portal#2.7")
 async def test_whoever_has_the_link_chooses_a_token_once(root: Guarded) -> None:
     await invite(root)
