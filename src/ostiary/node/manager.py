@@ -24,6 +24,7 @@ from ostiary.admin.inside import InsideClient
 from ostiary.http.url import origin_of
 from ostiary.manager.app import create_manager
 from ostiary.manager.config import (
+    Banners,
     ManagerConfig,
     OpenDoor,
     Person,
@@ -260,6 +261,12 @@ def build_manager(
             proxy=choose_proxy(settings),
             portals=choose_portals(settings),
             kconfig=build_kconfig(settings),
+            banners=Banners(
+                header=settings.admin_gui_header_txt,
+                footer=settings.admin_gui_footer_txt,
+                title=settings.admin_gui_login_banner_title,
+                body=settings.admin_gui_login_banner_body,
+            ),
             idle_s=clocks.idle_s,
             absolute_s=clocks.absolute_s,
         )
