@@ -20,6 +20,7 @@ from ostiary.admin.rbac import is_own_role, join, make_own_role
 from ostiary.model.access import RbacRole, RbacUser, RbacUserRole
 from ostiary.model.admins import NO_TOKEN, Admin
 from ostiary.model.kinds import EVERY_KIND
+from ostiary.model.portal import read_email
 from ostiary.model.workspaces import DEFAULT_WORKSPACE
 from ostiary.ports.config_store import ConfigReads, ConfigWrites, UniqueViolation
 
@@ -106,10 +107,7 @@ async def make_admin(
     """
     admin = await entities.build(write, ADMINS, _with_user(given, _NOBODY))
     assert isinstance(admin, Admin)
-    for name in ("username", "email", "custom_id"):
-        value = getattr(admin, name)
-        if value is not None and await write.find("admins", {name: value}):
-            raise UniqueViolation(ADMINS.name, {name: value})
+    await check_names(write, admin)
     said = {"name": admin.username, "user_token": NO_TOKEN, "enabled": enabled}
     user = await entities.build(write, _USERS, Given(data=said))
     assert isinstance(user, RbacUser)
@@ -118,6 +116,29 @@ async def make_admin(
     await make_own_role(entities, write, user)
     await write.add(admin)
     return admin
+
+
+async def check_names(reads: ConfigReads, admin: Admin) -> None:
+    """
+    See that nobody else is called so: names and addresses of admins find them alike.
+
+    Raises:
+        UniqueViolation: Somebody is.
+    """
+    email = read_email(admin.username)
+    asked = (
+        ("username", "username", admin.username),
+        ("username", "email", email),
+        ("email", "email", admin.email),
+        ("email", "username", admin.email),
+        ("custom_id", "custom_id", admin.custom_id),
+    )
+    for told, name, value in asked:
+        if value is None:
+            continue
+        other = await reads.find(ADMINS.name, {name: value})
+        if other is not None and other.id != admin.id:
+            raise UniqueViolation(ADMINS.name, {told: getattr(admin, told)})
 
 
 def _with_user(given: Given, user: str) -> Given:

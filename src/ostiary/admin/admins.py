@@ -25,6 +25,7 @@ from ostiary.admin import refusals
 from ostiary.admin.access import Users, read_all
 from ostiary.admin.admin_roles import (
     ADMINS,
+    check_names,
     find_user,
     make_admin,
     read_held,
@@ -407,6 +408,7 @@ class _OneCall:
                 old, new = (ADMIN_STATUS_NAMES[r.status] for r in (before, row))
                 problem = (("status",), f"cannot change from {old} to {new}")
                 raise refusals.schema_violation([problem])
+            await check_names(write, row)
             await write.put(row)
             await self._change_user(write, before, row)
         return JSONResponse(show_admin(row))

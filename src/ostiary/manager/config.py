@@ -95,6 +95,16 @@ Examine = Callable[[Mapping[str, Any], str, str], Awaitable[Sequence[Finding]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Banners:
+    """What an operator has pages say of themselves: above, below, and where people sign in."""
+
+    header: str | None = None
+    footer: str | None = None
+    title: str | None = None
+    body: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ManagerConfig:
     """
     What `create_manager` needs.
@@ -121,6 +131,7 @@ class ManagerConfig:
     proxy: tuple[str, int] = ("https", 8443)
     portals: Callable[[str], tuple[str, str]] | None = None
     kconfig: Mapping[str, str] = field(default_factory=dict)
+    banners: Banners = Banners()
     idle_s: int = 3600
     absolute_s: int = 12 * 3600
 

@@ -28,7 +28,7 @@ from ostiary.manager.config import (
 )
 from ostiary.manager.provider import REGISTER, SIGN_IN
 from ostiary.manager.reception import Reception
-from ostiary.manager.sessions import SessionList, Sessions
+from ostiary.manager.sessions import SessionList, Sessions, name_session
 from ostiary.web.cookies import delete_cookie, read_cookie, set_cookie
 
 _LOG: Final = logging.getLogger(__name__)
@@ -214,6 +214,10 @@ class Gate:
         if self.sessions is None:
             return None
         return await self.sessions.find(read_cookie(request, self.cookie_name(request)))
+
+    def name_session(self, request: Request) -> str:
+        """How a list of sessions calls that of a browser."""
+        return name_session(read_cookie(request, self.cookie_name(request)) or "")
 
     async def admit(self, token: str, *, address: str) -> Person | str:
         """Whose token it is; else what to say."""

@@ -27,6 +27,7 @@ async def get_sessions(visit: Visit) -> Response:
         portals=[row for row in rows if row["site"] == "portal"],
         plugins=await _read_plugins(visit),
         asks=visit.gate.asks,
+        own=visit.gate.name_session(visit.request),
     )
 
 

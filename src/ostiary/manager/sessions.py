@@ -103,7 +103,7 @@ class Sessions:
             SharedUnavailable: It cannot be kept.
         """
         value = self.config.entropy.bytes(_ID_BYTES).hex()
-        name = _name(value)
+        name = name_session(value)
         told: dict[str, Any] = {
             "user": person.id,
             "workspace": person.workspace,
@@ -129,7 +129,7 @@ class Sessions:
         """
         if value is None or not _ID.fullmatch(value):
             return None
-        name = _name(value)
+        name = name_session(value)
         data = await self.config.shared.get(_KEY + name)
         seen = await self.config.shared.get(_SEEN + name)
         if data is None or seen is None:
@@ -161,8 +161,8 @@ class Sessions:
         """
         if value is None or not _ID.fullmatch(value):
             return ""
-        data = await self.config.shared.get(_KEY + _name(value))
-        await self.config.shared.delete(_KEY + _name(value))
+        data = await self.config.shared.get(_KEY + name_session(value))
+        await self.config.shared.delete(_KEY + name_session(value))
         return "" if data is None else str(json.loads(data).get("hint", ""))
 
     async def _see(self, name: str) -> None:
@@ -170,5 +170,6 @@ class Sessions:
         await self.config.shared.set(_SEEN + name, now, ttl_s=self.config.idle_s)
 
 
-def _name(value: str) -> str:
+def name_session(value: str) -> str:
+    """What a session is kept under: its cookie's value cannot be told from it."""
     return hashlib.sha256(value.encode()).hexdigest()

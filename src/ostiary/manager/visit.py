@@ -197,6 +197,7 @@ class Visit:
             is_exposed=exposed,
             writable=self.config.writable,
             has_portal=self.config.has_portal,
+            banners=self.config.banners,
             query=self.query,
             **values,
         )

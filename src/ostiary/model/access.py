@@ -124,7 +124,8 @@ def read_action(method: str) -> Action:
 
 def _fits(rule: RbacRoleEndpoint, steps: Sequence[str]) -> bool:
     wanted = rule.endpoint.removeprefix("/").split("/")
-    if rule.negative and wanted == [_ACCESS] and {*steps[:1]} & _LIKE_ACCESS:
+    is_about_access = wanted[0] == _ACCESS and {*wanted[1:]} <= {EVERYTHING}
+    if rule.negative and is_about_access and {*steps[:1]} & _LIKE_ACCESS:
         return True
     if rule.negative and wanted[0] == _ACCESS and steps[:1] == [_ACCESS]:
         # Whoever may not touch it must not get at it through what is below.

@@ -24,6 +24,7 @@ from ostiary.admin.inside import InsideClient
 from ostiary.http.url import origin_of
 from ostiary.manager.app import create_manager
 from ostiary.manager.config import (
+    Banners,
     ManagerConfig,
     OpenDoor,
     Person,
@@ -33,7 +34,7 @@ from ostiary.manager.config import (
 from ostiary.manager.provider import AdminProvider, ProviderInvalid, read_provider
 from ostiary.manager.reception import Reception
 from ostiary.model.access import RbacUser
-from ostiary.model.admins import Admin
+from ostiary.model.admins import APPROVED, INVITED, Admin
 from ostiary.model.workspaces import (
     DEFAULT_NAME,
     DEFAULT_WORKSPACE,
@@ -85,7 +86,10 @@ class StoredPeople:
         home = await self._name(workspace)
         if home is None:
             return None
-        places = await self._read_places(user)
+        admin = await self._find_admin(user)
+        if admin is not None and admin.status not in {APPROVED, INVITED}:
+            return None  # whatever somebody has made of their RBAC user meanwhile
+        places = await self._read_places(admin)
         return Person(
             id=user.id,
             workspace=workspace,
@@ -103,14 +107,17 @@ class StoredPeople:
             return row.name
         return DEFAULT_NAME if workspace == DEFAULT_WORKSPACE else None
 
-    async def _read_places(self, user: RbacUser) -> tuple[str, ...]:
-        """The names of the workspaces in which an admin has roles."""
+    async def _find_admin(self, user: RbacUser) -> Admin | None:
+        """The admin who acts as a user, if one does."""
         if workspace_of(user) != DEFAULT_WORKSPACE:
-            return ()
-        admin = await self.store.find("admins", {"rbac_user": user.id or ""})
-        if not isinstance(admin, Admin):
-            return ()
-        names = [await self._name(place) for place in admin.workspaces]
+            return None
+        row = await self.store.find("admins", {"rbac_user": user.id or ""})
+        return row if isinstance(row, Admin) else None
+
+    async def _read_places(self, admin: Admin | None) -> tuple[str, ...]:
+        """The names of the workspaces in which an admin has roles."""
+        places = () if admin is None else admin.workspaces
+        names = [await self._name(place) for place in places]
         return tuple(sorted(name for name in names if name is not None))
 
 
@@ -254,6 +261,12 @@ def build_manager(
             proxy=choose_proxy(settings),
             portals=choose_portals(settings),
             kconfig=build_kconfig(settings),
+            banners=Banners(
+                header=settings.admin_gui_header_txt,
+                footer=settings.admin_gui_footer_txt,
+                title=settings.admin_gui_login_banner_title,
+                body=settings.admin_gui_login_banner_body,
+            ),
             idle_s=clocks.idle_s,
             absolute_s=clocks.absolute_s,
         )

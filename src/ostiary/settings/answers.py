@@ -67,9 +67,10 @@ ANSWERS: Final = (
     _say("portal_(gui|api)_ssl_cert(_key)?", "no effect: every listener shows ssl_cert"),
     _say("portal_.*", "no effect yet: the portal does not know it", "off|none|0|kong-oauth2|21600"),
     _say("admin_gui_(api_url|path) | admin_api_uri", "no effect: the Manager asks the Admin API within the node and is served at /", "/"),
+    _say("admin_gui_(header|footer)_(bg|txt)_color", "no effect: lines above and below pages have the Manager's own colours, which are readable in the dark, too", "none"),
     _say("admin_gui_auth_header", "no effect: the Manager asks the Admin API within the node, and reads no such header", "kong-admin-user"),
     _say(
-        "admin_gui_.* | admin_(emails|approved)_.* | login_banner_.*",
+        "admin_gui_.* | admin_(emails|approved)_.*",
         "no effect yet: the Manager does not know it", "off|none|kong-admin-token|kong-admin-user",
     ),
     _say("keyring_.*", "no effect: secrets are always sealed with the key in the prefix, secrets/database.key", "off"),

@@ -119,6 +119,20 @@ class SiteSettings(Entity):
         259200,
         description="For how many seconds an admin's registration link is good.",
     )
+    admin_gui_login_banner_title: str | None = Field(
+        None,
+        description="The title of a note on the Manager's page to sign in, such as who may use it.",
+    )
+    admin_gui_login_banner_body: str | None = Field(
+        None, description="The text of that note."
+    )
+    admin_gui_header_txt: str | None = Field(
+        None,
+        description="A line above every page of the Manager, such as which environment this is.",
+    )
+    admin_gui_footer_txt: str | None = Field(
+        None, description="A line below every page of the Manager."
+    )
     portal: Switch = Field(
         default=False,
         description="Serve the Developer Portal; each workspace has a switch of its own, too.",

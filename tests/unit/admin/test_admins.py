@@ -100,6 +100,27 @@ async def test_nobody_is_taken_for_somebody_who_is_there(
     assert len((await root.get("/admins")).json()["data"]) == 1
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (ADA, {"username": EMAIL, "email": "eve@example.com"}),
+        ({"username": EMAIL, "email": "eve@example.com"}, ADA),
+    ],
+)
+async def test_a_name_is_nobody_elses_address(
+    root: Guarded, first: dict[str, str], second: dict[str, str]
+) -> None:
+    """Both find an admin in a path: whoever changes one must not change another."""
+    await invite(root, **first)
+    made = await root.send("POST", "/admins", second)
+    other = {"username": "x", "email": "x@example.com"}
+    await invite(root, **other)
+    changed = await root.send("PATCH", "/admins/x", second)
+
+    assert made.status == 409
+    assert changed.status == 409
+
+
 @pytest.mark.spec("portal#2.7")
 async def test_whoever_has_the_link_chooses_a_token_once(root: Guarded) -> None:
     await invite(root)
@@ -420,6 +441,29 @@ async def test_whoever_may_not_touch_rbac_gets_not_at_it_through_admins(
     assert (await admin.get("/services")).status == 200
     assert (await admin.get(path)).status == 403
     assert (await admin.send("POST", path, {})).status == 403
+
+
+@pytest.mark.parametrize("endpoint", ["/rbac", "/rbac/*", "/rbac/*/*"])
+async def test_however_rbac_is_forbidden_admins_are_too(
+    root: Guarded, endpoint: str
+) -> None:
+    rule = can(endpoint=endpoint, negative=True)
+    await root.role("most", can(), rule)
+    worker = await root.hire("worker", "most")
+
+    assert (await worker.get("/admins")).status == 403
+    assert (await worker.get("/groups")).status == 403
+    assert (await worker.get("/services")).status == 200
+
+
+async def test_what_is_forbidden_of_one_user_is_nothing_of_admins(
+    root: Guarded,
+) -> None:
+    rule = can(endpoint="/rbac/users/ada", negative=True)
+    await root.role("most", can(), rule)
+    worker = await root.hire("worker", "most")
+
+    assert (await worker.get("/admins")).status == 200
 
 
 async def test_the_rbac_user_of_an_admin_is_no_users_of_another_workspace(

@@ -76,10 +76,19 @@ class Guarded:
 
 @asynccontextmanager
 async def guarded(
-    folder: Path, level: str, *, of_admins: Any = None, **more: Any
+    folder: Path,
+    level: str,
+    *,
+    of_admins: Any = None,
+    data: bytes | None = None,
+    **more: Any,
 ) -> AsyncIterator[Guarded]:
-    """A node whose super admin asks; `of_admins` are the options of `/admins`."""
-    async with database_node(folder):
+    """
+    A node whose super admin asks, by default of an empty database.
+
+    `of_admins` are the options of `/admins`.
+    """
+    async with database_node(folder, data=data):
         pass
     store = SqlConfigStore(
         Database(f"sqlite:///{folder / 'config.db'}", steps=STEPS), Sealer(KEY)

@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -203,6 +204,12 @@ class Site:
         return reply.json() if reply.body else None
 
 
+@cache
+def _hash(token: str) -> str:
+    """What is kept of a token; slow, so once for all tests."""
+    return hash_token(token, b"s" * 16)
+
+
 async def _add_users(store: SqlConfigStore) -> None:
     """Ada may do everything; Eve may only read the list of services."""
     async with store.writing() as write:
@@ -221,7 +228,7 @@ async def _add_users(store: SqlConfigStore) -> None:
                 RbacUser(
                     id=user,
                     name=name,
-                    user_token=hash_token(token, b"s" * 16),
+                    user_token=_hash(token),
                     user_token_ident=build_hint(token),
                 )
             )

@@ -110,6 +110,7 @@ async def test_the_theme_that_the_portal_has_is_changed(
     await tab.submit(PAGE, dark_colors__page="#000")
 
     assert path in page.words
+    assert 'fill="#112233"' in page.text
     assert page.values()["colors.accent"] == ["#112233"]
     assert same.location.endswith("done=same")
     found = await contents(site, path)
@@ -136,6 +137,7 @@ async def test_what_is_no_value_stands_at_its_field_and_is_not_saved(
 
     assert reply.status == 400
     assert f'id="{field}-error"' in reply.text
+    assert "<rect x" not in reply.text
     missing = await site.node.call(f"/files/{FILE}")
     assert missing.status == 404
 

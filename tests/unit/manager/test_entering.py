@@ -214,6 +214,27 @@ async def test_a_revoked_admin_is_out_at_the_next_request(
     assert "taken back" in again.words
 
 
+async def test_an_rbac_user_that_is_enabled_makes_no_revoked_admin_one(
+    room: Office, tab: Browser
+) -> None:
+    await room.sign_in(tab)
+    await room.site.admin("PATCH", f"/admins/{EMAIL}", {"status": 3})
+    await room.site.admin("PATCH", f"/rbac/users/{EMAIL}", {"enabled": True})
+
+    assert (await tab.get("/workspaces")).location.startswith("/auth/sign-in")
+
+
+async def test_cognitos_groups_are_roles(tmp_path: Path) -> None:
+    claim = ["cognito:groups"]
+    async with office(tmp_path, authenticated_groups_claim=claim) as room:
+        groups = {"cognito:groups": ["default:super-admin"]}
+        room.say(email=EMAIL, **groups)
+        room.tell(email=EMAIL, email_verified="true")
+        back = await room.sign_in(room.tab())
+
+    assert back.status == 200
+
+
 async def test_a_deleted_admin_is_out_at_the_next_request(
     room: Office, tab: Browser
 ) -> None:

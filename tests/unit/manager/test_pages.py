@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ostiary.manager.config import Banners
 from ostiary.node.manager import build_kconfig
 from ostiary.settings import read_settings
 from tests.unit.manager.manager_kit import HOME, Browser, Site, manager_site
@@ -122,3 +123,23 @@ async def test_scripts_for_kong_manager_read_where_the_admin_api_is(
     assert found["ADMIN_API_PORT"] == "8001"
     assert found["ADMIN_GUI_PATH"] == "/"
     assert found["ANONYMOUS_REPORTS"] == "false"
+
+
+@pytest.mark.spec("portal#4.1")
+async def test_pages_say_what_an_operator_has_them_say(tmp_path: Path) -> None:
+    banners = Banners(
+        header="Staging <b>",
+        footer="Ask ops",
+        title="Staff only",
+        body="You are watched.",
+    )
+    async with manager_site(tmp_path, rbac=True, banners=banners) as site:
+        asked = await site.tab().get("/auth/sign-in")
+        tab = site.tab()
+        await tab.sign_in()
+        page = await tab.get("/default")
+
+    assert "Staff only You are watched." in asked.words
+    assert "Staging &lt;b&gt;" in page.text
+    assert "Ask ops" in page.words
+    assert "Staff only" not in page.words

@@ -60,6 +60,8 @@ async def test_a_session_that_is_ended_is_gone_at_its_next_request(
     reply = await end(tab, row["id"])
     out = await eve.get("/default/services")
 
+    assert "ada this browser" in page.words
+    assert "eve this browser" not in page.words
     assert "eve" in page.words
     assert reply.location == "/default/sessions?done=session-ended"
     assert out.location.startswith("/auth/sign-in")

@@ -129,7 +129,7 @@ def test_required_tls_is_what_tls_means_with_postgresql() -> None:
 # Of §§5.2-5.8, those that have no field here, with a value that asks for something.
 ANSWERED = {
     "cassandra_port": "9042", "license_path": "/x",
-    "admin_gui_api_url": "http://a", "keyring_enabled": "on", "event_hooks_enabled": "on", "vitals": "on",
+    "admin_gui_api_url": "http://a", "admin_gui_auth_header": "X-User", "admin_gui_header_bg_color": "red", "keyring_enabled": "on", "event_hooks_enabled": "on", "vitals": "on",
     "smtp_domain": "a", "admin_emails_from": "a", "cluster_mtls": "shared",
     "cluster_listen": "0.0.0.0:8005", "cluster_dp_labels": "a:b", "pg_ro_host": "b", "pg_max_concurrent_queries": "9",
     "pg_semaphore_timeout": "9", "db_update_frequency": "5", "db_cache_ttl": "1", "mem_cache_size": "128m",
