@@ -78,7 +78,7 @@ def test_nobodys_words_are_more_than_words_in_any_mail(event: Any) -> None:
     assert mail.text.strip()
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(st.text(max_size=200))
 def test_whatever_somebody_calls_themselves_is_one_line_of_text(name: str) -> None:
     mail = build_mail("request-access", replace(FACTS, name=name))
@@ -166,7 +166,7 @@ async def test_rejected_and_revoked_developers_are_told_if_that_is_wanted(
     assert told == expected
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(
     st.one_of(st.text(), st.text(alphabet="-\n:a[]{}'subject ").map("---\n".__add__))
 )

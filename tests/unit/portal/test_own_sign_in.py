@@ -302,3 +302,17 @@ async def test_nothing_is_posted_to_the_door_of_the_api(world: PortalWorld) -> N
     reply = await world.browser().call("POST", "/auth", {}, **basic())
 
     assert reply.status == 405
+
+
+async def test_pages_of_the_portal_may_send_what_signs_in(world: PortalWorld) -> None:
+    """A browser asks first; only origins that are known hear yes."""
+    asked = {"access-control-request-method": "GET", "access-control-request-headers": "authorization"}  # fmt: skip
+    ours = await world.browser().call("OPTIONS", "/auth", **asked)
+    foreign = await world.browser().call("OPTIONS", "/auth", **asked, origin="https://evil.example")  # fmt: skip
+
+    allowed = (ours.field("access-control-allow-headers") or "").lower()
+    assert "authorization" in allowed
+    assert "apikey" in allowed
+    assert ours.field("access-control-allow-origin") == GUI
+    assert foreign.status == 403
+    assert foreign.field("access-control-allow-origin") is None
