@@ -229,6 +229,7 @@ async def test_a_contract_changes_only_as_it_may(
     assert before not in CONTRACT_TRANSITIONS[before]
 
 
+@pytest.mark.spec("T-K11")
 @pytest.mark.spec("portal#1.9")
 async def test_contracts_are_held_while_their_developer_is_revoked(
     world: PortalWorld,

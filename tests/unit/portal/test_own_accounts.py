@@ -37,6 +37,7 @@ async def world(tmp_path: Path) -> AsyncIterator[PortalWorld]:
         yield made
 
 
+@pytest.mark.spec("T-K14")
 async def test_no_password_is_shown_logged_or_listed(
     world: PortalWorld, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -77,6 +77,8 @@ async def test_a_session_that_was_ended_is_none_for_whoever_kept_its_cookie(
     assert not await is_in(browser)
 
 
+@pytest.mark.spec("T-K8")
+@pytest.mark.spec("T-K16")
 async def test_the_cookie_is_an_id_for_this_host_alone(world: PortalWorld) -> None:
     await sign_up(world)
     entered = await enter(world.browser())
@@ -87,6 +89,7 @@ async def test_the_cookie_is_an_id_for_this_host_alone(world: PortalWorld) -> No
     assert EMAIL not in said
 
 
+@pytest.mark.spec("T-C3")
 async def test_the_id_of_a_session_is_new_whatever_came_along(
     world: PortalWorld,
 ) -> None:
@@ -104,6 +107,7 @@ async def test_the_id_of_a_session_is_new_whatever_came_along(
     assert not await is_in(other)
 
 
+@pytest.mark.spec("T-K3")
 @pytest.mark.parametrize("value", ["", "x", "0" * 63, "0" * 64, "A" * 64, "0" * 65])
 async def test_a_cookie_that_nobody_gave_out_is_no_session(
     world: PortalWorld, value: str
@@ -181,6 +185,8 @@ async def test_another_secret_ends_every_session(world: PortalWorld) -> None:
     assert not await is_in(browser)
 
 
+@pytest.mark.spec("T-K10")
+@pytest.mark.spec("T-K11")
 @pytest.mark.parametrize("change", ["revoke", "delete", "password", "email"])
 async def test_what_ends_trust_ends_every_session(
     world: PortalWorld, change: str

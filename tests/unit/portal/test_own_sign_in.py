@@ -109,6 +109,7 @@ async def test_the_right_password_alone_tells_somebody_their_standing(
     assert session_of(browser) is None
 
 
+@pytest.mark.spec("T-K4")
 async def test_an_account_of_one_workspace_is_none_in_another(
     world: PortalWorld,
 ) -> None:
@@ -156,6 +157,7 @@ async def test_nobody_is_signed_in_by_a_link_or_another_page(
     assert session_of(browser) is None
 
 
+@pytest.mark.spec("T-R3")
 @pytest.mark.parametrize(
     ("wanted", "location"),
     [
@@ -250,6 +252,7 @@ async def test_whoever_guesses_has_to_wait(world: PortalWorld) -> None:
     assert (await enter(world.browser("10.3.0.1"))).status == 200
 
 
+@pytest.mark.spec("T-K3")
 async def test_a_store_that_does_not_answer_lets_nobody_in(world: PortalWorld) -> None:
     await sign_up(world)
     browser = world.browser()
@@ -266,6 +269,7 @@ async def test_a_store_that_does_not_answer_lets_nobody_in(world: PortalWorld) -
     assert (await enter(browser)).status == 503
 
 
+@pytest.mark.spec("T-C15")
 async def test_another_site_signs_nobody_out(world: PortalWorld) -> None:
     await sign_up(world)
     browser = world.browser()
