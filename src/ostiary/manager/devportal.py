@@ -42,7 +42,12 @@ SWITCHES: Final[tuple[tuple[str, str, str], ...]] = (
     ("portal_revoked_email", "Mail developers when their access is withdrawn", ""),
 )  # fmt: skip
 _CHOICES: Final = {"": None, "on": True, "off": False}
-_TEXTS: Final = ("portal_emails_from", "portal_emails_reply_to")
+_TEXTS: Final = (
+    "portal_auth_password_complexity", "portal_emails_from", "portal_emails_reply_to",
+)  # fmt: skip
+_NUMBERS: Final = ("portal_auth_login_attempts", "portal_token_exp")
+_SESSION_CONF: Final = "portal_session_conf"
+_AUTH_CONF: Final = "portal_auth_conf"
 _LISTS: Final = ("portal_smtp_admin_emails", "portal_cors_origins")
 
 
@@ -128,12 +133,16 @@ def _fill(config: Mapping[str, Any], fields: Sequence[Field]) -> Form:
     values: dict[str, tuple[str, ...]] = {
         "portal_auth": (config.get("portal_auth") or "",),
         "portal_auth_conf": (show_conf(config.get("portal_auth_conf"), fields),),
+        _SESSION_CONF: (show_conf(config.get(_SESSION_CONF)),),
         "portal_developer_meta_fields": (
             _pretty(config.get("portal_developer_meta_fields")),
         ),
     }
     for name in _TEXTS:
         values[name] = (config.get(name) or "",)
+    for name in _NUMBERS:
+        said = config.get(name)
+        values[name] = ("" if said is None else str(said),)
     for name in _LISTS:
         values[name] = (", ".join(config.get(name) or ()),)
     for name, _, _ in SWITCHES:
@@ -172,22 +181,17 @@ async def post_settings(visit: Visit) -> Response:
     row = await _load(visit)
     form = visit.form
     errors: dict[str, tuple[str, ...]] = {}
-    typed = form.text("portal_auth_conf").strip()
-    conf = None
-    if typed:
-        conf = read_conf(typed)
-        if conf is None:
-            errors["portal_auth_conf"] = (_explain(typed),)
-        else:
-            conf = await _restore(visit, conf, row["config"], errors)
+    fields = await _load_conf_fields(visit)
     config: Json = {
         "portal_auth": form.get("portal_auth") or None,
-        "portal_auth_conf": None if conf is None else json.dumps(conf),
+        _AUTH_CONF: _read_record(form, _AUTH_CONF, row["config"], fields, errors),
+        _SESSION_CONF: _read_record(form, _SESSION_CONF, row["config"], (), errors),
         "portal_developer_meta_fields": form.text(
             "portal_developer_meta_fields"
         ).strip()
         or None,
         **{name: form.get(name) or None for name in _TEXTS},
+        **{name: _read_number(form.get(name)) for name in _NUMBERS},
         **{name: _split(form.get(name)) for name in _LISTS},
         **{name: _CHOICES.get(form.get(name)) for name, _, _ in SWITCHES},
     }
@@ -205,17 +209,33 @@ async def post_settings(visit: Visit) -> Response:
     return visit.go("portal", "settings", done="saved")
 
 
-async def _restore(
-    visit: Visit, conf: Json, config: Json, errors: dict[str, tuple[str, ...]]
-) -> Json:
-    """What was typed with its secrets; those that cannot be told from each other are errors."""
-    old = read_conf(config.get("portal_auth_conf")) or {}
-    found: Json = unmask(conf, old, mask(old, await _load_conf_fields(visit)))
-    left = find_masks(found)
-    if left:
-        said = tuple(f"{name}: type this secret again" for name in left)
-        errors["portal_auth_conf"] = said
-    return found
+def _read_record(
+    form: Form,
+    name: str,
+    config: Json,
+    fields: Sequence[Field],
+    errors: dict[str, tuple[str, ...]],
+) -> str | None:
+    """A record that was typed, with its secrets; those that cannot be told apart are errors."""
+    typed = form.text(name).strip()
+    if not typed:
+        return None
+    conf = read_conf(typed)
+    if conf is None:
+        errors[name] = (_explain(typed),)
+        return None
+    old = read_conf(config.get(name)) or {}
+    found: Json = unmask(conf, old, mask(old, fields))
+    if left := find_masks(found):
+        errors[name] = tuple(f"{path}: type this secret again" for path in left)
+    return json.dumps(found)
+
+
+def _read_number(typed: str) -> int | str | None:
+    """What is no number goes on as it was typed: the Admin API says what is wrong with it."""
+    if not typed.isascii() or not typed.isdecimal() or len(typed) > 9:
+        return typed or None
+    return int(typed)
 
 
 def _explain(text: str) -> str:

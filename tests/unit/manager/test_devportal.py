@@ -283,3 +283,36 @@ async def test_a_file_that_changed_meanwhile_is_not_overwritten(desk: Desk) -> N
     assert "Somebody changed this meanwhile" in reply.words
     assert row["contents"] == "theirs"
     assert (await desk.browser.submit(page, contents="mine")).status == 302
+
+
+async def test_sign_in_without_a_provider_is_set_up_and_its_secret_stays_hidden(
+    desk: Desk,
+) -> None:
+    page = await desk.browser.get(SETTINGS)
+    typed = {k: v[0] for k, v in page.values().items()} | {
+        "portal_auth": "basic-auth",
+        "portal_session_conf": '{"secret": "a-secret-of-20-chars", "rolling_timeout": 60}',
+        "portal_auth_password_complexity": '{"kong-preset": "min_12"}',
+        "portal_auth_login_attempts": "5",
+    }
+    saved = await desk.browser.post(SETTINGS, typed)
+    again = await desk.browser.get(SETTINGS)
+    kept = {k: v[0] for k, v in again.values().items()} | {"portal_token_exp": "60"}
+    await desk.browser.post(SETTINGS, kept)
+    told = (await desk.world.node.call("/workspaces/default")).json()["config"]
+
+    assert saved.location == f"{SETTINGS}?done=saved"
+    assert "a-secret-of-20-chars" not in again.text
+    assert json.loads(told["portal_session_conf"])["secret"] == "a-secret-of-20-chars"
+    assert (told["portal_auth_login_attempts"], told["portal_token_exp"]) == (5, 60)
+    wrong = await desk.browser.get(SETTINGS)
+    bad = {k: v[0] for k, v in wrong.values().items()} | {
+        "portal_auth_login_attempts": "often", "portal_session_conf": "{",
+    }  # fmt: skip
+    refused = await desk.browser.post(SETTINGS, bad)
+    assert "is no JSON" in refused.words
+    refused = await desk.browser.post(
+        SETTINGS, {**bad, "portal_session_conf": kept["portal_session_conf"]}
+    )
+    assert refused.status == 400
+    assert 'id="portal_auth_login_attempts-error"' in refused.text
