@@ -76,6 +76,14 @@ async def _fill(site: ManagerSite, demo: DemoState) -> None:
     await site.admin("PATCH", "/workspaces/default", on)
     developer = {"email": "dev@example.com", "meta": '{"full_name": "Dev Eloper"}'}
     site.ids["developer"] = (await site.admin("POST", "/developers", developer))["id"]
+    apps = "/developers/dev@example.com/applications"
+    shop = {"name": "Shop", "description": "Sells what there is"}
+    site.ids["application"] = (await site.admin("POST", apps, shop))["id"]
+    group = {"name": "team", "comment": "Of the provider"}
+    site.ids["group"] = (await site.admin("POST", "/groups", group))["id"]
+    admin = {"username": "grace", "email": "grace@example.com"}
+    invited = (await site.admin("POST", "/admins", admin))["admin"]
+    site.ids["admin"] = invited["id"]
     rule = {"endpoint": "/services/*", "actions": "read"}
     await site.admin("POST", "/rbac/roles/readers/endpoints", rule)
 

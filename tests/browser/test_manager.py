@@ -11,7 +11,12 @@ from playwright.async_api import Browser, BrowserContext, Page
 from ostiary.cli.demo.values import DemoState
 from tests.browser.console_walk import reach
 from tests.browser.manager_site import ManagerSite, running_manager
-from tests.browser.test_pages import SCHEMES, SIZES, _find_barriers, _keep_picture
+from tests.browser.test_pages import (
+    SIZES,
+    _find_barriers,
+    _keep_picture,
+    choose_schemes,
+)
 from tests.browser.visits import open_context
 
 
@@ -199,6 +204,15 @@ PAGES = {
     "invite": "/default/developers/invite",
     "developers": "/default/developers/requested",
     "developer": "/default/developers/{developer}",
+    "appearance": "/default/portal/appearance",
+    "applications": "/default/applications",
+    "application": "/default/applications/{application}",
+    "admins": "/default/admins",
+    "admin_invite": "/default/admins/invite",
+    "admin": "/default/admins/{admin}",
+    "groups": "/default/groups",
+    "group": "/default/groups/{group}",
+    "sessions": "/default/sessions",
     "audit": "/default/audit",
     "changes": "/default/audit?of=objects",
     "flows": "/default/flows",
@@ -253,7 +267,7 @@ async def _look_at(page: Page, name: str) -> None:
 
         assert shown <= width, f"{name} is {shown} px wide on a {size}"
 
-        for scheme in SCHEMES:
+        for scheme in choose_schemes(is_phone=size == "phone"):
             await page.emulate_media(color_scheme=scheme)
             await _keep_picture(page, f"{name}-{scheme}-{size}")
 

@@ -21,7 +21,21 @@ from tests.browser.visits import Visitor, open_context
 
 Visit = Callable[[Page, Visitor], Awaitable[object]]
 SIZES = {"phone": (390, 844), "desk": (1280, 800)}
-SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+Scheme = Literal["light", "dark"]
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
+
+
+def choose_schemes(*, is_phone: bool) -> tuple[Scheme, ...]:
+    """
+    Which colours a page is judged in at a size; in both where somebody looks at the pictures.
+
+    Contrast depends on colours alone and room on the size alone: two of the four show everything.
+    """
+    if os.environ.get("BROWSER_SHOTS"):
+        return SCHEMES
+    return ("dark",) if is_phone else ("light",)
+
+
 AXE = Axe()
 
 

@@ -12,6 +12,7 @@ from playwright.async_api import Browser, Locator, Page
 
 from ostiary.cli.demo.check import require_place
 from ostiary.cli.demo.values import DemoState
+from tests.browser.test_pages import choose_schemes
 from tests.browser.visits import Visitor, open_context, sign_up_someone
 
 AXE = Axe()
@@ -55,9 +56,8 @@ async def judge(page: Page, name: str, heading: str) -> None:
 
         assert shown <= width, f"{name} is {shown} px wide"
 
-        schemes = ("light", "dark")
-        for scheme in schemes:
-            await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        for scheme in choose_schemes(is_phone=width == 390):
+            await page.emulate_media(color_scheme=scheme)
             if folder := os.environ.get("BROWSER_SHOTS"):
                 picture = Path(folder) / f"portal-{name}-{scheme}-{width}.png"
                 await page.screenshot(path=picture, full_page=True)
