@@ -30,6 +30,7 @@ from ostiary.portal.tokens import MailedTokens
 from ostiary.ports.config_store import ConfigStore
 from ostiary.ports.mail import MailUnavailable
 from ostiary.ports.mail import Message as Mail
+from ostiary.ports.usage import UsageStore
 from ostiary.settings import Settings, read_settings
 from ostiary.web.hashes import HashCost
 from tests.support.browser import World
@@ -283,7 +284,9 @@ async def _send(
 
 
 @asynccontextmanager
-async def portal_world(folder: Path, **settings: Any) -> AsyncIterator[PortalWorld]:
+async def portal_world(
+    folder: Path, *, usage: UsageStore | None = None, **settings: Any
+) -> AsyncIterator[PortalWorld]:
     """A node whose portal is not switched on yet."""
     base = World()
     # The provider says so of everybody, unless a test edits it.
@@ -297,7 +300,7 @@ async def portal_world(folder: Path, **settings: Any) -> AsyncIterator[PortalWor
     desk = Desk(
         chosen, cast("ConfigStore", late), outbox, post, hashing=hashing, tokens=tokens
     )
-    async with database_node(folder, portal=desk) as node:
+    async with database_node(folder, portal=desk, usage=usage) as node:
         late.store = node.store
         accounts = Accounts(InsideClient(node.app), base.clock.now)
         marks = base.stores.store

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ostiary.portal.applications.pages import sum_days
+from ostiary.ports.usage import Used
 from tests.unit.admin.test_applications import add_app, add_service
 from tests.unit.portal.portal_kit import HOME, Browser, PortalWorld, portal_world
 
@@ -354,6 +355,32 @@ async def test_applications_are_a_workspaces_own(world: PortalWorld) -> None:
     assert (await world.node.call(f"/other/applications/{app}")).status == 404
 
 
+class Counted:
+    """Two days of one application."""
+
+    async def add(self, used: Sequence[Used]) -> None:
+        raise AssertionError(used)
+
+    async def read(self, application: str, *, since: int) -> tuple[Used, ...]:
+        return (
+            Used(application=application, service="s", day=since, ok=41, refused=2),
+            Used(application=application, service="s", day=since + 1, ok=7, failed=1),
+        )
+
+
+@pytest.mark.spec("portal#5.2")
+async def test_an_application_shows_how_much_it_calls(tmp_path: Path) -> None:
+    async with portal_world(tmp_path, usage=Counted()) as world:
+        await world.switch_on()
+        await world.developer(status=0)
+        ada = world.browser()
+        await ada.sign_in()
+        page = await ada.ask(f"{HOME}/applications/view?id={await make(ada)}")
+
+    assert "51 requests in 30 days" in page.text
+    assert page.text.count("<rect ") == 30
+
+
 @pytest.mark.spec("portal#5.2")
 def test_days_are_summed_over_services() -> None:
     day = {
@@ -365,9 +392,10 @@ def test_days_are_summed_over_services() -> None:
     }
     other = {**day, "service": {"id": "t"}, "ok": 4}
     low = {**day, "day": "2024-01-01", "ok": 0, "failed": 2}
-    days = sum_days([day, other, low])
+    days = sum_days([day, other, low, {**day, "day": "2023-01-01"}], 1_704_200_000)
 
-    assert [(d.day, d.ok, d.total, d.height) for d in days] == [
-        ("2024-01-01", 0, 2, 22), ("2024-01-02", 7, 9, 100),
+    assert [(d.day, d.ok, d.total, d.height) for d in days[-2:]] == [
+        ("2024-01-01", 0, 2, 23), ("2024-01-02", 7, 9, 100),
     ]  # fmt: skip
-    assert sum_days([]) == ()
+    assert (len(days), days[0].day, days[0].height) == (30, "2023-12-04", 0)
+    assert sum_days([], 1_704_200_000) == ()

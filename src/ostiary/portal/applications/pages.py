@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -27,7 +28,7 @@ from ostiary.ports.admin_client import AdminReply
 from ostiary.web.body import read_form
 
 _FIELDS: Final = ("name", "description", "redirect_uri", "custom_id")
-_DAYS: Final = 30
+DAYS: Final = 30
 _CALM: Final = {APPROVED: "good", PENDING: "note"}
 
 
@@ -205,7 +206,7 @@ class ApplicationPages:
             status=200 if problem is None else 400,
             csrf_token=asked.csrf_token, base=asked.base, row=row, services=services,
             keys=await acts.keys(row["id"]) if has_keys else [],
-            usage=sum_days(await acts.usage(row["id"])), days=_DAYS,
+            usage=sum_days(await acts.usage(row["id"]), asked.site.clock.now()), days=DAYS,
             has_keys=has_keys, makes_clients=asked.portal.makes_clients, problem=problem, now=int(asked.site.clock.now()),
         )  # fmt: skip
 
@@ -360,17 +361,21 @@ class Day:
         return self.ok + self.refused + self.failed
 
 
-def sum_days(rows: Sequence[Json]) -> tuple[Day, ...]:
-    """Days with requests, the first one first."""
-    found: dict[str, dict[str, int]] = {}
+def sum_days(rows: Sequence[Json], now: float) -> tuple[Day, ...]:
+    """The last days, the first one first; nothing where there were no requests at all."""
+    today = datetime.fromtimestamp(now, UTC).date()
+    names = [f"{today - timedelta(days=n)}" for n in reversed(range(DAYS))]
+    found = {name: {"ok": 0, "refused": 0, "failed": 0} for name in names}
     for row in rows:
-        known = found.setdefault(row["day"], {"ok": 0, "refused": 0, "failed": 0})
-        for name in known:
-            known[name] += row[name]
-    most = max((sum(counts.values()) for counts in found.values()), default=0)
+        counts = found.get(row["day"], {})
+        for name in counts:
+            counts[name] += row[name]
+    most = max(sum(counts.values()) for counts in found.values())
+    if not most:
+        return ()
     return tuple(
-        Day(day=day, **counts, height=max(1, 100 * sum(counts.values()) // most))
-        for day, counts in sorted(found.items())
+        Day(day=day, **counts, height=-(-100 * sum(counts.values()) // most))
+        for day, counts in found.items()
     )
 
 
