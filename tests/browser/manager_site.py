@@ -69,9 +69,13 @@ async def _fill(site: ManagerSite, demo: DemoState) -> None:
         ("target", "/upstreams/pool.internal/targets", {"target": "127.0.0.1:9"}),
         ("user", "/rbac/users", {"name": "eve", "user_token": "a-token-of-eve-01"}),
         ("role", "/rbac/roles", {"name": "readers", "comment": "May look"}),
+        ("group", "/groups", {"name": "platform", "comment": "Who runs it"}),
+        ("given", "/groups/platform/roles", {"rbac_role_id": "readers"}),
     ]  # fmt: skip
     for name, path, body in made:
-        site.ids[name] = (await site.admin("POST", path, body))["id"]
+        site.ids[name] = (await site.admin("POST", path, body)).get("id", "")
+    admin = {"username": "grace", "email": "grace@example.com"}
+    site.ids["admin"] = (await site.admin("POST", "/admins", admin))["admin"]["id"]
     on = {"config": {"portal": True, "portal_auth": "none"}}
     await site.admin("PATCH", "/workspaces/default", on)
     developer = {"email": "dev@example.com", "meta": '{"full_name": "Dev Eloper"}'}
