@@ -467,6 +467,17 @@ async def test_signing_out_ends_the_session_here_and_at_the_provider(
     assert (await copy.get("/workspaces")).status == 302
 
 
+async def test_a_provider_without_a_logout_page_leads_to_ours(
+    room: Office, tab: Browser
+) -> None:
+    room.world.provider.metadata_edits = {"end_session_endpoint": None}
+    await room.sign_in(tab)
+    reply = await tab.post("/auth/sign-out")
+
+    assert onward(reply) == f"{HOME}/auth/sign-in"
+    assert COOKIE not in tab.jar
+
+
 async def test_what_lies_in_the_nodes_state_is_no_token(
     room: Office, tab: Browser
 ) -> None:
