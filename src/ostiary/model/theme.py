@@ -11,9 +11,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_HEX: Final = r"#(?:[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})"
+HEX: Final = re.compile(r"#(?:[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
 COLOUR: Final = re.compile(
-    rf"{_HEX}|[a-zA-Z]{{3,30}}|(?:rgb|hsl)a?\([0-9.,%/ deg-]{{3,60}}\)"
+    rf"{HEX.pattern}|[a-zA-Z]{{3,30}}|(?:rgb|hsl)a?\([0-9.,%/ deg-]{{3,60}}\)"
 )
 FONT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ,_-]{0,200}")
 PICTURE: Final = re.compile(r"[A-Za-z0-9_./-]{1,200}")

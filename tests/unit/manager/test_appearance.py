@@ -11,9 +11,7 @@ import pytest
 from ostiary.admin.developers import PortalDesk
 from ostiary.manager.appearance import change_theme, read_values
 from ostiary.manager.forms import Form
-from ostiary.model import theme as model
 from ostiary.model.safe_yaml import parse_yaml
-from ostiary.portal.content import theme as shown
 from tests.unit.admin.desk_kit import OpenDesk
 from tests.unit.manager.manager_kit import Browser, Site, manager_site
 
@@ -27,13 +25,6 @@ colors:
   own_colour: "#ffffff"
 styles: [assets/site.css]
 """
-
-
-def test_what_is_taken_here_is_what_the_portal_takes() -> None:
-    """The portal's own module may not be asked by the Manager: their rules are the same."""
-    assert model.COLOUR.pattern == shown._COLOUR.pattern
-    assert model.FONT.pattern == shown._FONT.pattern
-    assert model.PICTURE.pattern == shown._PICTURE.pattern
 
 
 def test_what_the_form_does_not_know_stays() -> None:

@@ -15,15 +15,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ostiary.model.safe_yaml import BadText, parse_yaml
+from ostiary.model.theme import COLOUR, FONT, HEX, PICTURE
 from ostiary.portal.content.source import Trouble
 
-_HEX: Final = re.compile(r"#(?:[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
-_COLOUR: Final = re.compile(
-    rf"{_HEX.pattern}|[a-zA-Z]{{3,30}}|(?:rgb|hsl)a?\([0-9.,%/ deg-]{{3,60}}\)"
-)
-_FONT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ,_-]{0,200}")
 _KEY: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
-_PICTURE: Final = re.compile(r"[A-Za-z0-9_./-]{1,200}")
 # What of our own design a colour of Kong's list is.
 _TOKENS: Final[Mapping[str, tuple[str, ...]]] = {
     "page": ("--paper",),
@@ -76,10 +71,10 @@ def read_theme(name: str, text: str) -> tuple[Theme, tuple[Trouble, ...]]:
     told: list[str] = []
     theme = Theme(
         name=name,
-        colors=dict(_read(said.get("colors"), _COLOUR, "color", told)),
-        dark_colors=dict(_read(said.get("dark_colors"), _COLOUR, "color", told)),
-        fonts=dict(_read(said.get("fonts"), _FONT, "font", told)),
-        images=dict(_read(said.get("images"), _PICTURE, "image", told)),
+        colors=dict(_read(said.get("colors"), COLOUR, "color", told)),
+        dark_colors=dict(_read(said.get("dark_colors"), COLOUR, "color", told)),
+        fonts=dict(_read(said.get("fonts"), FONT, "font", told)),
+        images=dict(_read(said.get("images"), PICTURE, "image", told)),
         styles=_read_styles(said.get("styles"), told),
     )
     told += _judge_contrast(theme.colors)
@@ -118,7 +113,7 @@ def _read_styles(value: object, told: list[str]) -> tuple[str, ...]:
 
 def read_luminance(colour: str) -> float | None:
     """The relative luminance of `#rgb` or `#rrggbb`; None of other forms."""
-    if not _HEX.fullmatch(colour) or len(colour) not in {4, 7}:
+    if not HEX.fullmatch(colour) or len(colour) not in {4, 7}:
         return None
     digits = colour[1:]
     full = "".join(d * 2 for d in digits) if len(digits) == 3 else digits
