@@ -83,11 +83,6 @@ async def _fill(site: ManagerSite, demo: DemoState) -> None:
     apps = "/developers/dev@example.com/applications"
     shop = {"name": "Shop", "description": "Sells what there is"}
     site.ids["application"] = (await site.admin("POST", apps, shop))["id"]
-    group = {"name": "team", "comment": "Of the provider"}
-    site.ids["group"] = (await site.admin("POST", "/groups", group))["id"]
-    admin = {"username": "grace", "email": "grace@example.com"}
-    invited = (await site.admin("POST", "/admins", admin))["admin"]
-    site.ids["admin"] = invited["id"]
     rule = {"endpoint": "/services/*", "actions": "read"}
     await site.admin("POST", "/rbac/roles/readers/endpoints", rule)
 
