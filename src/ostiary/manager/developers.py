@@ -116,12 +116,14 @@ async def _show_developer(
     visit: Visit, row: Json, sheet: Sheet, status: int = 200
 ) -> Response:
     told = await visit.look("developers", "roles") or {"data": []}
+    apps = await visit.look("developers", row["id"], "applications")
     return visit.show(
         "manager-developer.html",
         status=status,
         here="developers",
         row=_show(row),
         roles=[role["name"] for role in told["data"]],
+        applications=[] if apps is None else apps["data"],
         sheet=sheet,
     )
 

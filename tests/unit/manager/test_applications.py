@@ -57,7 +57,10 @@ async def test_an_application_shows_contracts_keys_and_its_developer(
     keys = f"{APPS}/{app}/credentials/key-auth"
     key = (await desk.world.node.send("POST", keys)).json()
     page = await desk.browser.get(f"{LIST}/{app}")
+    owner = await desk.world.node.call(f"/developers/{EMAIL}")
+    whose = await desk.browser.get(f"/default/developers/{owner.json()['id']}")
 
+    assert f"{LIST}/{app}" in whose.text
     assert all(w in page.words for w in (EMAIL, "client-1", "pets", key["key"][:4]))
     assert key["key"] not in page.text
     assert "<b>Sells" not in page.text
