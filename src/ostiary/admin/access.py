@@ -342,6 +342,9 @@ def _judged_in(workspace: Workspace, steps: Sequence[str], action: Action) -> Wo
     return workspace if first in _OF_WORKSPACES or is_shared else DEFAULT
 
 
+_OF_PORTAL_BELOW = frozenset({"application_instances", "document_objects"})
+
+
 def _is_about_rows(steps: Sequence[str], action: Action) -> bool:
     """Whether the rules of rows have the last word, or nothing needs one."""
     first = steps[0] if steps else ""
@@ -349,5 +352,7 @@ def _is_about_rows(steps: Sequence[str], action: Action) -> bool:
         return action in {"read", "delete"}  # what is put may be new
     if first in _READ_BY_ALL:
         return action == "read"
+    if [*steps[:1]] == ["services"] and {*steps[2:3]} & _OF_PORTAL_BELOW:
+        return False  # their rows have no rules: the path decides
     no_rows = {"admins", "rbac", "vitals", *PORTAL_KINDS}
     return first in _OF_WORKSPACES and first not in no_rows

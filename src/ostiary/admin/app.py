@@ -191,7 +191,7 @@ class _Rows:
     def __init__(self, config: AdminConfig, others: Sequence[Route]) -> None:
         self._config = config
         self._others = others
-        self._workspaces = WorkspaceEndpoints()
+        self._workspaces = WorkspaceEndpoints(clients=config.app_clients)
 
     async def answer(self, request: Request) -> Response:
         """Answer whatever path has no route of its own."""

@@ -9,6 +9,7 @@ Spec: portal §§1.5 (statuses), 1.7 (paths and shapes), 1.9, 3.8.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -42,9 +43,12 @@ from ostiary.admin.service_contracts import (
     INSTANCES,
     REGISTRATION,
     ContractEvent,
+    check_ending,
     find_registration,
     find_service,
+    reopen_contracts,
     show_instance,
+    was_refused,
 )
 from ostiary.admin.shapes import Json, show_row
 from ostiary.model.applications import (
@@ -59,6 +63,7 @@ from ostiary.model.portal import APPROVED, PENDING, Developer
 from ostiary.model.row import Row
 from ostiary.model.words import Problem
 from ostiary.model.workspaces import Workspace
+from ostiary.ports.admin_client import OPERATOR, Operator
 from ostiary.ports.app_clients import AppClients
 from ostiary.ports.config_store import ConfigReads
 from ostiary.ports.usage import UsageStore
@@ -178,6 +183,12 @@ class _Call:
     usage: UsageStore | None = None
     clients: AppClients | None = None
     developer: Developer | None = None
+
+    @property
+    def is_by_portal(self) -> bool:
+        """Whether a developer asks, and no admin."""
+        operator = self.request.scope.get(OPERATOR)
+        return isinstance(operator, Operator) and operator.site == "portal"
 
     async def run(self, verbs: Mapping[str, Any]) -> Response:
         """
@@ -371,7 +382,11 @@ class _OneCall:
                 write, _APPLICATIONS, Given(data=data, is_form=given.is_form), before
             )
             assert isinstance(row, Application)
-            is_left = before.pool_client and row.custom_id != before.custom_id
+            is_other = row.custom_id != before.custom_id
+            is_left = before.pool_client and is_other
+            if is_other and self.call.is_by_portal:
+                # What was approved was the client that it was approved with.
+                await reopen_contracts(write, row)
             if is_left:
                 # Another client's id is not one that we have made.
                 row = row.model_copy(update={"pool_client": False})
@@ -391,13 +406,16 @@ class _OneCall:
     async def remove(self, kind: Kind, key: str) -> Response:
         """`DELETE …/{application_instance}`, `DELETE …/{key}`."""
         async with self._entities.writing() as write:
-            await self._entities.remove(write, await self._find_below(write, kind, key))
+            row = await self._find_below(write, kind, key)
+            if isinstance(row, ApplicationInstance) and self.call.is_by_portal:
+                check_ending(row)
+            await self._entities.remove(write, row)
         return Response(status_code=204)
 
     async def show_usage(self) -> Response:
         """`GET …/usage`: requests by day and service, of the last `days`."""
         said = self.call.request.query_params.get("days", str(_USUAL_DAYS))
-        if not said.isascii() or not said.isdecimal() or not 1 <= int(said[:4]) <= _MOST_DAYS:  # fmt: skip
+        if not re.fullmatch(r"[0-9]{1,3}", said) or not 1 <= int(said) <= _MOST_DAYS:
             raise refusals.say(400, f"days must be a number from 1 to {_MOST_DAYS}")
         application = await self.find(self._entities.store)
         today = int(self._entities.autofill.now()) // _DAY_S
@@ -445,7 +463,10 @@ class _OneCall:
             if plugin is None:
                 text = f"the service takes no applications: it needs the plugin {REGISTRATION}"
                 raise refusals.schema_violation([(("service",), text)])
-            usual = APPROVED if plugin.config.get("auto_approve") else PENDING
+            is_free = plugin.config.get("auto_approve") and not await was_refused(
+                write, application.developer, service.id or ""
+            )
+            usual = APPROVED if is_free else PENDING
             said = given.data.get("status")
             data = {
                 **given.data,

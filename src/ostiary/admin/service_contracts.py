@@ -13,7 +13,7 @@ from ostiary.admin import refusals
 from ostiary.admin.entities import Entities
 from ostiary.admin.rows import read_every
 from ostiary.admin.shapes import Json, show_row
-from ostiary.model.applications import ApplicationInstance
+from ostiary.model.applications import Application, ApplicationInstance
 from ostiary.model.gateway import Plugin, Service
 from ostiary.model.kinds import EVERY_KIND, KINDS
 from ostiary.model.portal import APPROVED, PENDING, REJECTED, REVOKED, Developer
@@ -84,3 +84,38 @@ async def hold_contracts(write: ConfigWrites, developer: Developer) -> None:
         for row in await read_every(write, INSTANCES.name, where):
             if isinstance(row, ApplicationInstance) and row.held != held:
                 await write.put(row.model_copy(update={"held": held}))
+
+
+def check_ending(row: ApplicationInstance) -> None:
+    """
+    Let a developer end a contract that holds or waits: what an admin has refused stays known.
+
+    Raises:
+        Refused: It was refused, or is suspended.
+    """
+    if row.status not in {APPROVED, PENDING} or row.suspended:
+        raise refusals.say(403, "only an admin can change this contract")
+
+
+async def was_refused(reads: ConfigReads, developer: str, service: str) -> bool:
+    """Whether an admin has refused, revoked or suspended a contract of a developer with a service."""
+    for application in await read_every(
+        reads, "applications", {"developer": developer}
+    ):
+        where = {"application": application.id or ""}
+        for row in await read_every(reads, INSTANCES.name, where):
+            if (
+                isinstance(row, ApplicationInstance)
+                and row.service == service
+                and (row.status in {REJECTED, REVOKED} or row.suspended)
+            ):
+                return True
+    return False
+
+
+async def reopen_contracts(write: ConfigWrites, application: Application) -> None:
+    """Let what was approved wait for approval again."""
+    where = {"application": application.id or ""}
+    for row in await read_every(write, INSTANCES.name, where):
+        if isinstance(row, ApplicationInstance) and row.status == APPROVED:
+            await write.put(row.model_copy(update={"status": PENDING}))

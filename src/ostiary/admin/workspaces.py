@@ -7,26 +7,33 @@ Spec: gateway §1.15.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from ostiary.admin import refusals
+from ostiary.admin.application_clients import forget_clients
 from ostiary.admin.collections import Collections, allow
 from ostiary.admin.entities import Entities
 from ostiary.admin.paging import MAX_SIZE, read_asked
+from ostiary.admin.rows import read_every
 from ostiary.admin.scope import scoped, shown_path
 from ostiary.model.kinds import KINDS, PORTAL_KINDS
 from ostiary.model.row import Row
 from ostiary.model.workspaces import DEFAULT, DEFAULT_WORKSPACE
+from ostiary.ports.app_clients import AppClients
 from ostiary.ports.config_store import Wanted
 
 _WORKSPACES = KINDS["workspaces"]
 _READS = frozenset({"GET", "HEAD"})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkspaceEndpoints:
-    """What of workspaces is not as with all other rows."""
+    """What of workspaces is not as with all other rows; `clients` are those of applications."""
+
+    clients: AppClients | None = None
 
     async def answer(self, request: Request, steps: Sequence[str]) -> Response:
         """
@@ -90,7 +97,9 @@ class WorkspaceEndpoints:
             is_asked = request.query_params.get("cascade") == "true"
             if _served(await write.counts()) and not is_asked:
                 raise refusals.say(400, "Workspace is not empty")
+            applications = await read_every(write, "applications", {})
             await inside.remove(write, row)
+        await forget_clients(self.clients, applications)
         return Response(status_code=204)
 
 

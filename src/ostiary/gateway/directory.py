@@ -166,11 +166,11 @@ class People:
                 alike = known.alike(here, value.casefold())
                 found = alike[0] if len(alike) == 1 else None
             consumer = None if found is None else self._consumer(found)
-            if consumer is None and self.applications and name == "custom_id":
-                consumer = self._find_application(value)
             if consumer is not None:
                 return consumer
-        return None
+        # Last: an application may be called like somebody whom an operator has entered.
+        may_be = self.applications and "custom_id" in by
+        return self._find_application(value) if may_be else None
 
     def _find_application(self, custom_id: str) -> Consumer | None:
         names = (self.workspace, "applications")

@@ -146,7 +146,7 @@ async def post_application(visit: Visit) -> Response:
             done = "contract-held" if what == "hold" else "contract-freed"
         case _:
             said = form.get("status")
-            body = {"status": int(said) if said.isdecimal() else said}
+            body = {"status": int(said) if said in {"0", "1", "2", "3"} else said}
             done = f"contract-{said}"
     reply = await visit.call(method, "applications", key, *steps, body=body)
     if reply.status in {401, 403, 404}:

@@ -27,6 +27,9 @@ REGISTER_PER_S: Final = 1 / 30
 # What one portal takes of all together: each may be a mail to whoever approves.
 PORTAL_BURST: Final = 120
 PORTAL_PER_S: Final = 1.0
+# What one developer does with applications: each may be a mail to whoever approves.
+ACT_BURST: Final = 30
+ACT_PER_S: Final = 1 / 20
 _CONFLICT: Final = 409
 
 
@@ -68,6 +71,18 @@ class Accounts:
         self._now = now
         self._registers = Buckets(REGISTER_PER_S, burst=REGISTER_BURST)
         self._portals = Buckets(PORTAL_PER_S, burst=PORTAL_BURST)
+        self._acts = Buckets(ACT_PER_S, burst=ACT_BURST)
+
+    def count_act(self, developer: Developer) -> None:
+        """
+        Count what a developer makes or asks for.
+
+        Raises:
+            TooOften: There was too much.
+        """
+        who, now = developer.id, self._now()
+        if not self._acts.take(who, now=now):
+            raise TooOften(self._acts.wait_s(who, now=now))
 
     def count(self, portal: Portal, client_ip: str) -> None:
         """

@@ -7,6 +7,7 @@ login CSRF.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -166,26 +167,34 @@ async def set_email(call: Call) -> Response:
     return add_fields(JSONResponse({"developer": shown}), fields)
 
 
-async def _read_token(call: Call) -> str:
+def _find_token(given: Mapping[str, object]) -> str:
     """
     The token of a mailed link.
 
     Raises:
         Refused: There is none.
     """
-    token = (await call.read()).get("token")
+    token = given.get("token")
     if not isinstance(token, str) or not token:
         raise say(400, "token is required")
     return token
 
 
+async def _read_token(call: Call) -> str:
+    return _find_token(await call.read())
+
+
 async def verify_account(call: Call) -> Response:
-    """`POST /verify-account`: an address is somebody's."""
-    token, ip = await _read_token(call), client_ip(call.request)
-    status = await call.site.mailed.verify(call.portal, token, ip)
-    if status is None:
+    """`POST /verify-account`: an address is somebody's, who chooses the password or key with it."""
+    given, ip, own = await call.read(), client_ip(call.request), call.portal.own
+    token = _find_token(given)
+    said = None if own is None else given.get(own.secret_name)
+    secret = said if isinstance(said, str) else None
+    done = await call.site.mailed.verify(call.portal, token, ip, secret)
+    if done is None:
         raise say(401, "Unauthorized")
-    return JSONResponse({"status": status})
+    refuse_wrong(done)
+    return JSONResponse({"status": done.status})
 
 
 async def invalidate_verification(call: Call) -> Response:

@@ -30,6 +30,7 @@ from ostiary.ports.pool_store import StoreUnavailable
 from ostiary.settings import Settings
 
 _LOG: Final = logging.getLogger("ostiary.portal")
+_TO_ADMINS: Final = frozenset({"request-access", "application-service-requested"})
 # Mails to addresses that nobody has proven to be theirs.
 _TO_STRANGERS: Final = frozenset({"account-verification", "address-change"})
 _LAYOUTS: Final = "themes/base/layouts/"
@@ -187,8 +188,9 @@ class Desk:
     ) -> Mail:
         facts = self._facts(event, portal, email, developer)
         if application is not None:
-            known = (application.name, application.id or "")
-            facts = replace(facts, application=known)
+            may_name = event in _TO_ADMINS or portal.proves_addresses
+            name = application.name if may_name else "Your application"
+            facts = replace(facts, application=(name, application.id or ""))
         try:
             template, layout = await self._read_files(event, portal)
         except StoreUnavailable:
@@ -217,7 +219,9 @@ class Desk:
     ) -> Facts:
         links, token = self._links(event, portal, email, developer)
         # Nobody knows yet whose mailbox it is: whoever registered may not write into it.
-        known = None if event in _TO_STRANGERS else developer
+        is_admins = event in _TO_ADMINS
+        is_strange = event in _TO_STRANGERS or not portal.proves_addresses
+        known = None if is_strange and not is_admins else developer
         said = {} if known is None else known.read_meta()
         return Facts(
             portal_name=f"the developer portal ({portal.name})",

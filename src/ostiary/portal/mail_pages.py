@@ -76,26 +76,51 @@ class MailPages:
         """`/account/verify`: an address is somebody's."""
         if not asked.portal.has_sign_in:
             return await self._nothing(asked)
-        if asked.request.method != "POST":
+        mailed, is_post = asked.site.mailed, asked.request.method == "POST"
+        form = await read_form(asked.request) if is_post else ()
+        query = asked.request.query_params
+        token = (first(form, "token") if is_post else query.get("token")) or ""
+        if not is_post and await mailed.asks_for_secret(asked.portal, token):
+            return await self._verify_with(asked, token, Registered())
+        if not is_post:
             return await self._confirm(
                 asked, "account/verify", title="Verify your address",
                 text="One step is left: confirm that you have registered here with this address.",
                 label="Verify my address",
             )  # fmt: skip
-        token = first(await read_form(asked.request), "token") or ""
-        ip = client_ip(asked.request)
-        status = await asked.site.mailed.verify(asked.portal, token, ip)
-        if status is None:
+        own, ip = asked.portal.own, client_ip(asked.request)
+        secret = None if own is None else first(form, own.secret_name)
+        done = await mailed.verify(asked.portal, token, ip, secret)
+        if done is not None and done.status is None:
+            return await self._verify_with(asked, token, done)
+        if done is None:
             url = f"{asked.base}/account/resend-verification"
             return await self._bad_link(asked, url, "Ask for another mail")
         title = "Your address is verified"
-        if status == APPROVED:
+        if done.status == APPROVED:
             text, url = "You can sign in now.", f"{asked.base}/login"
             return await self._show(asked, title, text, url=url, label="Sign in")
         text = "Somebody who runs this portal has to approve your registration; you get a mail then."
         return await self._show(
             asked, title, text, url=asked.base, label="To the portal's home"
         )
+
+    async def _verify_with(
+        self, asked: Asked, token: str, done: Registered
+    ) -> Response:
+        """The form of a password or key that goes with the address from now on."""
+        own = asked.portal.own
+        assert own is not None
+        chrome = await self._content.frame(asked)
+        return draw(
+            "portal-new-password.html", chrome,
+            status=400 if done.errors or done.problem else 200,
+            action=f"{asked.base}/account/verify", csrf_token=asked.csrf_token, token=token,
+            own=own, email=asked.request.query_params.get("email", ""),
+            title="Verify your address", label="Verify my address",
+            text=f"One step is left. Choose the {own.secret_name} that you sign in with: whatever was typed at the registration, only whoever reads this mail decides it.",
+            errors=done.errors, problem=done.problem,
+        )  # fmt: skip
 
     async def invalidate(self, asked: Asked) -> Response:
         """`/account/invalidate-verification`: the owner of an address did not register."""
@@ -203,4 +228,6 @@ class MailPages:
             status=400 if done.errors or done.problem else 200,
             action=f"{asked.base}/reset-password", csrf_token=asked.csrf_token, token=token,
             own=portal.own, email=developer.email, errors=done.errors, problem=done.problem,
+            title=f"Choose a new {portal.own.secret_name}", label=f"Change my {portal.own.secret_name}",
+            text="You are signed out everywhere once it is changed.",
         )  # fmt: skip

@@ -20,7 +20,7 @@ from ostiary.model.portal import (
     read_email,
 )
 from ostiary.model.workspaces import Workspace
-from ostiary.portal.accounts import Accounts, Registered, TooOften
+from ostiary.portal.accounts import Accounts, Registered, TooOften, read_errors
 from ostiary.portal.config import Portal
 from ostiary.portal.mail_texts import Event
 from ostiary.portal.tokens import MailedTokens, Use
@@ -133,9 +133,20 @@ class MailedLinks:
         if isinstance(found, Developer) and found.status == UNVERIFIED:
             await self._tell("account-verification", portal, found)
 
-    async def verify(self, portal: Portal, token: str, client_ip: str) -> int | None:
+    async def asks_for_secret(self, portal: Portal, token: str) -> bool:
+        """Whether whoever has this link chooses the password or key of the account with it."""
+        return portal.own is not None and (
+            await self._read("verify", portal, token) is not None
+        )
+
+    async def verify(
+        self, portal: Portal, token: str, client_ip: str, secret: str | None = None
+    ) -> Registered | None:
         """
         Take an address for verified; the developer's status then, None for a bad token.
+
+        The link has reached the address's owner, who need not be whoever registered with it: they
+        choose the password or key, and what was chosen before opens nothing.
 
         Raises:
             TooOften, StoreUnavailable: It cannot be done now.
@@ -146,7 +157,15 @@ class MailedLinks:
             if developer.status != UNVERIFIED or developer.email != email:
                 return None
             status = APPROVED if portal.auto_approve else PENDING
-            return await self._change(portal, developer, {"status": status}, client_ip)
+            body: dict[str, object] = {"status": status}
+            if portal.own is not None:
+                if not secret:
+                    said: dict[str, str] = {
+                        portal.own.secret_name: "required field missing"
+                    }
+                    return Registered(errors=said)
+                body[portal.own.secret_name] = secret
+            return await self._change(portal, developer, body, client_ip)
         if (read := await self._read("address", portal, token)) is not None:
             developer, email = read
             return await self._change(portal, developer, {"email": email}, client_ip)
@@ -158,13 +177,15 @@ class MailedLinks:
         developer: Developer,
         body: dict[str, object],
         client_ip: str,
-    ) -> int | None:
+    ) -> Registered | None:
         reply = await self._accounts.change(portal, developer, body, client_ip)
         if reply.is_good:
-            return int(reply.value["developer"]["status"])
+            return Registered(status=int(reply.value["developer"]["status"]))
         if reply.status >= 500:
             raise StoreUnavailable(reply.message)
-        return None
+        wrong = read_errors(reply)
+        secret = "" if portal.own is None else portal.own.secret_name
+        return wrong if secret in wrong.errors else None
 
     async def invalidate(self, portal: Portal, token: str, client_ip: str) -> bool:
         """

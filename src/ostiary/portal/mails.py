@@ -26,6 +26,8 @@ _MAX_SUBJECT_CHARS: Final = 200
 MAX_TEMPLATE_CHARS: Final = 64 * 1024
 _NAME: Final = re.compile(r"\{\{\s*([a-z_]+(?:\.[A-Za-z0-9_-]{1,64}){1,2})\s*\}\}")
 _BODY: Final = re.compile(r"\{\*\s*page\.body\s*\*\}")
+# A dot that a mail program may take for one in a host's name.
+_DOT: Final = re.compile(r"(?<=[^\W_])\.(?=[^\W_])")
 _META: Final = "email.developer_meta."
 
 
@@ -122,7 +124,9 @@ def _build_values(facts: Facts) -> dict[str, str]:
         "portal.gui_url": facts.portal_url,
         "portal.name": _flat(facts.portal_name),
         "email.developer_email": _flat(facts.email, most=254),
-        "email.developer_name": _flat(facts.name),
+        "email.developer_name": facts.email
+        if facts.name == facts.email
+        else _name(facts.name),
         "email.workspace": _flat(facts.workspace),
         "email.admin_gui_url": facts.manager or "",
         "email.admin_url": facts.manager or "",
@@ -130,12 +134,12 @@ def _build_values(facts: Facts) -> dict[str, str]:
         "email.token_exp": say_time(facts.token_exp_s),
         "email.doubt": "" if facts.is_proven else _DOUBT,
         "email.review": _say_where(facts),
-        "email.application_name": _flat(name),
+        "email.application_name": _name(name),
         "email.application_id": identity,
         "theme.images.logo": "",
     }
     values |= {f"email.{name}": url for name, url in facts.links.items()}
-    return values | {f"{_META}{k}": _flat(v) for k, v in facts.meta.items()}
+    return values | {f"{_META}{k}": _name(v) for k, v in facts.meta.items()}
 
 
 def _say_where(facts: Facts) -> str:
@@ -165,6 +169,11 @@ def _flat(text: str, *, most: int = _MAX_VALUE_CHARS) -> str:
     clean = clean.replace("://", ":/ /").replace("www.", "www ").replace("=?", "= ?")
     clean = " ".join(clean.split())
     return clean[:most]
+
+
+def _name(text: str) -> str:
+    """What somebody calls themselves or theirs: nothing in it looks like a host."""
+    return _DOT.sub(". ", _flat(text))
 
 
 def say_time(seconds: int) -> str:

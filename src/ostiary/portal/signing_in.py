@@ -115,7 +115,12 @@ class SignIns:
         secret = await rows.find("developer_secrets", where)
         kept = secret.password if isinstance(secret, DeveloperSecret) else None
         may_try = await self._take_attempt(portal, developer)
-        is_right = await self._hashing.is_right(password, kept)
+        try:
+            is_right = await self._hashing.is_right(password, kept)
+        except BaseException:
+            # What was not judged was no wrong password.
+            await self._give_back(portal, developer)
+            raise
         if developer is None or not is_right or not may_try:
             _LOG.info("a wrong password at the portal of %s", portal.name)
             return None
@@ -156,6 +161,15 @@ class SignIns:
         except SharedUnavailable as error:
             raise DoorClosed(str(error)) from error
         return before < most
+
+    async def _give_back(self, portal: Portal, developer: Developer | None) -> None:
+        if portal.own is None or not portal.own.attempts:
+            return
+        key = _mark(developer)
+        async with self._counting:
+            said = await self._marks.get(key)
+            left = int(said) - 1 if said is not None else 0
+            await self._marks.set(key, str(max(left, 0)).encode(), ttl_s=_LOCKED_FOR_S)
 
     async def _forget_attempts(self, portal: Portal, developer: Developer) -> None:
         if portal.own is None or not portal.own.attempts:

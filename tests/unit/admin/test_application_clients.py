@@ -79,6 +79,18 @@ async def test_a_client_is_made_once_and_replaced_by_the_next(
 
 
 @pytest.mark.spec("portal#3.8")
+async def test_a_client_goes_with_its_workspace(node: Node, clients: Clients) -> None:
+    await node.send("POST", "/workspaces", {"name": "team"})
+    await node.send("POST", "/team/developers", {"email": EMAIL, "meta": "{}"})
+    reply = await node.send("POST", f"/team{APPS}", {"name": "Shop"})
+    await node.send("POST", f"/team{APPS}/{reply.json()['id']}/credentials/user-pool")
+    before = {**clients.there}
+    gone = await node.send("DELETE", "/workspaces/team?cascade=true")
+
+    assert (before, gone.status, clients.there) == ({"client1": "Shop"}, 204, {})
+
+
+@pytest.mark.spec("portal#3.8")
 @pytest.mark.parametrize("what", ["client", "application", "developer"])
 async def test_a_client_goes_with_whatever_it_belongs_to(
     node: Node, clients: Clients, what: str

@@ -17,6 +17,7 @@ from ostiary.model.applications import (
 from ostiary.ports.usage import Used
 from tests.unit.admin.admin_kit import NOW, database_node
 from tests.unit.admin.desk_kit import OpenDesk
+from tests.unit.admin.test_rbac import ROOT, guarded
 from tests.unit.portal.portal_kit import ADMIN, EMAIL, PortalWorld, portal_world
 
 APPS = f"/developers/{EMAIL}/applications"
@@ -404,3 +405,28 @@ async def test_usage_is_told_by_day_and_service(tmp_path: Path) -> None:
         }
     ]
     assert wrong.status == 400
+
+
+@pytest.mark.spec("T-O7")
+@pytest.mark.parametrize("level", ["on", "entity", "both"])
+async def test_what_is_below_a_service_is_not_everybodys(
+    tmp_path: Path, level: str
+) -> None:
+    """Rules of rows know no contracts: whoever's path says nothing sees and changes nothing."""
+    async with guarded(tmp_path, level, portal=OpenDesk()) as made:
+        root = made.be(ROOT)
+        await root.make("/services", {"name": "pets", "url": "https://pets.internal"})
+        eve = await root.hire("eve")
+        for method, path in (
+            ("GET", "/services/pets/application_instances"),
+            ("GET", "/services/pets/document_objects"),
+            ("POST", "/services/pets/document_objects"),
+            ("GET", "/applications"),
+            ("GET", "/application_instances"),
+            ("GET", "/document_objects"),
+            ("GET", "/developers"),
+        ):
+            refused = await eve.send(method, path, {"path": "specs/a.json"})
+            assert refused.status == 403, path
+            if method == "GET":
+                assert (await root.get(path)).status == 200, path

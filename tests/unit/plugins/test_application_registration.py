@@ -165,6 +165,11 @@ def test_a_client_id_finds_its_application_only_where_those_are_taken() -> None:
     assert directory.of(None).find("client-1", by=("custom_id",)) is None
     assert directory.of(None).credential("keyauth_credentials", KEY) is None
     assert here.find("client-1", by=("username", "id")) is None
+    like_anna = [*people(), Application(id=OTHER_SERVICE, name="B", developer=DEVELOPER, custom_id="anna")]  # fmt: skip
+    both = build_directory(like_anna).of(None, applications=True)
+    first = both.find("anna", by=("custom_id", "username"))
+    assert first is not None
+    assert first.id == CONSUMER
     assert here.find(APP, by=("id",)) is None
     assert here is directory.of(None, applications=True)
 

@@ -27,6 +27,7 @@ from ostiary.portal.sessions import Sessions
 from ostiary.portal.signing_in import SignIns
 from ostiary.portal.site import Site
 from ostiary.portal.tokens import MailedTokens
+from ostiary.ports.app_clients import AppClients
 from ostiary.ports.config_store import ConfigStore
 from ostiary.ports.mail import MailUnavailable
 from ostiary.ports.mail import Message as Mail
@@ -285,7 +286,11 @@ async def _send(
 
 @asynccontextmanager
 async def portal_world(
-    folder: Path, *, usage: UsageStore | None = None, **settings: Any
+    folder: Path,
+    *,
+    usage: UsageStore | None = None,
+    clients: AppClients | None = None,
+    **settings: Any,
 ) -> AsyncIterator[PortalWorld]:
     """A node whose portal is not switched on yet."""
     base = World()
@@ -300,7 +305,9 @@ async def portal_world(
     desk = Desk(
         chosen, cast("ConfigStore", late), outbox, post, hashing=hashing, tokens=tokens
     )
-    async with database_node(folder, portal=desk, usage=usage) as node:
+    async with database_node(
+        folder, portal=desk, usage=usage, app_clients=clients
+    ) as node:
         late.store = node.store
         accounts = Accounts(InsideClient(node.app), base.clock.now)
         marks = base.stores.store

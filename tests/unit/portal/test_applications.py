@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from ostiary.portal.accounts import ACT_BURST
 from ostiary.portal.applications.pages import sum_days
 from ostiary.ports.usage import Used
-from tests.unit.admin.test_applications import add_app, add_service
+from tests.unit.admin.test_application_clients import Clients
+from tests.unit.admin.test_applications import add_app, add_service, told
 from tests.unit.portal.portal_kit import HOME, Browser, PortalWorld, portal_world
 
 SPEC = {
@@ -399,3 +401,122 @@ def test_days_are_summed_over_services() -> None:
     ]  # fmt: skip
     assert (len(days), days[0].day, days[0].height) == (30, "2023-12-04", 0)
     assert sum_days([], 1_704_200_000) == ()
+
+
+@pytest.mark.spec("T-K11")
+@pytest.mark.parametrize("said", [{"status": 3}, {"suspended": True}])
+async def test_what_an_admin_has_ended_a_developer_does_not_begin_anew(
+    world: PortalWorld, ada: Browser, said: dict[str, Any]
+) -> None:
+    """Neither by deleting the contract nor with another application."""
+    service = await add_service(world, auto_approve=True)
+    app, other = await make(ada), await make(ada, "Other")
+    path = f"/applications/{app}/application_instances"
+    row = (await ada.call("POST", path, {"service": service})).json()["id"]
+    await world.node.send("PATCH", f"{path}/{row}", said)
+    ended = await ada.call("DELETE", f"{path}/{row}")
+    page = await ada.ask(f"{HOME}/applications/view?id={app}")
+    path = f"/applications/{other}/application_instances"
+    again = await ada.call("POST", path, {"service": service})
+
+    assert (ended.status, ended.json()["message"]) == (
+        403, "only an admin can change this contract",
+    )  # fmt: skip
+    assert "applications/end?" not in page.text
+    assert again.json()["status"] == 1
+
+
+@pytest.mark.spec("portal#6.1")
+async def test_whoever_asks_again_and_again_has_to_wait(
+    world: PortalWorld, ada: Browser
+) -> None:
+    """Each request for a service may be a mail to somebody."""
+    service, app = await add_service(world), await make(ada)
+    path = f"/applications/{app}/application_instances"
+    seen = []
+    for _ in range(ACT_BURST + 2):
+        reply = await ada.call("POST", path, {"service": service})
+        seen.append(reply.status)
+        if reply.status == 201:
+            await ada.call("DELETE", f"{path}/{reply.json()['id']}")
+    page = await ada.post(f"{HOME}/applications/key?id={app}")
+
+    assert seen[-2:] == [429, 429]
+    assert page.status == 429
+    world.base.clock.move(60)
+    assert (await ada.call("POST", path, {"service": service})).status == 201
+
+
+@pytest.mark.spec("portal#3.8")
+async def test_another_client_id_waits_for_approval_again(tmp_path: Path) -> None:
+    async with portal_world(tmp_path, portal_app_auth="external-oauth2") as world:
+        await world.switch_on()
+        await world.developer(status=0)
+        ada = world.browser()
+        await ada.sign_in()
+        app = await make(ada, custom_id="mine")
+        service = await add_service(world, auto_approve=True)
+        path = f"/applications/{app}/application_instances"
+        before = await ada.call("POST", path, {"service": service})
+        await ada.call(
+            "PATCH", f"/applications/{app}", {"custom_id": "a-public-client"}
+        )
+        after = (await ada.call("GET", path)).json()["data"]
+
+    assert before.json()["status"] == 0
+    assert [row["status"] for row in after] == [1]
+
+
+@pytest.mark.spec("portal#3.8")
+async def test_a_client_is_made_for_whoever_may_call_something(tmp_path: Path) -> None:
+    """Its tokens have every scope: services that ask for nothing else would be open to it."""
+    clients = Clients()
+    settings: dict[str, Any] = {"portal_app_auth": "external-oauth2", "portal_user_pool_id": "eu-west-1_a"}  # fmt: skip
+    async with portal_world(tmp_path, clients=clients, **settings) as world:
+        await world.switch_on()
+        await world.developer(status=0)
+        ada = world.browser()
+        await ada.sign_in()
+        chosen = await ada.call(
+            "POST", "/applications", {"name": "A", "custom_id": "x"}
+        )
+        app = await make(ada)
+        early = await ada.call("POST", f"/applications/{app}/credentials")
+        page = await ada.ask(f"{HOME}/applications/view?id={app}")
+        service = await add_service(world, auto_approve=True)
+        path = f"/applications/{app}/application_instances"
+        await ada.call("POST", path, {"service": service})
+        form = await ada.ask(f"{HOME}/applications/view?id={app}")
+        shown = await ada.post(
+            f"{HOME}/applications/client?id={app}", _csrf=token(form.text)
+        )
+        after = await ada.ask(f"{HOME}/applications/view?id={app}")
+
+    assert "this portal makes clients" in chosen.json()["fields"]["custom_id"]
+    assert (early.status, "once it may call a service" in early.text) == (400, True)
+    assert "Ask for a service first" in page.text
+    assert clients.there == {"client1": "Shop"}
+    assert 'id="new-client-secret">hush<' in shown.text
+    assert "client1" in after.text
+    assert "hush" not in after.text
+
+
+@pytest.mark.spec("portal#1.8")
+async def test_nobody_writes_into_an_unproven_mailbox(tmp_path: Path) -> None:
+    """Names of people and of applications are theirs who chose them, and mails go to an address."""
+    async with portal_world(tmp_path) as world:
+        await world.configure(
+            portal=True, portal_auth="basic-auth", portal_application_status_email=True
+        )
+        body = {"email": "ada@example.com", "meta": '{"full_name": "Win at evil.com"}'}
+        await world.node.send("POST", "/developers", {**body, "status": 0})
+        app = await add_app(world, "Go to evil.com now")
+        service = await add_service(world, auto_approve=True)
+        path = f"/applications/{app}/application_instances"
+        await world.node.send("POST", path, {"service": {"id": service}})
+        await told(world)
+        words = " ".join(f"{m.subject} {m.text} {m.html}" for m in world.post.mails)
+
+    assert len(world.post.mails) == 2
+    assert "evil" not in words
+    assert "Your application" in words

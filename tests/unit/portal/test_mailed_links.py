@@ -52,6 +52,11 @@ async def status_of(world: PortalWorld, email: str = EMAIL) -> int | None:
     return reply.json()["status"] if reply.status == 200 else None
 
 
+def verifying(token: str, password: str = PASSWORD) -> dict[str, str]:
+    """What verifies an address of a portal with passwords."""
+    return {"token": token, "password": password}
+
+
 # Verification.
 
 
@@ -70,7 +75,7 @@ async def test_an_address_is_verified_by_the_button_behind_the_link(
     looked = await browser.ask(link)
     before = await status_of(world)
     token = parse_qs(urlsplit(link).query)["token"][0]
-    done = await browser.post(f"{HOME}/account/verify", token=token)
+    done = await browser.post(f"{HOME}/account/verify", token=token, password=PASSWORD)
     again = await browser.post(f"{HOME}/account/verify", token=token)
 
     assert registered.json()["developer"]["status"] == 5
@@ -91,9 +96,9 @@ async def test_scripts_verify_with_the_token(world: PortalWorld) -> None:
     await register(browser)
     token = token_in((await mails(world))[0])
     missing = await browser.call("POST", "/verify-account", {})
-    bad = await browser.call("POST", "/verify-account", {"token": token[:-2] + "xx"})
-    done = await browser.call("POST", "/verify-account", {"token": token})
-    used = await browser.call("POST", "/verify-account", {"token": token})
+    bad = await browser.call("POST", "/verify-account", verifying(token[:-2] + "xx"))
+    done = await browser.call("POST", "/verify-account", verifying(token))
+    used = await browser.call("POST", "/verify-account", verifying(token))
 
     assert (missing.status, missing.json()) == (400, {"message": "token is required"})
     for refused in (bad, used):
@@ -117,7 +122,7 @@ async def test_a_token_is_for_one_thing_at_one_place_and_for_a_time(
         fields={"content-type": "application/x-www-form-urlencoded"},
     )  # fmt: skip
     world.base.clock.move(3 * 24 * 3600)
-    late = await browser.call("POST", "/verify-account", {"token": token})
+    late = await browser.call("POST", "/verify-account", verifying(token))
 
     assert [s.status for s in (reset, elsewhere, late)] == [401, 401, 401]
     assert await status_of(world) == 5
@@ -129,7 +134,7 @@ async def test_a_link_to_an_address_verifies_no_other(world: PortalWorld) -> Non
     await register(browser)
     token = token_in((await mails(world))[0])
     await world.node.send("PATCH", f"/developers/{EMAIL}", {"email": "new@b.c"})
-    done = await browser.call("POST", "/verify-account", {"token": token})
+    done = await browser.call("POST", "/verify-account", verifying(token))
 
     assert done.status == 401
     assert await status_of(world, "new@b.c") == 5
@@ -146,7 +151,7 @@ async def test_whoever_did_not_register_deletes_it(world: PortalWorld) -> None:
     before = await status_of(world)
     token = token_in(mail)
     done = await browser.post(f"{HOME}/account/invalidate-verification", token=token)
-    verify = await browser.call("POST", "/verify-account", {"token": token})
+    verify = await browser.call("POST", "/verify-account", verifying(token))
     missing = await browser.call("POST", "/invalidate-account-verification", {})
 
     assert "Delete the registration" in looked.text
@@ -164,7 +169,7 @@ async def test_a_verified_account_is_not_deleted_by_its_old_link(
     browser = world.browser()
     await register(browser)
     token = token_in((await mails(world))[0])
-    await browser.call("POST", "/verify-account", {"token": token})
+    await browser.call("POST", "/verify-account", verifying(token))
     path = "/invalidate-account-verification"
     done = await browser.call("POST", path, {"token": token})
 
@@ -206,18 +211,30 @@ async def test_a_mailbox_is_not_filled(world: PortalWorld) -> None:
     assert len(await mails(world, EMAIL)) == 4
 
 
-async def test_a_second_registration_does_not_change_the_first(
+@pytest.mark.spec("T-C3")
+async def test_whoever_reads_the_mailbox_chooses_the_password(
     world: PortalWorld,
 ) -> None:
-    browser = world.browser()
-    first = await register(browser)
-    second = await register(browser, password="somebody else's password")
+    """Whoever registers with somebody else's address first has not chosen their password."""
+    first = await register(world.browser(), password="the attacker's password")
+    second = await register(world.browser("10.0.0.2"), password="the owner's password")
     token = token_in((await mails(world))[-1])
-    await browser.call("POST", "/verify-account", {"token": token})
+    browser = world.browser()
+    bare = await browser.call("POST", "/verify-account", {"token": token})
+    weak = await browser.post(f"{HOME}/account/verify", token=token, password="x")
+    done = await browser.call("POST", "/verify-account", verifying(token))
     await world.set_status(0)
 
     assert first.text == second.text
-    assert (await enter(world.browser())).status == 200
+    assert bare.json()["fields"] == {"password": "required field missing"}
+    assert (weak.status, 'id="password-error"' in weak.text) == (400, True)
+    assert done.json() == {"status": 1}
+    for tried, status in (
+        ("the attacker's password", 401),
+        ("the owner's password", 401),
+        (PASSWORD, 200),
+    ):
+        assert (await enter(world.browser(), password=tried)).status == status
 
 
 @pytest.mark.spec("portal#2.4")

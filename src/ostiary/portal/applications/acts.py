@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
-from ostiary.model.portal import Developer
+from ostiary.model.portal import APPROVED, Developer
+from ostiary.portal.accounts import Accounts
 from ostiary.portal.config import Portal
 from ostiary.ports.admin_client import AdminClient, AdminReply, Operator
 from ostiary.ports.pool_store import StoreUnavailable
@@ -29,6 +30,7 @@ class Acts:
     """A developer's applications, for one request."""
 
     admin: AdminClient
+    accounts: Accounts
     portal: Portal
     developer: Developer
     client_ip: str
@@ -41,7 +43,10 @@ class Acts:
 
         Raises:
             StoreUnavailable: The Admin API cannot answer now.
+            TooOften: This developer has made or asked for much in little time.
         """
+        if method == "POST":
+            self.accounts.count_act(self.developer)
         said = "".join(f"/{quote(step, safe='')}" for step in steps)
         place = quote(self.portal.name, safe="")
         reply = await self.admin.call(
@@ -82,7 +87,15 @@ class Acts:
         return await self.call("PATCH", app, "credentials", "key-auth", key, body=body)
 
     async def make_client(self, app: str) -> AdminReply:
-        """A client of its own in the user pool, whose secret is told this once."""
+        """
+        A client of its own in the user pool, whose secret is told this once.
+
+        Its tokens have all scopes that there are: nobody gets one who may not call anything.
+        """
+        good = (c for c in await self.contracts(app) if c["status"] == APPROVED)
+        if not any(not contract["suspended"] for contract in good):
+            text = "an application gets a client once it may call a service"
+            return AdminReply(status=400, value={"message": text})
         return await self.call("POST", app, "credentials", "user-pool")
 
     async def usage(self, app: str) -> list[Json]:

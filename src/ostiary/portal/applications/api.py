@@ -81,6 +81,7 @@ def _own(work: Callable[[_Own], Awaitable[Response]]) -> Handler:
         assert visitor.developer is not None
         acts = Acts(
             admin=call.site.admin,
+            accounts=call.site.accounts,
             portal=call.portal,
             developer=visitor.developer,
             client_ip=client_ip(call.request),
@@ -137,6 +138,8 @@ def judge_given(portal: Portal, given: Mapping[str, Any], *, is_new: bool) -> Js
     said = given.get("custom_id")
     if portal.app_auth == KEYS and said is not None:
         fields["custom_id"] = "this portal gives out keys: leave it out"
+    if portal.makes_clients and said is not None:
+        fields["custom_id"] = "this portal makes clients: leave it out"
     is_needed = portal.app_auth != KEYS and not portal.makes_clients
     if is_needed and not said and (is_new or "custom_id" in given):
         fields["custom_id"] = "required field missing"

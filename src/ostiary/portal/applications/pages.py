@@ -90,6 +90,7 @@ class ApplicationPages:
             assert developer is not None
             acts = Acts(
                 admin=asked.site.admin,
+                accounts=asked.site.accounts,
                 portal=asked.portal,
                 developer=developer,
                 client_ip=client_ip(asked.request),
@@ -151,19 +152,18 @@ class ApplicationPages:
             return await self._form(asked, row, said, None)
         form = dict(await read_form(asked.request))
         body = {"description": None, "redirect_uri": None, **self._read(asked, form)}
-        if asked.portal.makes_clients and row["pool_client"]:
-            body.pop("custom_id", None)
         reply = await acts.call("PATCH", row["id"], body=body)
         if not reply.is_good:
             return await self._form(asked, row, form, reply)
         return go(_at(asked, row["id"]))
 
     def _read(self, asked: Asked, form: Mapping[str, str]) -> Json:
-        names = _FIELDS[:3] if asked.portal.app_auth == KEYS else _FIELDS
+        asks = asked.portal.app_auth != KEYS and not asked.portal.makes_clients
+        names = _FIELDS if asks else _FIELDS[:3]
         found: Json = {n: v for n in names if (v := form.get(n, "").strip())}
         # Asked for, and told at its field where it is not there.
         found.setdefault("name", "")
-        if "custom_id" in names and not asked.portal.makes_clients:
+        if asks:
             found.setdefault("custom_id", "")
         if "description" in found:
             found["description"] = found["description"].replace("\r\n", "\n")
@@ -183,8 +183,8 @@ class ApplicationPages:
             "portal-application-form.html", chrome,
             status=200 if reply is None else 400,
             csrf_token=asked.csrf_token, base=asked.base, row=row, form=form,
-            errors=errors, problem=problem, has_keys=asked.portal.app_auth == KEYS,
-            makes_clients=asked.portal.makes_clients,
+            errors=errors, problem=problem,
+            asks_for_id=asked.portal.app_auth != KEYS and not asked.portal.makes_clients,
             action=f"{asked.base}/applications/create" if row is None else _at(asked, row["id"], "edit"),
             back_url=f"{asked.base}/applications" if row is None else _at(asked, row["id"]),
         )  # fmt: skip
