@@ -15,7 +15,7 @@ from markupsafe import Markup
 from ostiary.pages import render
 from ostiary.portal.chrome import Chrome
 from ostiary.portal.content.data import build_data
-from ostiary.portal.content.finding import LLMS, RAW_PREFIX, Page, SearchPage
+from ostiary.portal.content.finding import LLMS, RAW_PREFIX, TRY_END, Page, SearchPage
 from ostiary.portal.content.highlight import highlight_code
 from ostiary.portal.content.layouts import BadLayout
 from ostiary.portal.content.links import build_route_url, build_url
@@ -339,11 +339,14 @@ def _spec(page: Page, chrome: Chrome, _: Mapping[str, str]) -> bytes:
 def _operation(page: Page, chrome: Chrome, _: Mapping[str, str]) -> bytes:
     assert page.operation is not None
     assert page.entry.api is not None
+    can_try = page.operation.can_be_tried and page.entry.is_listed and chrome.tries
+    own_url = f"{_at(chrome, page.entry.route)}/{page.operation.slug}"
     return render(
         "portal-operation.html",
         **_spec_context(page, chrome),
         operation=page.operation,
         details=read_details(page.entry.api, page.operation),
+        try_url=f"{own_url}{TRY_END}" if can_try else None,
     )
 
 

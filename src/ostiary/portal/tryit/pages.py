@@ -1,0 +1,138 @@
+"""
+The page that tries an operation: its form, and below it what came back.
+
+Works without JavaScript. A credential is in no page, no address and no log: it is typed anew for
+each request.
+
+Spec: portal §§3.7, 5.2; decision 0048.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final
+
+from starlette.responses import Response
+
+from ostiary.portal.asked import Asked, Content, Page, draw, stop
+from ostiary.portal.content.finding import TRY_END, Missing, NeedsSignIn
+from ostiary.portal.content.finding import Page as Found
+from ostiary.portal.content.highlight import highlight_code
+from ostiary.portal.content.links import build_route_url
+from ostiary.portal.site import client_ip
+from ostiary.portal.tryit.answer import Shown
+from ostiary.portal.tryit.building import BadInputs
+from ostiary.portal.tryit.form import Form, read_form
+from ostiary.portal.tryit.sending import TryIt
+from ostiary.ports.own_gateway import GatewayAway, NotRouted
+from ostiary.web.body import read_form as read_body
+
+_OFF: Final = (
+    "Requests cannot be sent from this portal: the node that serves it has no listener of the "
+    "gateway (proxy_listen), or developers cannot sign in (portal_auth)."
+)
+
+
+class TryPages:
+    """The pages `…/<operation>/try`."""
+
+    def __init__(self, content: Content) -> None:
+        self._content = content
+
+    async def find(self, asked: Asked) -> Page | None:
+        """The page that answers, if one of these is asked for."""
+        path = f"/{asked.path}"
+        if not path.endswith(TRY_END):
+            return None
+        if not isinstance(await self._content.find(asked, path), Missing):
+            return None  # a page of the operator's, or an operation called `try`
+        found = await self._content.find(asked, path.removesuffix(TRY_END))
+        if isinstance(found, NeedsSignIn):
+            return self._send_away
+        if not isinstance(found, Found) or found.operation is None:
+            return None
+
+        async def show(asked: Asked) -> Response:
+            return await self._show(asked, found)
+
+        return show
+
+    async def _send_away(self, asked: Asked) -> Response:
+        away = stop(asked)
+        assert away is not None  # whoever must sign in is not approved
+        return away
+
+    async def _show(self, asked: Asked, found: Found) -> Response:
+        trying = asked.site.trying
+        if trying is None or not asked.portal.has_sign_in:
+            return await self._say(asked, found, _OFF)
+        if (stopped := stop(asked)) is not None:
+            return stopped
+        # The rule of the catalogue: what is in no list is not tried, either.
+        if found.entry not in found.site.specs(found.reader):
+            return await self._say(asked, found, "This specification is not in the catalogue, so its operations cannot be tried here.")  # fmt: skip
+        assert found.operation is not None
+        assert found.entry.api is not None
+        if not found.operation.can_be_tried:
+            return await self._say(asked, found, f"{found.operation.method} requests are not sent from here.")  # fmt: skip
+        form = await asyncio.to_thread(read_form, found.entry.api, found.operation)
+        if asked.request.method != "POST":
+            return await self._draw(asked, found, form, {})
+        return await self._send(asked, found, form, trying)
+
+    async def _send(
+        self, asked: Asked, found: Found, form: Form, trying: TryIt
+    ) -> Response:
+        developer = asked.visitor.developer
+        assert developer is not None
+        values = dict(await read_body(asked.request))
+        try:
+            built = trying.build(form, values, asked.portal, client_ip(asked.request))
+        except BadInputs as error:
+            return await self._draw(asked, found, form, values, errors=error.errors)
+        try:
+            answer = await trying.send(built, asked.portal, developer)
+        except (NotRouted, GatewayAway) as error:
+            wrong = {"": error.reason}
+            return await self._draw(asked, found, form, values, errors=wrong, curl=built.curl)  # fmt: skip
+        return await self._draw(asked, found, form, values, answer=answer, curl=built.curl)  # fmt: skip
+
+    async def _draw(
+        self,
+        asked: Asked,
+        found: Found,
+        form: Form,
+        values: Mapping[str, str],
+        *,
+        errors: Mapping[str, str] | None = None,
+        answer: Shown | None = None,
+        curl: str = "",
+    ) -> Response:
+        untold = {key for one in form.credentials for key in (one.key, one.user_key)}
+        return await self._page(
+            "portal-try.html", asked, found, status=400 if errors else 200,
+            form=form, values={k: v for k, v in values.items() if k not in untold},
+            errors=errors or {}, answer=answer, curl=curl, csrf_token=asked.csrf_token,
+            details=form.details, is_sent=bool(values),
+        )  # fmt: skip
+
+    async def _say(self, asked: Asked, found: Found, text: str) -> Response:
+        return await self._page("portal-try-off.html", asked, found, status=404, text=text)  # fmt: skip
+
+    async def _page(
+        self, template: str, asked: Asked, found: Found, *, status: int, **more: Any
+    ) -> Response:  # Any: values of a template
+        chrome = await self._content.frame(asked)
+        assert found.entry.api is not None
+        assert found.operation is not None
+        spec_url = build_route_url(found.entry.route, chrome.base)
+        return await asyncio.to_thread(
+            draw, template, chrome, status=status,
+            api=found.entry.api, operation=found.operation, page_title=found.entry.title,
+            is_short=False, spec_url=spec_url,
+            catalogue_url=build_route_url("/documentation", chrome.base),
+            operation_url=f"{spec_url}/{found.operation.slug}",
+            try_url=f"{spec_url}/{found.operation.slug}{TRY_END}",
+            highlight=highlight_code, **more,
+        )  # fmt: skip
