@@ -32,7 +32,13 @@ ERRORS = {
 
 
 def draw(slug: str, more: Mapping[str, Any]) -> bytes:
-    values = {"answer": None, "errors": {}, "curl": "", "values": {}, "is_sent": False}
+    values: dict[str, Any] = {
+        "answer": None,
+        "errors": {},
+        "curl": "",
+        "values": {},
+        "is_sent": False,
+    }
     spec_url = "/default/documentation/pets"
     form = form_of(slug)
     return render(

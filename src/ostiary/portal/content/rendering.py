@@ -42,7 +42,7 @@ _LAYOUTS: Final[Mapping[str, Look]] = {
 }  # fmt: skip
 _TEASED: Final = 6
 # Of an API with more operations, those of other groups are not beside each page.
-_LISTED_BESIDE: Final = 80
+LISTED_BESIDE: Final = 80
 _DATA_FILES: Final = (".json", ".yaml", ".yml")
 
 
@@ -324,7 +324,7 @@ def _spec_context(page: Page, chrome: Chrome) -> dict[str, object]:
     return {
         **_context(page, chrome),
         "api": page.entry.api,
-        "is_short": count <= _LISTED_BESIDE,
+        "is_short": count <= LISTED_BESIDE,
         "spec_url": _at(chrome, page.entry.route),
         "raw_url": _at(chrome, f"{RAW_PREFIX}{raw}"),
         "raw_name": raw.rpartition("/")[2],

@@ -20,6 +20,7 @@ from ostiary.portal.content.finding import TRY_END, Missing, NeedsSignIn
 from ostiary.portal.content.finding import Page as Found
 from ostiary.portal.content.highlight import highlight_code
 from ostiary.portal.content.links import build_route_url
+from ostiary.portal.content.rendering import LISTED_BESIDE
 from ostiary.portal.site import client_ip
 from ostiary.portal.tryit.answer import Shown
 from ostiary.portal.tryit.building import BadInputs
@@ -130,7 +131,7 @@ class TryPages:
         return await asyncio.to_thread(
             draw, template, chrome, status=status,
             api=found.entry.api, operation=found.operation, page_title=found.entry.title,
-            is_short=False, spec_url=spec_url,
+            is_short=sum(1 for _ in found.entry.api.operations) <= LISTED_BESIDE, spec_url=spec_url,
             catalogue_url=build_route_url("/documentation", chrome.base),
             operation_url=f"{spec_url}/{found.operation.slug}",
             try_url=f"{spec_url}/{found.operation.slug}{TRY_END}",
