@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 import pytest_asyncio
@@ -15,6 +16,7 @@ from ostiary.portal.chrome import STYLES, Chrome
 from ostiary.portal.content.highlight import highlight_code
 from ostiary.portal.content.openapi.document import read_api
 from ostiary.portal.tryit.answer import show_answer
+from ostiary.portal.tryit.vendored import PLACE, add_scripts, load_file
 from ostiary.ports.own_gateway import OwnReply
 from tests.unit.portal.tryit.try_kit import SPEC, build, form_of, operation_of
 
@@ -60,6 +62,46 @@ PAGES = {
 }  # fmt: skip
 
 
+HOMES = ("http://portal.test/default/",)
+
+
+async def serve_explore(route: Route, sent: list[str]) -> None:
+    """The page of swagger-ui, its files, its specification, and a sender that answers."""
+    asked = route.request
+    name = asked.url.rpartition("/")[2]
+    headers = dict(security_headers(styles=STYLES, has_own_files=True))
+    name_of = "Content-Security-Policy"
+    headers[name_of] = add_scripts(headers[name_of], HOMES)
+    if asked.method == "POST":
+        sent.append(asked.post_data or "")
+        told = {
+            "status": 404,
+            "phrase": "Not Found",
+            "fields": [["Content-Type", "application/json"]],
+            "text": '{"no": "such cat"}',
+        }
+        await route.fulfill(json=told)
+    elif name == "explore":
+        body = render(
+            "portal-explore.html",
+            chrome=FRAME,
+            page_title="Pets",
+            spec_url="/default/documentation/pets",
+            catalogue_url="/default/documentation",
+            raw_url="/default/_specs/pets.json",
+            explore_url="/default/documentation/pets/explore",
+            files_url=f"/default/{PLACE}",
+            csrf_token="t",
+            gateway="https://kong-ee:8443",
+        )
+        await route.fulfill(body=body, content_type="text/html", headers=headers)
+    elif name == "pets.json":
+        await route.fulfill(json=SPEC)
+    else:
+        kind = "text/css" if name.endswith("css") else "text/javascript"
+        await route.fulfill(body=load_file(name)[0], content_type=kind)
+
+
 async def serve(route: Route) -> None:
     body = PAGES[route.request.url.rpartition("/")[2]]
     headers = dict(security_headers(styles=STYLES, has_own_files=True))
@@ -99,3 +141,39 @@ async def test_the_form_and_its_answer_are_for_everybody_and_fit(
     assert [(v["id"], v["nodes"][0]["html"]) for v in found] == []
     assert wide <= width
     assert told == []
+
+
+async def test_swagger_ui_runs_under_its_policy_and_asks_nobody_else(
+    browser: Browser,
+) -> None:
+    """Every request is to the portal's own workspace; what is tried goes through its sender."""
+    told: list[str] = []
+    asked: list[str] = []
+    sent: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            told.append(message.text)
+
+    context = await browser.new_context()
+    await context.route("**/*", lambda route: serve_explore(route, sent))
+    page = await context.new_page()
+    page.on("console", note)
+    page.on("pageerror", lambda error: told.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    await page.goto(f"{HOMES[0]}documentation/pets/explore")
+    await page.locator("#operations-default-getCat .opblock-summary-control").click()
+    await page.get_by_text("Try it out").click()
+    await page.locator('[data-param-name="name"] input').fill("tom & x")
+    await page.locator("button.execute").click()
+    answer = page.locator(".live-responses-table .response").first
+    await answer.wait_for()
+
+    assert "404" in await answer.inner_text()
+    assert (
+        dict(parse_qsl(sent[0]))["url"]
+        == "https://kong-ee:8443/pets/cats/tom%20%26%20x"
+    )
+    assert [url for url in asked if not url.startswith((HOMES[0], "data:"))] == []
+    assert told == []
+    await context.close()

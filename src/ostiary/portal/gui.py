@@ -33,6 +33,7 @@ from ostiary.portal.places import NEXT_COOKIE, read_next
 from ostiary.portal.replies import add_fields
 from ostiary.portal.site import NoPortal, Site
 from ostiary.portal.tryit.pages import TryPages
+from ostiary.portal.tryit.vendored import PLACE, serve_file
 from ostiary.ports.pool_store import StoreUnavailable
 from ostiary.web import csrf
 from ostiary.web.body import BodyTooLarge, NotAForm, read_form
@@ -172,6 +173,7 @@ def create_gui(site: Site, content: Content) -> Starlette:
         routes=[
             Route("/", gui.home, methods=["GET"]),
             Route("/{workspace}", gui.answer, methods=[*_VERBS]),
+            Route(f"/{{workspace}}/{PLACE}/{{name}}", serve_file, methods=["GET"]),
             Route("/{workspace}/{path:path}", gui.answer, methods=[*_VERBS]),
         ]
     )

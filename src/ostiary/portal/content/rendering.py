@@ -15,7 +15,14 @@ from markupsafe import Markup
 from ostiary.pages import render
 from ostiary.portal.chrome import Chrome
 from ostiary.portal.content.data import build_data
-from ostiary.portal.content.finding import LLMS, RAW_PREFIX, TRY_END, Page, SearchPage
+from ostiary.portal.content.finding import (
+    EXPLORE_END,
+    LLMS,
+    RAW_PREFIX,
+    TRY_END,
+    Page,
+    SearchPage,
+)
 from ostiary.portal.content.highlight import highlight_code
 from ostiary.portal.content.layouts import BadLayout
 from ostiary.portal.content.links import build_route_url, build_url
@@ -333,7 +340,12 @@ def _spec_context(page: Page, chrome: Chrome) -> dict[str, object]:
 
 
 def _spec(page: Page, chrome: Chrome, _: Mapping[str, str]) -> bytes:
-    return render("portal-spec.html", **_spec_context(page, chrome), operation=None)
+    can_explore = page.entry.is_listed and chrome.tries
+    own_url = _at(chrome, page.entry.route)
+    return render(
+        "portal-spec.html", **_spec_context(page, chrome), operation=None,
+        explore_url=f"{own_url}{EXPLORE_END}" if can_explore else None,
+    )  # fmt: skip
 
 
 def _operation(page: Page, chrome: Chrome, _: Mapping[str, str]) -> bytes:

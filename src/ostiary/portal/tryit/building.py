@@ -27,7 +27,7 @@ from ostiary.ports.own_gateway import OwnRequest
 
 MAX_TEXT_CHARS: Final = 2000
 MAX_BODY_CHARS: Final = 20_000
-_MAX_TARGET_CHARS: Final = 8000
+MAX_TARGET_CHARS: Final = 8000
 _IN_BRACES: Final = re.compile(r"\{([^{}]{1,200})\}")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _IN_PATHS: Final = "/:@!$&'()*+,;=-._~"
@@ -164,7 +164,7 @@ class _Building:
         if is_in_path or one.place == "header":
             value = value.strip()
         problem = _judge(one, value)
-        if problem is None and is_in_path and _goes_up(value):
+        if problem is None and is_in_path and goes_up(value):
             problem = "may not have a part that is “.” or “..”"
         if problem is not None:
             self._errors[one.key] = problem
@@ -268,8 +268,8 @@ class _Building:
             return
         if any(unquote(segment) in _DOTS for segment in path.split("/")):
             self._errors[""] = "the path that this makes has a part that is “.” or “..”"
-        elif len(target) > _MAX_TARGET_CHARS:
-            self._errors[""] = f"the address that this makes is longer than {_MAX_TARGET_CHARS} characters"  # fmt: skip
+        elif len(target) > MAX_TARGET_CHARS:
+            self._errors[""] = f"the address that this makes is longer than {MAX_TARGET_CHARS} characters"  # fmt: skip
 
 
 def read_server(url: str, home: Home) -> tuple[str, str]:
@@ -305,7 +305,7 @@ def _quote_path(text: str) -> str:
     return quote(text, safe=_IN_PATHS + "%")
 
 
-def _goes_up(value: str) -> bool:
+def goes_up(value: str) -> bool:
     """
     Whether some server could read a way up in a value that is one segment.
 

@@ -16,18 +16,27 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from ostiary.portal.asked import Asked, Content, Page, draw, stop
-from ostiary.portal.content.finding import TRY_END, Missing, NeedsSignIn
+from ostiary.portal.content.finding import (
+    EXPLORE_END,
+    RAW_PREFIX,
+    TRY_END,
+    Missing,
+    NeedsSignIn,
+)
 from ostiary.portal.content.finding import Page as Found
 from ostiary.portal.content.highlight import highlight_code
 from ostiary.portal.content.links import build_route_url
+from ostiary.portal.content.openapi.document import Api
 from ostiary.portal.content.rendering import LISTED_BESIDE
 from ostiary.portal.site import client_ip
 from ostiary.portal.tryit.answer import Shown
 from ostiary.portal.tryit.building import BadInputs
 from ostiary.portal.tryit.form import Form, read_form
 from ostiary.portal.tryit.sending import TryIt
+from ostiary.portal.tryit.vendored import PLACE, add_scripts
 from ostiary.ports.own_gateway import GatewayAway, NotRouted
 from ostiary.web.body import read_form as read_body
+from ostiary.web.replies import json_reply
 
 _OFF: Final = (
     "Requests cannot be sent from this portal: the node that serves it has no listener of the "
@@ -44,14 +53,17 @@ class TryPages:
     async def find(self, asked: Asked) -> Page | None:
         """The page that answers, if one of these is asked for."""
         path = f"/{asked.path}"
-        if not path.endswith(TRY_END):
+        end = next((e for e in (TRY_END, EXPLORE_END) if path.endswith(e)), None)
+        if end is None:
             return None
         if not isinstance(await self._content.find(asked, path), Missing):
             return None  # a page of the operator's, or an operation called `try`
-        found = await self._content.find(asked, path.removesuffix(TRY_END))
+        found = await self._content.find(asked, path.removesuffix(end))
         if isinstance(found, NeedsSignIn):
             return self._send_away
-        if not isinstance(found, Found) or found.operation is None:
+        if not isinstance(found, Found) or found.entry.api is None:
+            return None
+        if (found.operation is None) != (end == EXPLORE_END):
             return None
 
         async def show(asked: Asked) -> Response:
@@ -73,8 +85,9 @@ class TryPages:
         # The rule of the catalogue: what is in no list is not tried, either.
         if found.entry not in found.site.specs(found.reader):
             return await self._say(asked, found, "This specification is not in the catalogue, so its operations cannot be tried here.")  # fmt: skip
-        assert found.operation is not None
         assert found.entry.api is not None
+        if found.operation is None:
+            return await self._explore(asked, found, found.entry.api, trying)
         if not found.operation.can_be_tried:
             return await self._say(asked, found, f"{found.operation.method} requests are not sent from here.")  # fmt: skip
         form = await asyncio.to_thread(read_form, found.entry.api, found.operation)
@@ -99,6 +112,46 @@ class TryPages:
             return await self._draw(asked, found, form, values, errors=wrong, curl=built.curl)  # fmt: skip
         return await self._draw(asked, found, form, values, answer=answer, curl=built.curl)  # fmt: skip
 
+    async def _explore(
+        self, asked: Asked, found: Found, api: Api, trying: TryIt
+    ) -> Response:
+        """The page of swagger-ui, and what it sends."""
+        if asked.request.method == "POST":
+            return await self._send_explored(asked, api, trying)
+        chrome = await self._content.frame(asked)
+        own_url = build_route_url(found.entry.route, chrome.base)
+        raw = f"{RAW_PREFIX}{found.entry.path.removeprefix('specs/')}"
+        response = draw(
+            "portal-explore.html", chrome, page_title=found.entry.title, spec_url=own_url,
+            catalogue_url=build_route_url("/documentation", chrome.base),
+            raw_url=build_route_url(raw, chrome.base), explore_url=f"{own_url}{EXPLORE_END}",
+            files_url=f"{chrome.base}/{PLACE}", csrf_token=asked.csrf_token,
+            gateway=trying.home(asked.portal).origin,
+        )  # fmt: skip
+        name = "Content-Security-Policy"
+        response.headers[name] = add_scripts(response.headers[name], chrome.form_homes)
+        return response
+
+    async def _send_explored(self, asked: Asked, api: Api, trying: TryIt) -> Response:
+        developer = asked.visitor.developer
+        assert developer is not None
+        values = dict(await read_body(asked.request))
+        try:
+            built = await asyncio.to_thread(
+                trying.build_explored, api, values, asked.portal, client_ip(asked.request)
+            )  # fmt: skip
+            answer = await trying.send(built, asked.portal, developer)
+        except BadInputs as error:
+            return json_reply({"error": " ".join(error.errors.values())}, status=400)
+        except (NotRouted, GatewayAway) as error:
+            return json_reply({"error": error.reason}, status=400)
+        return json_reply(
+            {
+                "status": answer.status, "phrase": answer.phrase, "fields": answer.fields,
+                "text": "(not text)" if answer.text is None else answer.text,
+            }
+        )  # fmt: skip
+
     async def _draw(
         self,
         asked: Asked,
@@ -119,7 +172,13 @@ class TryPages:
         )  # fmt: skip
 
     async def _say(self, asked: Asked, found: Found, text: str) -> Response:
-        return await self._page("portal-try-off.html", asked, found, status=404, text=text)  # fmt: skip
+        chrome = await self._content.frame(asked)
+        slug = "" if found.operation is None else f"/{found.operation.slug}"
+        return draw(
+            "portal-message.html", chrome, status=404, title="This cannot be tried here", text=text,
+            action_url=f"{build_route_url(found.entry.route, chrome.base)}{slug}",
+            action_label="Back to the documentation",
+        )  # fmt: skip
 
     async def _page(
         self, template: str, asked: Asked, found: Found, *, status: int, **more: Any

@@ -13,8 +13,10 @@ from urllib.parse import urlsplit
 from ostiary.model.portal import Developer
 from ostiary.portal.accounts import TooOften
 from ostiary.portal.config import Portal
+from ostiary.portal.content.openapi.document import Api
 from ostiary.portal.tryit.answer import Shown, show_answer
 from ostiary.portal.tryit.building import Built, Home, build_request
+from ostiary.portal.tryit.exploring import build_explored
 from ostiary.portal.tryit.form import Form
 from ostiary.ports.own_gateway import OwnGateway
 from ostiary.web.buckets import Buckets
@@ -54,6 +56,17 @@ class TryIt:
             BadInputs: Fields that must be filled in otherwise.
         """
         return build_request(form, values, home=self.home(portal), client_ip=client_ip)
+
+    def build_explored(
+        self, api: Api, values: Mapping[str, str], portal: Portal, client_ip: str
+    ) -> Built:
+        """
+        The request that swagger-ui made of a specification.
+
+        Raises:
+            BadInputs: It is none of the specification's, or has what is never sent.
+        """
+        return build_explored(api, values, home=self.home(portal), client_ip=client_ip)
 
     async def send(self, built: Built, portal: Portal, developer: Developer) -> Shown:
         """

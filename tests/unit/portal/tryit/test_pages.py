@@ -8,9 +8,11 @@ from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
+from ostiary.http.url import origin_of
 from ostiary.model.workspaces import DEFAULT_WORKSPACE
 from ostiary.portal.gui import create_gui
 from ostiary.portal.library import Library
@@ -58,9 +60,13 @@ async def put(world: PortalWorld, spec: dict[str, Any]) -> None:
     assert reply.status == 200, reply.text
 
 
-async def send(browser: Browser, url: str = TRY, **values: str) -> Seen:
-    token = browser.jar.get("XSRF-TOKEN", "")
-    return await browser.post(url, _csrf=token, **{**VALUES, **values})
+async def send(browser: Browser, url: str = TRY, /, **values: str) -> Seen:
+    form = {"_csrf": browser.jar.get("XSRF-TOKEN", ""), **VALUES, **values}
+    kind = {
+        "content-type": "application/x-www-form-urlencoded",
+        "origin": origin_of(url),
+    }
+    return await browser.ask(url, "POST", body=urlencode(form).encode(), fields=kind)
 
 
 @pytest.mark.spec("portal#5.2")
