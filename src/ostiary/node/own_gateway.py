@@ -165,7 +165,9 @@ class NodeGateway:
             and not is_forwarded(folded.encode())
         ]
         told = [(name, request.client_ip) for name in names if request.client_ip]
-        return replace(request, fields=(*kept, ("User-Agent", "Ostiary-Portal"), *told))
+        if not any(name.lower() == "user-agent" for name, _ in kept):
+            told.insert(0, ("User-Agent", "Ostiary-Portal"))
+        return replace(request, fields=(*kept, *told))
 
     async def _load(self) -> _Plan:
         revision = await self._store.revision()

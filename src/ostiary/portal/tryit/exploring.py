@@ -44,7 +44,12 @@ def build_explored(
     """
     method, url = values.get("method", "").upper(), values.get("url", "")
     body = values.get("body", "")
-    parts = urlsplit(url)
+    if len(url) > MAX_TARGET_CHARS or len(body) > MAX_BODY_CHARS:
+        raise _wrong(f"at most {MAX_BODY_CHARS} characters of a body and {MAX_TARGET_CHARS} of an address are sent from here")  # fmt: skip
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise _wrong("this is no address") from error
     origin = f"{parts.scheme}://{parts.netloc}"
     if not any(
         _fits(api, one, origin, parts.path, home)
@@ -52,8 +57,6 @@ def build_explored(
         if one.method == method and one.can_be_tried
     ):
         raise _wrong("this is no operation of the specification, or none that is sent from here")  # fmt: skip
-    if len(url) > MAX_TARGET_CHARS or len(body) > MAX_BODY_CHARS:
-        raise _wrong(f"at most {MAX_BODY_CHARS} characters of a body and {MAX_TARGET_CHARS} of an address are sent from here")  # fmt: skip
     try:
         parse_target(parts.path.encode("ascii"))
         query = parse_form(parts.query)
@@ -96,10 +99,26 @@ def _fits_template(template: str, path: str) -> bool:
     if len(theirs) != len(ours):
         return False
     return all(
-        re.fullmatch(".+".join(map(re.escape, _IN_BRACES.split(own))), unquote(said), re.DOTALL)
-        and not goes_up(said)
+        _fits_segment(_IN_BRACES.split(own), unquote(said)) and not goes_up(said)
         for own, said in zip(ours, theirs, strict=True)
-    )  # fmt: skip
+    )
+
+
+def _fits_segment(literals: list[str], said: str) -> bool:
+    """Whether a segment has these texts in this order, with something between each two."""
+    if len(literals) == 1:
+        return said == literals[0]
+    first, *middle, last = literals
+    if not said.startswith(first) or not said.endswith(last):
+        return False
+    at, end = len(first), len(said) - len(last)
+    # Not a pattern: several parameters of one segment would be tried in every way.
+    for text in middle:
+        found = said.find(text, at + 1, end)
+        if found < 0:
+            return False
+        at = found + len(text)
+    return at < end
 
 
 def _read_fields(text: str) -> Iterator[tuple[str, str]]:

@@ -86,6 +86,9 @@ class TryPages:
         if found.entry not in found.site.specs(found.reader):
             return await self._say(asked, found, "This specification is not in the catalogue, so its operations cannot be tried here.")  # fmt: skip
         assert found.entry.api is not None
+        if asked.request.method == "POST":
+            assert asked.visitor.developer is not None  # who is approved is one
+            trying.count(asked.portal, asked.visitor.developer)
         if found.operation is None:
             return await self._explore(asked, found, found.entry.api, trying)
         if not found.operation.can_be_tried:
@@ -98,15 +101,13 @@ class TryPages:
     async def _send(
         self, asked: Asked, found: Found, form: Form, trying: TryIt
     ) -> Response:
-        developer = asked.visitor.developer
-        assert developer is not None
         values = dict(await read_body(asked.request))
         try:
             built = trying.build(form, values, asked.portal, client_ip(asked.request))
         except BadInputs as error:
             return await self._draw(asked, found, form, values, errors=error.errors)
         try:
-            answer = await trying.send(built, asked.portal, developer)
+            answer = await trying.send(built, asked.portal)
         except (NotRouted, GatewayAway) as error:
             wrong = {"": error.reason}
             return await self._draw(asked, found, form, values, errors=wrong, curl=built.curl)  # fmt: skip
@@ -133,14 +134,12 @@ class TryPages:
         return response
 
     async def _send_explored(self, asked: Asked, api: Api, trying: TryIt) -> Response:
-        developer = asked.visitor.developer
-        assert developer is not None
         values = dict(await read_body(asked.request))
         try:
             built = await asyncio.to_thread(
                 trying.build_explored, api, values, asked.portal, client_ip(asked.request)
             )  # fmt: skip
-            answer = await trying.send(built, asked.portal, developer)
+            answer = await trying.send(built, asked.portal)
         except BadInputs as error:
             return json_reply({"error": " ".join(error.errors.values())}, status=400)
         except (NotRouted, GatewayAway) as error:

@@ -68,13 +68,12 @@ class TryIt:
         """
         return build_explored(api, values, home=self.home(portal), client_ip=client_ip)
 
-    async def send(self, built: Built, portal: Portal, developer: Developer) -> Shown:
+    def count(self, portal: Portal, developer: Developer) -> None:
         """
-        Send it, and read the answer.
+        Count a request, before any work is done for it.
 
         Raises:
             TooOften: The developer, or all of the portal together, sent too much.
-            NotRouted, GatewayAway, StoreUnavailable: As `OwnGateway.send` says.
         """
         now = self._now()
         for buckets, who in (
@@ -83,5 +82,13 @@ class TryIt:
         ):
             if not buckets.take(who, now=now):
                 raise TooOften(buckets.wait_s(who, now=now))
+
+    async def send(self, built: Built, portal: Portal) -> Shown:
+        """
+        Send it, and read the answer.
+
+        Raises:
+            NotRouted, GatewayAway, StoreUnavailable: As `OwnGateway.send` says.
+        """
         reply = await self._gateway.send(built.request, workspace=portal.id)
         return show_answer(reply, built.secrets)

@@ -50,7 +50,7 @@ def test_an_operation_of_the_specification_is_sent() -> None:
         (f"{CATS}/", "GET"), (f"{CATS}/..", "GET"), (f"{CATS}/%2e%2e", "GET"), (f"{CATS}/..%2Fx", "GET"),
         (f"{CATS}/%252e%252e", "GET"), (f"{CATS}/a%5cb", "GET"), (f"{CATS}/a b", "GET"), (f"{CATS}/ä", "GET"),
         ("https://evil.example/pets/cats/tom", "GET"), ("http://kong-ee:8443/pets/cats/tom", "GET"),
-        ("https://kong-ee:8443@evil.example/pets/cats/tom", "GET"), ("/pets/cats/tom", "GET"), ("", ""),
+        ("https://kong-ee:8443@evil.example/pets/cats/tom", "GET"), ("/pets/cats/tom", "GET"), ("", ""), ("http://[", "GET"),
         ("https://kong-ee:8443/cats/tom", "GET"), ("https://kong-ee:8443/default/settings", "GET"),
         (f"{CATS}/tom?" + "&".join(f"a{n}=1" for n in range(101)), "GET"), (f"{CATS}/tom?q={'x' * 8000}", "GET"),
     ],
@@ -60,6 +60,28 @@ def test_nothing_else_is_sent(url: str, method: str) -> None:
     with pytest.raises(BadInputs) as caught:
         explored(url, method)
     assert caught.value.code == "bad_inputs"
+
+
+@pytest.mark.parametrize(
+    ("said", "fits"),
+    [
+        ("a-b.json", True), ("a-b-c.json", True), ("-b.json", False), ("a-.json", False),
+        ("ab.json", False), ("a-b.xml", False), ("-.json", False), ("a" * 2000 + "-" * 2000, False),
+    ],
+)  # fmt: skip
+def test_several_parameters_of_one_segment_need_something_each(
+    said: str, fits: bool
+) -> None:  # fmt: skip
+    """Found in one pass, however many there are."""
+    document = {**SPEC, "paths": {"/x/{a}-{b}.json": {"get": {"responses": {}}}}}
+    values = {"url": f"https://kong-ee:8443/pets/x/{said}", "method": "GET"}
+    api = read_api(document, fallback="")
+    try:
+        build_explored(api, values, home=HOME, client_ip="")
+    except BadInputs:
+        assert not fits
+    else:
+        assert fits
 
 
 @given(st.text(min_size=1, max_size=30))
