@@ -21,6 +21,7 @@ from ostiary.adapters.system import SystemClock, SystemEntropy
 from ostiary.admin.inside import InsideClient
 from ostiary.node.behind import BehindProxies
 from ostiary.node.client_keys import KeyFile
+from ostiary.node.own_gateway import NodeGateway
 from ostiary.node.role import FINISH_S, LEVELS, Orders
 from ostiary.node.stores import LateSessions, LateStore
 from ostiary.portal.accounts import Accounts
@@ -37,6 +38,7 @@ from ostiary.portal.sessions import Sessions
 from ostiary.portal.signing_in import SignIns
 from ostiary.portal.site import Site
 from ostiary.portal.tokens import MailedTokens
+from ostiary.portal.tryit.sending import TryIt
 from ostiary.ports.fetch import Fetch
 from ostiary.ports.session_store import SessionStore, StorePlace
 from ostiary.ports.shared import Shared
@@ -103,6 +105,7 @@ class NodePortal:
         self._fetch = AiohttpFetch(ca_file=ca_file)
         self.app_clients = _build_clients(settings, self._fetch)
         self._redis = RedisStores(ca_file=ca_file)
+        self._gateway = NodeGateway(settings, store, orders.prefix)
         mailer = _build_mailer(settings)
         marks = LateSessions(store, clock)
         kept = KeptMails(marks, SystemEntropy(), orders.ring, node=orders.node_id)
@@ -148,6 +151,7 @@ class NodePortal:
             ),
             clock=clock,
             entropy=SystemEntropy(),
+            trying=TryIt(self._gateway, clock.now) if self._gateway.is_there else None,
         )
         for app, name in (
             (create_gui(site, library), "portal_gui"),
@@ -165,4 +169,5 @@ class NodePortal:
         await self._signin.close(FINISH_S)
         await self._outbox.close()
         await self._fetch.close()
+        await self._gateway.close()
         await self._redis.close()

@@ -20,6 +20,7 @@ from ostiary.pages import render
 from ostiary.portal.accounts import TooOften
 from ostiary.portal.chrome import Chrome, MenuItem
 from ostiary.portal.config import Portal
+from ostiary.portal.content.finding import Found
 from ostiary.portal.people import Visitor
 from ostiary.portal.places import NEXT_FOR_S, base_of, read_next
 from ostiary.portal.replies import frame_page
@@ -69,6 +70,10 @@ class Content(Protocol):
         """Where the specifications that somebody may read are shown, by their paths."""
         ...
 
+    async def find(self, asked: Asked, path: str) -> Found:
+        """What stands at a path for whoever asks."""
+        ...
+
     async def show(self, asked: Asked, chrome: Chrome) -> Response:
         """The page of a path, or why there is none for whoever asks."""
         ...
@@ -107,6 +112,7 @@ def build_chrome(asked: Asked, *, site_name: str, menu: tuple[MenuItem, ...]) ->
         register_url=f"{base}/register" if can_sign_in else None,
         sign_out_url=f"{base}/logout" if has_session else None,
         form_homes=_form_homes(asked),
+        tries=asked.site.trying is not None and asked.portal.has_sign_in,
     )
 
 

@@ -38,7 +38,8 @@ class Chrome:
     workspace's portal, without a slash at its end: `/default`. `developer_name` is who is signed
     in. `theme_url` is the operator's style sheet, from the site's own origin. `account_menu` is
     shown to those who are signed in, under their name. `form_homes` is where its forms may end, as
-    the policy says it: in this workspace, and not in others of the same origin.
+    the policy says it: in this workspace, and not in others of the same origin. `tries` says that requests can be sent from pages
+    of operations.
     """
 
     site_name: str
@@ -56,6 +57,7 @@ class Chrome:
     logo_url: str | None = None
     favicon_url: str | None = None
     form_homes: tuple[str, ...] = ("'self'",)
+    tries: bool = False
 
     @property
     def home_url(self) -> str:

@@ -32,6 +32,8 @@ from ostiary.portal.door import DoorClosed
 from ostiary.portal.places import NEXT_COOKIE, read_next
 from ostiary.portal.replies import add_fields
 from ostiary.portal.site import NoPortal, Site
+from ostiary.portal.tryit.pages import TryPages
+from ostiary.portal.tryit.vendored import PLACE, serve_file
 from ostiary.ports.pool_store import StoreUnavailable
 from ostiary.web import csrf
 from ostiary.web.body import BodyTooLarge, NotAForm, read_form
@@ -47,6 +49,7 @@ class Gui:
     def __init__(self, site: Site, content: Content) -> None:
         self._site = site
         self._content = content
+        self._trying = TryPages(content)
         self._pages = {
             **AccountPages(content).pages,
             **ApplicationPages(content).pages,
@@ -92,7 +95,7 @@ class Gui:
         moved = self._go_on(asked)
         if moved is not None:
             return moved
-        handler = self._pages.get(asked.path)
+        handler = self._pages.get(asked.path) or await self._trying.find(asked)
         if handler is not None:
             return await handler(asked)
         if request.method == "POST":
@@ -170,6 +173,7 @@ def create_gui(site: Site, content: Content) -> Starlette:
         routes=[
             Route("/", gui.home, methods=["GET"]),
             Route("/{workspace}", gui.answer, methods=[*_VERBS]),
+            Route(f"/{{workspace}}/{PLACE}/{{name}}", serve_file, methods=["GET"]),
             Route("/{workspace}/{path:path}", gui.answer, methods=[*_VERBS]),
         ]
     )

@@ -24,6 +24,7 @@ from ostiary.portal.config import Portal
 from ostiary.portal.content.access import Reader
 from ostiary.portal.content.finding import (
     Denied,
+    Found,
     Missing,
     NeedsSignIn,
     Page,
@@ -158,6 +159,11 @@ class Library:
             path=f"/{asked.path}",
             search_text=asked.request.query_params.get("q", ""),
         )
+
+    async def find(self, asked: Asked, path: str) -> Found:
+        """What stands at a path for whoever asks."""
+        shelf = await self.load(asked.portal)
+        return find_page(shelf.site, path, read_reader(asked.visitor))
 
     async def show(self, asked: Asked, chrome: Chrome) -> Response:
         """The page of a path, or why there is none for whoever asks."""

@@ -23,6 +23,7 @@ from ostiary.portal.mailed import MailedLinks
 from ostiary.portal.people import Visitor, meet
 from ostiary.portal.places import NEXT_COOKIE
 from ostiary.portal.signing_in import SignIns
+from ostiary.portal.tryit.sending import TryIt
 from ostiary.ports.admin_client import AdminClient
 from ostiary.ports.clock import Clock, Entropy
 from ostiary.ports.config_store import ConfigStore
@@ -45,7 +46,7 @@ class Portals(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """What the portal works with."""
+    """What the portal works with. `trying` is None where no request can be sent to the gateway."""
 
     store: ConfigStore
     portals: Portals
@@ -56,6 +57,7 @@ class Site:
     mailed: MailedLinks
     clock: Clock
     entropy: Entropy = field(repr=False)
+    trying: TryIt | None = None
 
     async def find(self, name: str) -> Portal:
         """

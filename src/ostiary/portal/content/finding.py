@@ -20,6 +20,8 @@ RAW_PREFIX: Final = "/_specs/"
 ASSET_PREFIX: Final = "/assets/"
 THEME_SHEET: Final = "/_theme.css"
 SEARCH: Final = "/search"
+TRY_END: Final = "/try"
+EXPLORE_END: Final = "/explore"
 LLMS: Final = "/llms.txt"
 _UNSAFE: Final = re.compile(r"[\x00-\x1f\x7f\\]")
 

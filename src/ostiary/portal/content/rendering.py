@@ -15,7 +15,14 @@ from markupsafe import Markup
 from ostiary.pages import render
 from ostiary.portal.chrome import Chrome
 from ostiary.portal.content.data import build_data
-from ostiary.portal.content.finding import LLMS, RAW_PREFIX, Page, SearchPage
+from ostiary.portal.content.finding import (
+    EXPLORE_END,
+    LLMS,
+    RAW_PREFIX,
+    TRY_END,
+    Page,
+    SearchPage,
+)
 from ostiary.portal.content.highlight import highlight_code
 from ostiary.portal.content.layouts import BadLayout
 from ostiary.portal.content.links import build_route_url, build_url
@@ -42,7 +49,7 @@ _LAYOUTS: Final[Mapping[str, Look]] = {
 }  # fmt: skip
 _TEASED: Final = 6
 # Of an API with more operations, those of other groups are not beside each page.
-_LISTED_BESIDE: Final = 80
+LISTED_BESIDE: Final = 80
 _DATA_FILES: Final = (".json", ".yaml", ".yml")
 
 
@@ -324,7 +331,7 @@ def _spec_context(page: Page, chrome: Chrome) -> dict[str, object]:
     return {
         **_context(page, chrome),
         "api": page.entry.api,
-        "is_short": count <= _LISTED_BESIDE,
+        "is_short": count <= LISTED_BESIDE,
         "spec_url": _at(chrome, page.entry.route),
         "raw_url": _at(chrome, f"{RAW_PREFIX}{raw}"),
         "raw_name": raw.rpartition("/")[2],
@@ -333,17 +340,25 @@ def _spec_context(page: Page, chrome: Chrome) -> dict[str, object]:
 
 
 def _spec(page: Page, chrome: Chrome, _: Mapping[str, str]) -> bytes:
-    return render("portal-spec.html", **_spec_context(page, chrome), operation=None)
+    can_explore = page.entry.is_listed and chrome.tries
+    own_url = _at(chrome, page.entry.route)
+    return render(
+        "portal-spec.html", **_spec_context(page, chrome), operation=None,
+        explore_url=f"{own_url}{EXPLORE_END}" if can_explore else None,
+    )  # fmt: skip
 
 
 def _operation(page: Page, chrome: Chrome, _: Mapping[str, str]) -> bytes:
     assert page.operation is not None
     assert page.entry.api is not None
+    can_try = page.operation.can_be_tried and page.entry.is_listed and chrome.tries
+    own_url = f"{_at(chrome, page.entry.route)}/{page.operation.slug}"
     return render(
         "portal-operation.html",
         **_spec_context(page, chrome),
         operation=page.operation,
         details=read_details(page.entry.api, page.operation),
+        try_url=f"{own_url}{TRY_END}" if can_try else None,
     )
 
 

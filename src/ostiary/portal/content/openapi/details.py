@@ -17,6 +17,7 @@ from ostiary.portal.content.openapi.document import (
     Operation,
     Scheme,
     fill_url,
+    read_servers,
 )
 from ostiary.portal.content.openapi.examples import ExampleMaker, write_example
 from ostiary.portal.content.openapi.lengths import LEFT_OUT, MAX_LABEL_CHARS, Room
@@ -107,6 +108,44 @@ class Details:
     callbacks: tuple[str, ...] = ()
 
 
+def list_parameters(refs: Refs, operation: Operation) -> Iterator[Json]:
+    """The parameters of an operation, and those of its path that it does not say otherwise."""
+    found: dict[tuple[str, str], Json] = {}
+    for holder in (operation.shared, operation.raw):
+        for value in items(holder.get("parameters")):
+            said, _ = refs.follow(value)
+            found[text(said.get("in")), text(said.get("name"))] = said
+    yield from found.values()
+
+
+def list_servers(api: Api, operation: Operation) -> tuple[str, ...]:
+    """Where an operation is served: as itself says, its path, or the whole document."""
+    own = next(
+        (h for h in (operation.raw, operation.shared) if items(h.get("servers"))), None
+    )
+    servers = api.servers if own is None else tuple(read_servers(own))
+    return tuple(dict.fromkeys(s.url[:MAX_URL_CHARS] for s in servers if s.url))
+
+
+def schema_of(parameter: Json) -> object:
+    """What values of a parameter are like."""
+    if parameter.get("schema") is not None:
+        return parameter["schema"]
+    for content in record(parameter.get("content")).values():
+        return record(content).get("schema")
+    return parameter  # Swagger 2.0 has the type beside the name
+
+
+def example_of(refs: Refs, holder: Json) -> Any:  # Any: JSON
+    """The example that a parameter or a body gives itself."""
+    if holder.get("example") is not None:
+        return holder["example"]
+    for value in record(holder.get("examples")).values():
+        said, _ = refs.follow(value)
+        return said.get("value", said.get("dataValue"))
+    return None
+
+
 def read_details(api: Api, operation: Operation) -> Details:
     """Everything about an operation."""
     return _Reading(api, operation).read()
@@ -125,13 +164,11 @@ class _Reading:
 
     def read(self) -> Details:
         raw = self._operation.raw
-        parameters = [*self._list_parameters()]
+        parameters = [*list_parameters(self._refs, self._operation)]
         body = self._read_body(parameters)
         needs, is_open = self._read_needs()
-        own = items(raw.get("servers")) or items(self._operation.shared.get("servers"))
-        urls = [text(record(s).get("url")) for s in own]
-        urls += [s.url for s in self._api.servers]
-        server = next((u for u in urls if u), "")[:MAX_URL_CHARS].rstrip("/")
+        servers = list_servers(self._api, self._operation)
+        server = servers[0].rstrip("/") if servers else ""
         answers = tuple(self._read_answers())
         return Details(
             operation=self._operation,
@@ -148,15 +185,6 @@ class _Reading:
             ),
         )
 
-    def _list_parameters(self) -> Iterator[Json]:
-        """Those of the operation, and those of its path that it does not say otherwise."""
-        found: dict[tuple[str, str], Json] = {}
-        for holder in (self._operation.shared, self._operation.raw):
-            for value in items(holder.get("parameters")):
-                said, _ = self._refs.follow(value)
-                found[text(said.get("in")), text(said.get("name"))] = said
-        yield from found.values()
-
     def _show_parameters(self, parameters: list[Json]) -> Iterator[Parameters]:
         for place in _PLACES:
             nodes = tuple(
@@ -165,15 +193,8 @@ class _Reading:
             if nodes:
                 yield Parameters(title=_TITLES[place], place=place, nodes=nodes)
 
-    def _schema_of(self, parameter: Json) -> object:
-        if parameter.get("schema") is not None:
-            return parameter["schema"]
-        for content in record(parameter.get("content")).values():
-            return record(content).get("schema")
-        return parameter  # Swagger 2.0 has the type beside the name
-
     def _show_parameter(self, parameter: Json) -> Node:
-        schema = self._schema_of(parameter)
+        schema = schema_of(parameter)
         said = text(parameter.get("description"))
         if schema is parameter:
             schema = {
@@ -185,7 +206,7 @@ class _Reading:
             is_required=parameter.get("required") is True or parameter.get("in") == "path",
         )  # fmt: skip
         facts = node.facts
-        if (example := self._example_of(parameter)) is not None:
+        if (example := example_of(self._refs, parameter)) is not None:
             facts = (*facts, f"for example {write_value(example)[:120]}")
         return Node(
             name=node.name, type=node.type, is_required=node.is_required,
@@ -194,14 +215,6 @@ class _Reading:
             children=node.children, choices=node.choices, choice_word=node.choice_word,
         )  # fmt: skip
 
-    def _example_of(self, holder: Json) -> Any:  # Any: JSON
-        if holder.get("example") is not None:
-            return holder["example"]
-        for value in record(holder.get("examples")).values():
-            said, _ = self._refs.follow(value)
-            return said.get("value", said.get("dataValue"))
-        return None
-
     def _read_contents(self, holder: Json) -> Iterator[Content]:
         for media_type, value in [*record(holder.get("content")).items()][
             :_MAX_CONTENTS
@@ -209,7 +222,7 @@ class _Reading:
             said, _ = self._refs.follow(value)
             schema = said.get("schema", said.get("itemSchema"))
             name = str(media_type)[:MAX_LABEL_CHARS]
-            yield self._content(name, schema, self._example_of(said))
+            yield self._content(name, schema, example_of(self._refs, said))
 
     def _content(self, media_type: str, schema: object, given: Any) -> Content:
         node = None if schema is None else self._schemas.read(schema)
@@ -315,9 +328,9 @@ class _Reading:
         headers: list[tuple[str, str]] = []
         for parameter in parameters:
             name, place = text(parameter.get("name")), parameter.get("in")
-            value = self._example_of(parameter)
+            value = example_of(self._refs, parameter)
             if value is None:
-                value = self._examples.make(self._schema_of(parameter))
+                value = self._examples.make(schema_of(parameter))
             shown = self._room.fit(value, _plain, most=MAX_URL_CHARS)
             if place == "path":
                 in_path[name] = "" if shown in {None, "string"} else shown or ""

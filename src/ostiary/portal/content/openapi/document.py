@@ -18,6 +18,8 @@ from ostiary.portal.content.openapi.lengths import MAX_LABEL_CHARS
 from ostiary.portal.content.openapi.refs import Json, Refs, items, record, text
 
 METHODS: Final = ("get", "post", "put", "patch", "delete", "head", "options", "trace", "query")  # fmt: skip
+# Neither CONNECT, which makes tunnels, nor TRACE, which shows what proxies add.
+TRIED: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 MAX_OPERATIONS: Final = 2000
 MAX_TAGS: Final = 500
 MAX_URL_CHARS: Final = 2000
@@ -106,6 +108,11 @@ class Operation:
         """Its summary, or else its method and path."""
         return self.summary or f"{self.method} {self.path}"
 
+    @property
+    def can_be_tried(self) -> bool:
+        """Whether requests of its kind are sent from the portal at all."""
+        return self.method in TRIED
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
@@ -173,7 +180,7 @@ def read_api(document: Json, *, fallback: str) -> Api:
         summary=text(info.get("summary")),
         description=text(info.get("description")),
         format=f"{name} {version}".strip(),
-        servers=tuple(_read_servers(document)),
+        servers=tuple(read_servers(document)),
         schemes={s.name: s for s in _read_schemes(refs)},
         groups=tuple(_group(document, operations)),
         tags=_list_tags(document, operations),
@@ -194,7 +201,8 @@ def fill_url(url: str, values: Mapping[str, str]) -> str:
     return _IN_BRACES.sub(fill, url[:MAX_URL_CHARS])[:MAX_URL_CHARS]
 
 
-def _read_servers(document: Json) -> Iterator[Server]:
+def read_servers(document: Json) -> Iterator[Server]:
+    """The servers that a document, or a part of one, names; variables have their defaults."""
     if "swagger" in document:
         host = text(document.get("host"))
         path = "/" + text(document.get("basePath")).strip("/")

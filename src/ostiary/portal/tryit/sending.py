@@ -1,0 +1,94 @@
+"""
+Who may send how often, and the way to the gateway.
+
+Spec: portal §5.2, §6.2; decision 0048.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+from ostiary.model.portal import Developer
+from ostiary.portal.accounts import TooOften
+from ostiary.portal.config import Portal
+from ostiary.portal.content.openapi.document import Api
+from ostiary.portal.tryit.answer import Shown, show_answer
+from ostiary.portal.tryit.building import Built, Home, build_request
+from ostiary.portal.tryit.exploring import build_explored
+from ostiary.portal.tryit.form import Form
+from ostiary.ports.own_gateway import OwnGateway
+from ostiary.web.buckets import Buckets
+
+# Somebody who tries things by hand, and not a program that uses the portal as its way in.
+DEVELOPER_BURST: Final = 20
+DEVELOPER_PER_S: Final = 1 / 2
+PORTAL_BURST: Final = 100
+PORTAL_PER_S: Final = 5.0
+
+
+class TryIt:
+    """Sends what developers try to the gateway of this node."""
+
+    def __init__(self, gateway: OwnGateway, now: Callable[[], float]) -> None:
+        self._gateway = gateway
+        self._now = now
+        self._developers = Buckets(DEVELOPER_PER_S, burst=DEVELOPER_BURST)
+        self._portals = Buckets(PORTAL_PER_S, burst=PORTAL_BURST)
+
+    def home(self, portal: Portal) -> Home:
+        """The gateway as people reach it: on the portal's host, unless the operator says other."""
+        host = urlsplit(portal.gui).hostname or "localhost"
+        return Home(
+            scheme=self._gateway.scheme,
+            host=f"[{host}]" if ":" in host else host,
+            port=self._gateway.port,
+        )
+
+    def build(
+        self, form: Form, values: Mapping[str, str], portal: Portal, client_ip: str
+    ) -> Built:
+        """
+        The request that a form asks for.
+
+        Raises:
+            BadInputs: Fields that must be filled in otherwise.
+        """
+        return build_request(form, values, home=self.home(portal), client_ip=client_ip)
+
+    def build_explored(
+        self, api: Api, values: Mapping[str, str], portal: Portal, client_ip: str
+    ) -> Built:
+        """
+        The request that swagger-ui made of a specification.
+
+        Raises:
+            BadInputs: It is none of the specification's, or has what is never sent.
+        """
+        return build_explored(api, values, home=self.home(portal), client_ip=client_ip)
+
+    def count(self, portal: Portal, developer: Developer) -> None:
+        """
+        Count a request, before any work is done for it.
+
+        Raises:
+            TooOften: The developer, or all of the portal together, sent too much.
+        """
+        now = self._now()
+        for buckets, who in (
+            (self._developers, developer.id),
+            (self._portals, portal.id),
+        ):
+            if not buckets.take(who, now=now):
+                raise TooOften(buckets.wait_s(who, now=now))
+
+    async def send(self, built: Built, portal: Portal) -> Shown:
+        """
+        Send it, and read the answer.
+
+        Raises:
+            NotRouted, GatewayAway, StoreUnavailable: As `OwnGateway.send` says.
+        """
+        reply = await self._gateway.send(built.request, workspace=portal.id)
+        return show_answer(reply, built.secrets)

@@ -1,0 +1,179 @@
+"""The page that tries an operation, in a real browser: under its policy, on a phone, for everybody."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, ConsoleMessage, Page, Route
+
+from ostiary.pages import render, security_headers
+from ostiary.portal.chrome import STYLES, Chrome
+from ostiary.portal.content.highlight import highlight_code
+from ostiary.portal.content.openapi.document import read_api
+from ostiary.portal.tryit.answer import show_answer
+from ostiary.portal.tryit.vendored import PLACE, add_scripts, load_file
+from ostiary.ports.own_gateway import OwnReply
+from tests.unit.portal.tryit.try_kit import SPEC, build, form_of, operation_of
+
+AXE = Axe()
+API = read_api(SPEC, fallback="")
+FRAME = Chrome(site_name="Shop", base="/default", tries=True, developer_name="Ada")
+ANSWER = OwnReply(
+    status=404, took_ms=42, body=b'{"message":"no such cat","ids":[1,2]}',
+    fields=(("Content-Type", "application/json"), ("Set-Cookie", "sid=deadbeef; Path=/"), ("X-Long", "x" * 300)),
+)  # fmt: skip
+ERRORS = {
+    "path:name": "please fill this in", "query:size": "choose one", "fields": "line 1: no",
+    "auth:token": "it may have only ASCII characters", "server": "choose one",
+}  # fmt: skip
+
+
+def draw(slug: str, more: Mapping[str, Any]) -> bytes:
+    values: dict[str, Any] = {
+        "answer": None,
+        "errors": {},
+        "curl": "",
+        "values": {},
+        "is_sent": False,
+    }
+    spec_url = "/default/documentation/pets"
+    form = form_of(slug)
+    return render(
+        "portal-try.html", chrome=FRAME, api=API, page_title="Pets", is_short=True,
+        operation=operation_of(API, slug), spec_url=spec_url, catalogue_url="/default/documentation",
+        operation_url=f"{spec_url}/{slug}", try_url=f"{spec_url}/{slug}/try", form=form, details=form.details,
+        highlight=highlight_code, csrf_token="t", **{**values, **more},
+    )  # fmt: skip
+
+
+PAGES = {
+    "empty": draw("get-cat", {}),
+    "body": draw("add-cat", {}),
+    "answered": draw(
+        "get-cat",
+        {"answer": show_answer(ANSWER), "curl": build().curl, "values": {"path:name": "tom"}, "is_sent": True},
+    ),
+    "wrong": draw("get-cat", {"errors": ERRORS, "is_sent": True}),
+}  # fmt: skip
+
+
+HOMES = ("http://portal.test/default/",)
+
+
+async def serve_explore(route: Route, sent: list[str]) -> None:
+    """The page of swagger-ui, its files, its specification, and a sender that answers."""
+    asked = route.request
+    name = asked.url.rpartition("/")[2]
+    headers = dict(security_headers(styles=STYLES, has_own_files=True))
+    name_of = "Content-Security-Policy"
+    headers[name_of] = add_scripts(headers[name_of], HOMES)
+    if asked.method == "POST":
+        sent.append(asked.post_data or "")
+        told = {
+            "status": 404,
+            "phrase": "Not Found",
+            "fields": [["Content-Type", "application/json"]],
+            "text": '{"no": "such cat"}',
+        }
+        await route.fulfill(json=told)
+    elif name == "explore":
+        body = render(
+            "portal-explore.html",
+            chrome=FRAME,
+            page_title="Pets",
+            spec_url="/default/documentation/pets",
+            catalogue_url="/default/documentation",
+            raw_url="/default/_specs/pets.json",
+            explore_url="/default/documentation/pets/explore",
+            files_url=f"/default/{PLACE}",
+            csrf_token="t",
+            gateway="https://kong-ee:8443",
+        )
+        await route.fulfill(body=body, content_type="text/html", headers=headers)
+    elif name == "pets.json":
+        await route.fulfill(json=SPEC)
+    else:
+        kind = "text/css" if name.endswith("css") else "text/javascript"
+        await route.fulfill(body=load_file(name)[0], content_type=kind)
+
+
+async def serve(route: Route) -> None:
+    body = PAGES[route.request.url.rpartition("/")[2]]
+    headers = dict(security_headers(styles=STYLES, has_own_files=True))
+    await route.fulfill(body=body, content_type="text/html", headers=headers)
+
+
+@pytest_asyncio.fixture(loop_scope="session", params=["light", "dark"])
+async def portal(
+    browser: Browser, request: pytest.FixtureRequest
+) -> AsyncIterator[Page]:
+    context = await browser.new_context(
+        color_scheme=request.param, base_url="http://portal.test"
+    )
+    await context.route("http://portal.test/**", serve)
+    yield await context.new_page()
+    await context.close()
+
+
+@pytest.mark.parametrize("name", [*PAGES])
+@pytest.mark.parametrize("width", [390, 1280])
+async def test_the_form_and_its_answer_are_for_everybody_and_fit(
+    portal: Page, name: str, width: int
+) -> None:
+    """No violation of axe's rules, nothing wider than the screen, nothing in the console."""
+    told: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            told.append(message.text)
+
+    portal.on("console", note)
+    await portal.set_viewport_size({"width": width, "height": 900})
+    await portal.goto(f"/{name}")
+    found = (await AXE.run(portal)).response["violations"]
+    wide = await portal.evaluate("document.documentElement.scrollWidth")
+
+    assert [(v["id"], v["nodes"][0]["html"]) for v in found] == []
+    assert wide <= width
+    assert told == []
+
+
+async def test_swagger_ui_runs_under_its_policy_and_asks_nobody_else(
+    browser: Browser,
+) -> None:
+    """Every request is to the portal's own workspace; what is tried goes through its sender."""
+    told: list[str] = []
+    asked: list[str] = []
+    sent: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            told.append(message.text)
+
+    context = await browser.new_context()
+    await context.route("**/*", lambda route: serve_explore(route, sent))
+    page = await context.new_page()
+    page.on("console", note)
+    page.on("pageerror", lambda error: told.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    await page.goto(f"{HOMES[0]}documentation/pets/explore")
+    await page.locator("#operations-default-getCat .opblock-summary-control").click()
+    await page.get_by_text("Try it out").click()
+    await page.locator('[data-param-name="name"] input').fill("tom & x")
+    await page.locator("button.execute").click()
+    answer = page.locator(".live-responses-table .response").first
+    await answer.wait_for()
+
+    assert "404" in await answer.inner_text()
+    assert (
+        dict(parse_qsl(sent[0]))["url"]
+        == "https://kong-ee:8443/pets/cats/tom%20%26%20x"
+    )
+    assert [url for url in asked if not url.startswith((HOMES[0], "data:"))] == []
+    assert told == []
+    await context.close()
