@@ -24,6 +24,7 @@ from ostiary.admin import refusals
 from ostiary.admin.access import read_all
 from ostiary.admin.admin_roles import (
     find_user,
+    list_places,
     make_admin,
     read_held,
     set_roles,
@@ -32,7 +33,7 @@ from ostiary.admin.bodies import Given, read_given
 from ostiary.admin.entities import Entities
 from ostiary.admin.rbac import is_own_role
 from ostiary.model.access import RbacRole
-from ostiary.model.admins import APPROVED, INVITED, Admin, Group, GroupRole
+from ostiary.model.admins import APPROVED, INVITED, NO_LINK, Admin, Group, GroupRole
 from ostiary.model.entity import Entity
 from ostiary.model.fields import NonEmpty
 from ostiary.model.portal import Email
@@ -111,8 +112,9 @@ class Arrivals:
                 wanted = await read_groups(write, arrival.groups)
             admin = await self._find(write, arrival, has_roles=bool(wanted))
             if wanted is not None:
-                left = dict.fromkeys(admin.workspaces, ()) | dict(wanted)
-                admin = await set_roles(self.entities, write, admin, left)
+                # Everywhere, since roles are given in other ways as well.
+                left = dict.fromkeys(await list_places(write), ()) | dict(wanted)
+                await set_roles(self.entities, write, admin, left)
             if not await self._has_roles(write, admin):
                 # That roles are gone is kept: other sessions of theirs may do nothing any more.
                 refused = _Refuse("no_roles")
@@ -150,7 +152,7 @@ class Arrivals:
 
     @staticmethod
     async def _has_roles(reads: ConfigReads, admin: Admin) -> bool:
-        for place in admin.workspaces:
+        for place in await list_places(reads):
             if await read_held(reads, admin, place):
                 return True
         return False
@@ -160,7 +162,7 @@ class Arrivals:
         user = await find_user(write, admin)
         assert user is not None
         await write.put(user.model_copy(update={"enabled": True}))
-        done = {"status": APPROVED, "invitation": None, "invited_until": None}
+        done = {"status": APPROVED, **NO_LINK}
         changed = admin.model_copy(update=done)
         await write.put(changed)
         return changed

@@ -526,3 +526,34 @@ async def test_what_goes_wrong_is_logged_without_what_is_secret(
     assert "unverified" in told
     assert "eyJ" not in told
     assert tab.jar[COOKIE] not in told
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ({"status": 3}, {"status": 0}),
+        ({"email": "new@example.com"},),
+        ({"username": "new"},),
+    ],
+)
+async def test_a_session_ends_with_who_it_was_begun_as(
+    room: Office, tab: Browser, changes: tuple[dict[str, Any], ...]
+) -> None:
+    """Also where nobody clicked between a revocation and its end."""
+    await room.sign_in(tab)
+    row = await room.site.admin("GET", f"/admins/{EMAIL}")
+    for change in changes:
+        await room.site.admin("PATCH", f"/admins/{row['id']}", change)
+    page = await tab.get("/workspaces")
+
+    assert page.location.startswith("/auth/sign-in")
+
+
+async def test_a_session_outlives_what_is_said_of_an_admin_besides(
+    room: Office, tab: Browser
+) -> None:
+    await room.sign_in(tab)
+    row = await room.site.admin("GET", f"/admins/{EMAIL}")
+    await room.site.admin("PATCH", f"/admins/{row['id']}", {"custom_id": "7"})
+
+    assert (await tab.get("/workspaces")).status == 200
