@@ -2,7 +2,7 @@
 Somebody whom the provider knows arrives at the Manager: who they are here, and what they may do.
 
 Only the Manager itself asks this, within the process, after a sign-in that it has seen through.
-The groups that the provider names are roles: `<workspace>:<role>`, or those of a group of that
+The groups that the provider names are roles: `<workspace>:<role>`, and those of a group of that
 name. At every arrival the roles become those, whatever was changed by hand meanwhile. Whoever has
 no role in the end is not let in.
 
@@ -32,10 +32,9 @@ from ostiary.admin.admin_roles import (
 from ostiary.admin.bodies import Given, read_given
 from ostiary.admin.entities import Entities
 from ostiary.admin.rbac import is_own_role
-from ostiary.model.access import RbacRole
+from ostiary.model.access import RbacRole, UserName
 from ostiary.model.admins import APPROVED, INVITED, NO_LINK, Admin, Group, GroupRole
 from ostiary.model.entity import Entity
-from ostiary.model.fields import NonEmpty
 from ostiary.model.portal import Email
 from ostiary.model.words import read_problems
 from ostiary.model.workspaces import DEFAULT_NAME, DEFAULT_WORKSPACE, Workspace
@@ -57,7 +56,7 @@ class Arrival(Entity):
     """
 
     known_by: Literal["email", "username"]
-    value: Annotated[NonEmpty, Field(max_length=255)]
+    value: Annotated[UserName, Field(max_length=255)]
     email: Email | None = None
     groups: tuple[str, ...] | None = None
     may_create: bool = False
@@ -180,19 +179,27 @@ async def read_groups(reads: ConfigReads, groups: Sequence[str]) -> Roles:
 async def _read_group(reads: ConfigReads, name: str) -> list[tuple[str, RbacRole]]:
     if not name or not name.isprintable():
         return []
+    # Both count: a group that somebody lists must not take away what its name says.
+    return [*await _read_listed(reads, name), *await _read_named(reads, name)]
+
+
+async def _read_listed(reads: ConfigReads, name: str) -> list[tuple[str, RbacRole]]:
     group = await reads.find("groups", {"name": name})
-    if isinstance(group, Group):
-        links = await read_all(reads, "group_roles", group=group.id or "")
-        named = [
-            (row.workspace or DEFAULT_WORKSPACE, row.role)
-            for row in links
-            if isinstance(row, GroupRole)
-        ]
-        roles = [
-            (place, await reads.within(place).get("rbac_roles", identity))
-            for place, identity in named
-        ]
-        return [(place, r) for place, r in roles if isinstance(r, RbacRole)]
+    if not isinstance(group, Group):
+        return []
+    named = [
+        (row.workspace or DEFAULT_WORKSPACE, row.role)
+        for row in await read_all(reads, "group_roles", group=group.id or "")
+        if isinstance(row, GroupRole)
+    ]
+    roles = [
+        (place, await reads.within(place).get("rbac_roles", identity))
+        for place, identity in named
+    ]
+    return [(place, r) for place, r in roles if isinstance(r, RbacRole)]
+
+
+async def _read_named(reads: ConfigReads, name: str) -> list[tuple[str, RbacRole]]:
     place, colon, role_name = name.partition(":")
     workspace = await _find_workspace(reads, place) if colon and role_name else None
     if workspace is None:

@@ -144,12 +144,21 @@ def find_provider(settings: Settings) -> AdminProvider | None:
 def describe_provider(settings: Settings) -> tuple[str, ...]:
     """What an operator should know of a provider that works."""
     provider = find_provider(settings)
-    if provider is None or provider.config.ssl_verify is not False:
+    if provider is None:
         return ()
-    host = urlsplit(provider.config.issuer).hostname
-    return (
-        f"the Manager's sign-in does not verify the certificate of {host}: ssl_verify is false",
-    )
+    told = []
+    if provider.config.ssl_verify is False:
+        host = urlsplit(provider.config.issuer).hostname
+        told.append(
+            f"the Manager's sign-in does not verify the certificate of {host}: ssl_verify is false"
+        )
+    if provider.is_chosen:
+        name = ".".join(provider.claim)
+        told.append(
+            f"admin_gui_auth_conf: admin_claim: people choose {name} themselves at most providers, and may choose "
+            "an admin's: use email or sub, or see that yours lets nobody change it"
+        )
+    return tuple(told)
 
 
 def choose_door(
