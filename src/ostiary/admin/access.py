@@ -333,6 +333,17 @@ async def may_do(request: Request, steps: Sequence[str], action: Action) -> bool
     return ask is None or bool(await ask(steps, action))
 
 
+async def require(request: Request, steps: Sequence[str], action: Action) -> None:
+    """
+    Let go on whoever may do something else as well, at a path of the request's workspace.
+
+    Raises:
+        Refused: They may not (403).
+    """
+    if not await may_do(request, steps, action):
+        raise _forbidden(request.state.rbac_user, action)
+
+
 def _judged_in(workspace: Workspace, steps: Sequence[str], action: Action) -> Workspace:
     """What is the node's is nobody's of a workspace, whatever workspace the path names."""
     first = steps[0] if steps else ""

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from ostiary.admin.access import read_all
+from ostiary.admin.access import read_all, read_endpoints, read_entities
 from ostiary.admin.bodies import Given
 from ostiary.admin.entities import Entities
-from ostiary.admin.rbac import is_own_role, join, make_own_role
+from ostiary.admin.rbac import is_alone, is_own_role, join, make_own_role
 from ostiary.model.access import RbacRole, RbacUser, RbacUserRole
 from ostiary.model.admins import NO_TOKEN, Admin
 from ostiary.model.kinds import EVERY_KIND
@@ -42,15 +42,84 @@ async def read_held(
     reads: ConfigReads, admin: Admin, workspace: str
 ) -> dict[str, HeldRole]:
     """The roles that an admin has in one workspace, but for their own; by id."""
+    return {
+        role_id: held
+        for role_id, held in (await _read_all_held(reads, admin, workspace)).items()
+        if not await _is_theirs(reads.within(workspace), workspace, held.role)
+    }
+
+
+async def _read_all_held(
+    reads: ConfigReads, admin: Admin, workspace: str
+) -> dict[str, HeldRole]:
     inside = reads.within(workspace)
     found: dict[str, HeldRole] = {}
     for link in await read_all(inside, "rbac_user_roles", user=admin.rbac_user):
         if not isinstance(link, RbacUserRole):
             continue
         role = await inside.get("rbac_roles", link.role)
-        if isinstance(role, RbacRole) and not is_own_role(role):
+        if isinstance(role, RbacRole):
             found[link.role] = HeldRole(role=role, link=link)
     return found
+
+
+async def _is_theirs(inside: ConfigReads, workspace: str, role: RbacRole) -> bool:
+    """
+    Whether a role that an admin has was made with them.
+
+    Those of other users were given once, and are shown so that they can be taken.
+    """
+    is_home = workspace == DEFAULT_WORKSPACE
+    return is_home and is_own_role(role) and await is_alone(inside, role)
+
+
+async def read_places(reads: ConfigReads, admin: Admin) -> tuple[str, ...]:
+    """
+    The ids of the workspaces in which an admin may do something.
+
+    Read from what says so itself: roles are given in several ways, also by rules of the role that
+    is theirs alone.
+    """
+    return tuple(
+        [
+            place
+            for place in await list_places(reads)
+            if await _is_in(reads, admin, place)
+        ]
+    )
+
+
+async def list_places(reads: ConfigReads) -> tuple[str, ...]:
+    """The ids of all workspaces."""
+    rows = await read_all(reads, "workspaces")
+    return tuple(sorted({DEFAULT_WORKSPACE, *(row.id or "" for row in rows)}))
+
+
+async def _is_in(reads: ConfigReads, admin: Admin, place: str) -> bool:
+    inside = reads.within(place)
+    for held in (await _read_all_held(reads, admin, place)).values():
+        own = [held.role.id or ""]
+        if (
+            not await _is_theirs(inside, place, held.role)
+            or await read_endpoints(inside, own)
+            or await read_entities(inside, own)
+        ):
+            return True
+    return False
+
+
+async def may_decide(reads: ConfigReads, admin: Admin, workspace: str) -> bool:
+    """
+    Whether a workspace may decide about who an admin is, and not only about their roles there.
+
+    `default` may. Another one may where it has invited them, and they may do nothing elsewhere:
+    whoever says what somebody signs in by, may do what they may.
+    """
+    if workspace == DEFAULT_WORKSPACE:
+        return True
+    if admin.invited_by != workspace:
+        return False
+    return {*await read_places(reads, admin)} <= {workspace}
 
 
 async def find_user(reads: ConfigReads, admin: Admin) -> RbacUser | None:
@@ -64,7 +133,7 @@ async def set_roles(
     write: ConfigWrites,
     admin: Admin,
     wanted: Mapping[str, Iterable[RbacRole]],
-) -> Admin:
+) -> None:
     """
     Let an admin have exactly some roles, in the workspaces that are named; others stay.
 
@@ -76,7 +145,6 @@ async def set_roles(
     """
     user = await find_user(write, admin)
     assert user is not None
-    places = set(admin.workspaces)
     for place, roles in wanted.items():
         inside = entities.within(place)
         held = await read_held(write, admin, place)
@@ -85,11 +153,6 @@ async def set_roles(
             await inside.remove(write.within(place), held[identity].link)
         for identity in given.keys() - held.keys():
             await join(inside, write.within(place), user, given[identity])
-        places = places | {place} if given else places - {place}
-    changed = admin.model_copy(update={"workspaces": tuple(sorted(places))})
-    if changed != admin:
-        await write.within(DEFAULT_WORKSPACE).put(changed)
-    return changed
 
 
 async def make_admin(

@@ -22,13 +22,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from ostiary.admin import refusals
-from ostiary.admin.access import Users, read_all
+from ostiary.admin.access import Users, read_all, require
 from ostiary.admin.admin_roles import (
     ADMINS,
     check_names,
     find_user,
+    list_places,
     make_admin,
+    may_decide,
     read_held,
+    read_places,
     set_roles,
 )
 from ostiary.admin.arrivals import Arrivals
@@ -46,6 +49,7 @@ from ostiary.model.admins import (
     ADMIN_STATUS_NAMES,
     APPROVED,
     INVITED,
+    NO_LINK,
     NO_TOKEN,
     REJECTED,
     REVOKED,
@@ -60,7 +64,15 @@ from ostiary.ports.config_store import ConfigReads, ConfigWrites
 _ROLES: Final = EVERY_KIND["rbac_roles"]
 _WORKSPACES: Final = KINDS["workspaces"]
 _HIDDEN: Final = frozenset(
-    {"rbac_user", "workspaces", "invitation", "invited_until", "tags"}
+    {
+        "rbac_user",
+        "invited_by",
+        "invitation",
+        "invited_until",
+        "linked_by",
+        "epoch",
+        "tags",
+    }
 )
 # What may be said of an admin.
 _TAKEN: Final = frozenset({"username", "email", "custom_id", "rbac_token_enabled"})
@@ -81,6 +93,9 @@ _NO_PASSWORDS: Final = (
 )
 _AT_PROVIDER: Final = (
     "there is nothing to register: admins sign in at the provider (admin_gui_auth)"
+)
+_NONE_TO_CHOOSE: Final = (
+    "this admin registers no token: see rbac_token_enabled of /admins"
 )
 _BAD_LINK: Final = "the registration link is not good: it was used, is too old, or a newer one was made"
 PATHS: Final = (
@@ -209,12 +224,14 @@ class _Call:
         """`GET /admins`: those of the workspace; of `default` with `all_workspaces` everybody."""
         query = dict(self.request.query_params)
         asked = read_asked(query)
-        everybody = self.is_home and query.get("all_workspaces") == "true"
         rows = [
             row
             for row in await read_all(self.home.store, ADMINS.name)
-            if isinstance(row, Admin) and (everybody or self.is_here(row))
+            if isinstance(row, Admin)
         ]
+        if not (self.is_home and query.get("all_workspaces") == "true"):
+            store = self.home.store
+            rows = [row for row in rows if await self.is_here(store, row)]
         rows.sort(key=lambda row: row.username)
         seen = asked.after[0] if asked.after else None
         start = next((n for n, row in enumerate(rows, 1) if row.id == seen), 0)
@@ -228,11 +245,15 @@ class _Call:
         )
         return JSONResponse(found)
 
-    def is_here(self, row: Admin) -> bool:
-        """Whether an admin is one of the workspace's; `default` has those without any role, too."""
-        if self.is_home and not row.workspaces:
-            return True
-        return self.here.workspace in row.workspaces
+    async def is_here(self, reads: ConfigReads, row: Admin) -> bool:
+        """
+        Whether an admin is one of the workspace's: by a role, or by its invitation until then.
+
+        `default` has those without any role, too.
+        """
+        places = await read_places(reads, row)
+        invited_by = row.invited_by or DEFAULT_WORKSPACE
+        return self.here.workspace in (places or {DEFAULT_WORKSPACE, invited_by})
 
     async def invite(self) -> Response:
         """`POST /admins`: somebody may come."""
@@ -240,8 +261,8 @@ class _Call:
         if given.data.get("email") is None:
             problem = (("email",), "required field missing")
             raise refusals.schema_violation([problem])
-        places = [] if self.is_home else [self.here.workspace]
-        data = {**given.data, "status": INVITED, "workspaces": places}
+        place = None if self.is_home else self.here.workspace
+        data = {**given.data, "status": INVITED, "invited_by": place}
         async with self.home.writing() as write:
             row = await make_admin(
                 self.home, write, Given(data=data, is_form=given.is_form), enabled=False
@@ -257,22 +278,25 @@ class _Call:
         if not (isinstance(link, str) and isinstance(name, str)):
             raise refusals.say(400, _BAD_LINK)
         row = await self.home.store.find("admins", {"username": name})
-        self._check_link(row if isinstance(row, Admin) else None, link)
+        await self._check_link(row if isinstance(row, Admin) else None, link)
         kept = await self._hash(token)
         async with self.home.writing() as write:
             row = await write.find("admins", {"username": name})
             # Once more: somebody may have been quicker.
-            admin = self._check_link(row if isinstance(row, Admin) else None, link)
+            found = row if isinstance(row, Admin) else None
+            admin = await self._check_link(found, link, write)
             user = await find_user(write, admin)
             assert user is not None
-            done = {"status": APPROVED, "invitation": None, "invited_until": None}
+            done = {"status": APPROVED, **NO_LINK}
             await write.put(admin.model_copy(update=done))
             await write.put(user.model_copy(update={"enabled": True, **kept}))
         return JSONResponse({}, status_code=201)
 
-    def _check_link(self, row: Admin | None, link: str) -> Admin:
+    async def _check_link(
+        self, row: Admin | None, link: str, reads: ConfigReads | None = None
+    ) -> Admin:
         """
-        The invited admin whose link it is.
+        The invited admin whose link it is, where its maker may still decide about them.
 
         Raises:
             Refused: Nobody's, any more.
@@ -284,7 +308,11 @@ class _Call:
             row is None
             or not is_right
             or row.status != INVITED
+            or not row.rbac_token_enabled
             or (row.invited_until or 0) <= self.endpoints.now()
+            or not await may_decide(
+                reads or self.home.store, row, row.linked_by or DEFAULT_WORKSPACE
+            )
         ):
             raise refusals.say(400, _BAD_LINK)
         return row
@@ -303,6 +331,16 @@ class _Call:
         salt = self.endpoints.entropy.bytes(_SALT_BYTES)
         made = await asyncio.to_thread(hash_token, token, salt)
         return {"user_token": made, "user_token_ident": build_hint(token)}
+
+
+def _end_earlier(before: Admin, row: Admin) -> Admin:
+    """A changed admin, whose links and sessions of before end where they are somebody else now."""
+    update: Json = {}
+    if (before.username, before.email) != (row.username, row.email):
+        update = dict(NO_LINK)
+    if update or before.status != row.status:
+        update["epoch"] = row.epoch + 1
+    return row.model_copy(update=update)
 
 
 def hash_link(link: str) -> str:
@@ -349,7 +387,7 @@ class _OneCall:
     async def _find(self, reads: ConfigReads) -> Admin:
         """The admin, where they are one of the workspace's. Raises Refused."""
         row = await self.find_anywhere(reads)
-        if not self._call.is_home and not self._call.is_here(row):
+        if not self._call.is_home and not await self._call.is_here(reads, row):
             raise refusals.not_found()
         return row
 
@@ -361,16 +399,18 @@ class _OneCall:
             Refused: Nobody, or somebody of other workspaces, too.
         """
         row = await self._find(reads)
-        if not self._call.is_home and {*row.workspaces} != {self._call.here.workspace}:
-            text = "this admin has roles in other workspaces: change them in default"
+        if not await may_decide(reads, row, self._call.here.workspace):
+            text = "this admin was invited by another workspace or may do something there: change them in default"
             raise refusals.say(403, text)
         return row
 
     async def show(self) -> Response:
         """`GET /admins/{admin}`, with `?generate_register_url=true` a link to register with."""
-        query = self._call.request.query_params
-        if query.get("generate_register_url") != "true":
+        request = self._call.request
+        if request.query_params.get("generate_register_url") != "true":
             return JSONResponse(show_admin(await self._find(self._home.store)))
+        # Whoever has the link becomes the admin: reading them is not enough.
+        await require(request, ("admins", self._key), "update")
         endpoints = self._call.endpoints
         if endpoints.gui_url is None:
             raise refusals.say(400, "needs admin_gui_url: links lead to the Manager")
@@ -379,12 +419,21 @@ class _OneCall:
             row = await self._find_own(write)
             if row.status != INVITED:
                 raise refusals.say(400, "only who is invited (status 4) registers")
+            if not (row.rbac_token_enabled or endpoints.at_provider):
+                raise refusals.say(400, _NONE_TO_CHOOSE)
+            if request.method == "HEAD":
+                # A link that nobody sees; it would make the ones before it worth nothing.
+                raise refusals.not_allowed(("GET", "PATCH", "DELETE"))
             if endpoints.at_provider:
                 shown = {**show_admin(row), "register_url": f"{base}/auth/sign-in"}
                 return JSONResponse(shown)
             link = endpoints.entropy.bytes(_LINK_BYTES).hex()
             until = int(endpoints.now()) + endpoints.invitation_s
-            made = {"invitation": hash_link(link), "invited_until": until}
+            made = {
+                "invitation": hash_link(link),
+                "invited_until": until,
+                "linked_by": None if self._call.is_home else self._call.here.workspace,
+            }
             await write.put(row.model_copy(update=made))
         query_of_link = urlencode({"username": row.username, "token": link})
         url = f"{base}/auth/register?{query_of_link}"
@@ -409,6 +458,7 @@ class _OneCall:
                 problem = (("status",), f"cannot change from {old} to {new}")
                 raise refusals.schema_violation([problem])
             await check_names(write, row)
+            row = _end_earlier(before, row)
             await write.put(row)
             await self._change_user(write, before, row)
         return JSONResponse(show_admin(row))
@@ -444,7 +494,7 @@ class _OneCall:
         query = self._call.request.query_params
         places: Sequence[str] = (self._call.here.workspace,)
         if self._call.is_home and query.get("all_workspaces") == "true":
-            places = row.workspaces
+            places = await list_places(self._home.store)
         return JSONResponse({"roles": await self._show_roles(row, places)})
 
     async def _show_roles(self, row: Admin, places: Sequence[str]) -> list[Json]:
@@ -463,12 +513,14 @@ class _OneCall:
             row = await self.find_anywhere(write)
             here = self._call.here.workspace
             held = [h.role for h in (await read_held(write, row, here)).values()]
-            row = await set_roles(self._home, write, row, {here: [*held, *named]})
+            await set_roles(self._home, write, row, {here: [*held, *named]})
         return JSONResponse({"roles": await self._show_roles(row, (here,))}, 201)
 
     async def take(self) -> Response:
         """`DELETE /admins/{admin}/roles`."""
-        named = await find_named_roles(self._call.here, self._call.request)
+        named = await find_named_roles(
+            self._call.here, self._call.request, with_own=True
+        )
         gone = {role.id for role in named}
         async with self._home.writing() as write:
             row = await self._find(write)
@@ -481,9 +533,9 @@ class _OneCall:
     async def workspaces(self) -> Response:
         """`GET /admins/{admin}/workspaces`: where they have roles."""
         row = await self._find(self._home.store)
-        places = row.workspaces
-        if not self._call.is_home:
-            places = (self._call.here.workspace,)
+        places: Sequence[str] = (self._call.here.workspace,)
+        if self._call.is_home:
+            places = await read_places(self._home.store, row)
         store = self._home.store
         # Without the rights to single rows: the path has been judged.
         entities = replace(self._home, rights=None)

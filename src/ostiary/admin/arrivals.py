@@ -2,7 +2,7 @@
 Somebody whom the provider knows arrives at the Manager: who they are here, and what they may do.
 
 Only the Manager itself asks this, within the process, after a sign-in that it has seen through.
-The groups that the provider names are roles: `<workspace>:<role>`, or those of a group of that
+The groups that the provider names are roles: `<workspace>:<role>`, and those of a group of that
 name. At every arrival the roles become those, whatever was changed by hand meanwhile. Whoever has
 no role in the end is not let in.
 
@@ -24,6 +24,7 @@ from ostiary.admin import refusals
 from ostiary.admin.access import read_all
 from ostiary.admin.admin_roles import (
     find_user,
+    list_places,
     make_admin,
     read_held,
     set_roles,
@@ -31,10 +32,9 @@ from ostiary.admin.admin_roles import (
 from ostiary.admin.bodies import Given, read_given
 from ostiary.admin.entities import Entities
 from ostiary.admin.rbac import is_own_role
-from ostiary.model.access import RbacRole
-from ostiary.model.admins import APPROVED, INVITED, Admin, Group, GroupRole
+from ostiary.model.access import RbacRole, UserName
+from ostiary.model.admins import APPROVED, INVITED, NO_LINK, Admin, Group, GroupRole
 from ostiary.model.entity import Entity
-from ostiary.model.fields import NonEmpty
 from ostiary.model.portal import Email
 from ostiary.model.words import read_problems
 from ostiary.model.workspaces import DEFAULT_NAME, DEFAULT_WORKSPACE, Workspace
@@ -56,7 +56,7 @@ class Arrival(Entity):
     """
 
     known_by: Literal["email", "username"]
-    value: Annotated[NonEmpty, Field(max_length=255)]
+    value: Annotated[UserName, Field(max_length=255)]
     email: Email | None = None
     groups: tuple[str, ...] | None = None
     may_create: bool = False
@@ -111,8 +111,9 @@ class Arrivals:
                 wanted = await read_groups(write, arrival.groups)
             admin = await self._find(write, arrival, has_roles=bool(wanted))
             if wanted is not None:
-                left = dict.fromkeys(admin.workspaces, ()) | dict(wanted)
-                admin = await set_roles(self.entities, write, admin, left)
+                # Everywhere, since roles are given in other ways as well.
+                left = dict.fromkeys(await list_places(write), ()) | dict(wanted)
+                await set_roles(self.entities, write, admin, left)
             if not await self._has_roles(write, admin):
                 # That roles are gone is kept: other sessions of theirs may do nothing any more.
                 refused = _Refuse("no_roles")
@@ -150,7 +151,7 @@ class Arrivals:
 
     @staticmethod
     async def _has_roles(reads: ConfigReads, admin: Admin) -> bool:
-        for place in admin.workspaces:
+        for place in await list_places(reads):
             if await read_held(reads, admin, place):
                 return True
         return False
@@ -160,7 +161,7 @@ class Arrivals:
         user = await find_user(write, admin)
         assert user is not None
         await write.put(user.model_copy(update={"enabled": True}))
-        done = {"status": APPROVED, "invitation": None, "invited_until": None}
+        done = {"status": APPROVED, **NO_LINK}
         changed = admin.model_copy(update=done)
         await write.put(changed)
         return changed
@@ -178,19 +179,27 @@ async def read_groups(reads: ConfigReads, groups: Sequence[str]) -> Roles:
 async def _read_group(reads: ConfigReads, name: str) -> list[tuple[str, RbacRole]]:
     if not name or not name.isprintable():
         return []
+    # Both count: a group that somebody lists must not take away what its name says.
+    return [*await _read_listed(reads, name), *await _read_named(reads, name)]
+
+
+async def _read_listed(reads: ConfigReads, name: str) -> list[tuple[str, RbacRole]]:
     group = await reads.find("groups", {"name": name})
-    if isinstance(group, Group):
-        links = await read_all(reads, "group_roles", group=group.id or "")
-        named = [
-            (row.workspace or DEFAULT_WORKSPACE, row.role)
-            for row in links
-            if isinstance(row, GroupRole)
-        ]
-        roles = [
-            (place, await reads.within(place).get("rbac_roles", identity))
-            for place, identity in named
-        ]
-        return [(place, r) for place, r in roles if isinstance(r, RbacRole)]
+    if not isinstance(group, Group):
+        return []
+    named = [
+        (row.workspace or DEFAULT_WORKSPACE, row.role)
+        for row in await read_all(reads, "group_roles", group=group.id or "")
+        if isinstance(row, GroupRole)
+    ]
+    roles = [
+        (place, await reads.within(place).get("rbac_roles", identity))
+        for place, identity in named
+    ]
+    return [(place, r) for place, r in roles if isinstance(r, RbacRole)]
+
+
+async def _read_named(reads: ConfigReads, name: str) -> list[tuple[str, RbacRole]]:
     place, colon, role_name = name.partition(":")
     workspace = await _find_workspace(reads, place) if colon and role_name else None
     if workspace is None:

@@ -41,11 +41,11 @@ from ostiary.model.access import (
     RbacRoleEntity,
     RbacUser,
 )
-from ostiary.model.admins import Admin
+from ostiary.model.admins import NO_LINK, Admin
 from ostiary.model.kinds import EVERY_KIND, KINDS, Kind
 from ostiary.model.row import Row
 from ostiary.model.workspaces import DEFAULT_WORKSPACE, Workspace
-from ostiary.ports.config_store import ConfigWrites, UniqueViolation
+from ostiary.ports.config_store import ConfigReads, ConfigWrites, UniqueViolation
 
 _USERS, _ROLES = EVERY_KIND["rbac_users"], EVERY_KIND["rbac_roles"]
 _MEMBERS = EVERY_KIND["rbac_user_roles"]
@@ -272,7 +272,9 @@ class _Call:
         entities = self._entities
         if self._method == "GET":
             return JSONResponse(await self._show_roles(user))
-        roles = await find_named_roles(entities, self._request)
+        roles = await find_named_roles(
+            entities, self._request, with_own=self._method == "DELETE"
+        )
         async with entities.writing() as write:
             held = {
                 row.role: row
@@ -435,9 +437,14 @@ class _Call:
         )
 
 
-async def find_named_roles(entities: Entities, request: Request) -> list[RbacRole]:
+async def find_named_roles(
+    entities: Entities, request: Request, *, with_own: bool = False
+) -> list[RbacRole]:
     """
     The roles of a workspace that a body names.
+
+    Args:
+        with_own: Whether one that is a user's alone counts: to be taken, never to be given.
 
     Raises:
         Refused: It names none, or one that is not there.
@@ -453,7 +460,7 @@ async def find_named_roles(entities: Entities, request: Request) -> list[RbacRol
             if isinstance(name, str)
             else None
         )
-        if not isinstance(row, RbacRole):
+        if not isinstance(row, RbacRole) or (is_own_role(row) and not with_own):
             raise refusals.say(400, f"role not found with name '{name}'")
         found.append(row)
     return found
@@ -479,10 +486,10 @@ def _by_place(rules: Iterable[RbacRoleEndpoint]) -> dict[str, dict[str, Json]]:
 
 
 async def remove_user(entities: Entities, write: ConfigWrites, user: RbacUser) -> None:
-    """Let a user go, and the role that is theirs alone."""
+    """Let a user go, and the role that is theirs alone: one that others have, too, stays."""
     for identity in await read_roles(write, user):
         role = await write.get("rbac_roles", identity)
-        if role is not None and is_own_role(role):
+        if role is not None and is_own_role(role) and await is_alone(write, role):
             await entities.remove(write, role)
     await entities.remove(write, user)
 
@@ -500,9 +507,25 @@ async def make_own_role(
     await join(entities, write, user, role)
 
 
+async def is_alone(reads: ConfigReads, role: Row) -> bool:
+    """Whether at most one user has a role."""
+    return len(await read_all(reads, _MEMBERS.name, role=role.id or "")) <= 1
+
+
 async def join(
     entities: Entities, write: ConfigWrites, user: RbacUser, role: Row
 ) -> None:
-    """Let a user have a role."""
+    """
+    Let a user have a role.
+
+    The link that an admin may register with is worth nothing then, where its maker has no say
+    about the role: whoever has it must not become what the admin is now.
+    """
     data = {"user": {"id": user.id}, "role": {"id": role.id}}
     await write.add(await entities.build(write, _MEMBERS, Given(data=data)))
+    place, home = entities.workspace, write.within(DEFAULT_WORKSPACE)
+    admin = await home.find("admins", {"rbac_user": user.id or ""})
+    if not isinstance(admin, Admin) or admin.invitation is None:
+        return
+    if place == DEFAULT_WORKSPACE or admin.linked_by not in {None, place}:
+        await home.put(admin.model_copy(update=NO_LINK))

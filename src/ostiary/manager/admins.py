@@ -20,6 +20,9 @@ from ostiary.ports.admin_client import AdminReply
 Json = dict[str, Any]  # Any: JSON
 _MANY: Final = "1000"
 _INVITED: Final = 4
+_LINK: Final = {"generate_register_url": "true"}
+# What the Admin API says to whoever could have a link and asks for none.
+_NOT_BY_HEAD: Final = 405
 STATUS: Final = {
     0: ("Active", "good"),
     1: ("Pending", "note"),
@@ -114,10 +117,17 @@ async def _load(visit: Visit) -> tuple[Json, Json]:
     there = await visit.look("rbac", "roles", size=_MANY) or {"data": []}
     places = await visit.look("admins", row["id"], "workspaces") or []
     return row, {
+        "offers_link": row["status"] == _INVITED and await _offers_link(visit, row),
         "held": sorted(str(role["name"]) for role in held["roles"]),
         "roles": sorted(str(role["name"]) for role in there["data"]),
         "places": sorted(str(place["name"]) for place in places),
     }
+
+
+async def _offers_link(visit: Visit, row: Json) -> bool:
+    """Whether this person may make a link for an admin: asked without making one."""
+    reply = await visit.call("HEAD", "admins", row["id"], query=_LINK)
+    return reply.status == _NOT_BY_HEAD
 
 
 def _stamp(row: Json, beside: Json) -> str:
@@ -141,7 +151,6 @@ async def _show(
         row=row,
         state=STATUS[row["status"]],
         acts=_ACTS.get(row["status"], ()),
-        is_invited=row["status"] == _INVITED,
         fields=_INVITE,
         sheet=sheet,
         stamp=_stamp(row, beside),
@@ -193,9 +202,7 @@ async def _set_roles(visit: Visit, admin: str, before: set[str]) -> None:
 
 async def _show_link(visit: Visit, row: Json) -> Response:
     """A registration link, once; the ones before it are worth nothing."""
-    reply = await visit.call(
-        "GET", "admins", row["id"], query={"generate_register_url": "true"}
-    )
+    reply = await visit.call("GET", "admins", row["id"], query=_LINK)
     if not reply.is_good:
         return await _show(visit, _problems(visit, reply, _INVITE), reply.status)
     return visit.show(

@@ -25,6 +25,7 @@ from ostiary.manager.forms import Form, UnreadableForm, read_manager_form
 from ostiary.manager.gate import Gate, NotAdmitted
 from ostiary.manager.pages import PAGES, Handler
 from ostiary.manager.visit import CSRF, Refused, Visit
+from ostiary.ports.pool_store import StoreUnavailable
 from ostiary.ports.shared import SharedUnavailable
 from ostiary.web import csrf
 from ostiary.web.cookies import read_cookie
@@ -107,8 +108,8 @@ async def _answer(gate: Gate, request: Request, handler: Handler) -> Response:
     visit = _build_visit(gate, request, person, form)
     if gate.is_answer(request):
         # Whatever page is at that address: before Kong 3.6 it was that of a workspace.
-        return await get_answer(visit)
-    if gate.asks and person is None and request.scope["path"] not in OPEN:
+        handler = get_answer
+    elif gate.asks and person is None and request.scope["path"] not in OPEN:
         return _lead_to_sign_in(request)
     if request.method == "POST" and not csrf.is_own_form(
         request,
@@ -146,10 +147,11 @@ def _bind(
             return Response(status_code=405)
         try:
             return await _answer(gate, request, handler)
-        except SharedUnavailable:
-            _LOG.error("the Manager: the node's shared state is away")
+        except (SharedUnavailable, StoreUnavailable) as error:
+            what = "database" if isinstance(error, StoreUnavailable) else "shared state"
+            _LOG.error("the Manager: the node's %s is away", what)
             return Response(
-                "The node's shared state is away. Try again in a moment.",
+                f"The node's {what} is away. Try again in a moment.",
                 503,
                 {"Retry-After": "1", "Cache-Control": "no-store"},
                 "text/plain",

@@ -24,6 +24,7 @@ from ostiary.manager.visit import Refused as AdminRefused
 from ostiary.manager.visit import Visit
 from ostiary.model.workspaces import DEFAULT_WORKSPACE
 from ostiary.ports.admin_client import Operator
+from ostiary.ports.pool_store import StoreUnavailable
 from ostiary.signin.values import Allowed, Refused, SendAway, Step
 from ostiary.web.cookies import delete_cookie, read_cookie, set_cookie
 from ostiary.web.replies import redirect
@@ -33,6 +34,8 @@ _LOG: Final = logging.getLogger(__name__)
 _NEXT: Final = "ostiary-manager-next"
 _NEXT_S: Final = 900
 _SIGN_IN: Final = "/auth/sign-in"
+# What the Admin API does not take of an arrival.
+_NOT_TAKEN: Final = {400: "no_name", 503: "store_away"}
 # (status, title, text, what to do)
 _PAGES: Final = {
     "claim_missing": (
@@ -70,6 +73,18 @@ _PAGES: Final = {
         "Somebody else has your name",
         "You are no admin yet, and an RBAC user or another admin is called as you would be.",
         "Ask whoever runs the gateway to invite you under another name.",
+    ),
+    "no_name": (
+        403,
+        "Your name cannot be a name here",
+        "Admins are known by the claim {claim} here, and what your provider says there has commas, control characters or too many letters.",
+        "Ask whoever runs the gateway to choose another claim (admin_claim), such as sub or email.",
+    ),
+    "store_away": (
+        503,
+        "The database cannot be reached",
+        "The gateway could not look up who you are, so nobody can sign in now.",
+        "Try again in a moment. What went wrong is in the gateway's error log.",
     ),
     "provider_unreachable": (
         502,
@@ -116,6 +131,8 @@ def _show_problem(visit: Visit, code: str, fields: Fields = ()) -> Response:
         advice=advice.replace("{home}", said["home"]),
         again=_SIGN_IN,
     )
+    if status == 503:
+        response.headers["Retry-After"] = "1"
     return _with_cookies(response, fields)
 
 
@@ -172,12 +189,18 @@ async def get_answer(visit: Visit) -> Response:
         return redirect(_SIGN_IN)
     step = await reception.finish(visit.request)
     if not isinstance(step, Allowed):
+        if visit.person is not None:
+            # The back button, after a sign-in: nothing of it is wrong, and nothing is left to do.
+            return _with_cookies(redirect(HOME), getattr(step, "fields", ()))
         return _refuse(visit, step)
     arrived = reception.read(step)
     if not isinstance(arrived, Arrived):
         _LOG.warning("the Manager: a sign-in failed: %s", arrived)
         return _show_problem(visit, arrived, step.downstream_fields)
-    found = await _arrive(visit, reception, arrived)
+    try:
+        found = await _arrive(visit, reception, arrived)
+    except StoreUnavailable:
+        found = "store_away"
     if isinstance(found, str):
         _LOG.warning("the Manager: somebody whom the provider knows is refused: %s", found)  # fmt: skip
         return _show_problem(visit, found, step.downstream_fields)
@@ -213,6 +236,8 @@ async def _arrive(visit: Visit, reception: Reception, arrived: Arrived) -> Perso
     reply = await visit.config.admin.call(
         operator, "POST", "/admins/arrivals", body=body
     )
+    if reply.status in _NOT_TAKEN:
+        return _NOT_TAKEN[reply.status]
     if not reply.is_good:
         raise AdminRefused(reply)
     outcome: str = reply.value["outcome"]

@@ -56,6 +56,10 @@ _NOT_ASKED: Final = frozenset(
 _COOKIES: Final = ("session_", "authorization_cookie_")
 
 
+# What people write into their profiles themselves, at most providers.
+_CHOSEN: Final = frozenset({"name", "nickname", "preferred_username"})
+
+
 class ProviderInvalid(Exception):
     """`admin_gui_auth_conf` cannot be used; the text says what to write instead."""
 
@@ -83,6 +87,12 @@ class AdminProvider:
     def is_by_email(self) -> bool:
         """Whether admins are known by their address, which must be verified then."""
         return self.claim == ("email",)
+
+    @property
+    def is_chosen(self) -> bool:
+        """Whether admins are known by what people usually choose themselves."""
+        name = self.claim[0] if self.claim else ""
+        return name in _CHOSEN or name.startswith("custom:")
 
     @property
     def redirect_uri(self) -> str:

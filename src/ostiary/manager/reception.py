@@ -47,6 +47,7 @@ COOKIE_PREFIX: Final = "ostiary-manager-"
 _HINT: Final = b"ostiary manager id token"
 _NONCE_BYTES: Final = 12
 _MOST_CHARS: Final = 255
+_MOST_BITS: Final = 256
 
 Lack = Literal["claim_missing", "unverified"]
 
@@ -195,11 +196,13 @@ def read_arrived(fields: Fields, provider: AdminProvider) -> Arrived | Lack:
     if value is None:
         return "claim_missing"
     email = _read_email(sources)
-    if provider.is_by_email:
-        if read_email(value) is None:
-            return "claim_missing"
-        if email is None or email != read_email(value):
-            return "unverified"
+    named = read_email(value)
+    if provider.is_by_email and named is None:
+        return "claim_missing"
+    # Also in another claim: people choose some of them, and may choose an admin's address.
+    if named is not None and email != named:
+        return "unverified"
+    if provider.is_by_email and email is not None:
         value = email
     return Arrived(
         value=value,
@@ -237,9 +240,10 @@ def _read_info(fields: Fields) -> Claims:
 
 def _read_value(found: object) -> str | None:
     if isinstance(found, int) and not isinstance(found, bool):
-        return str(found)
-    if isinstance(found, str) and found.strip() and len(found) <= _MOST_CHARS:
-        return found
+        # A longer one could be nobody's name, and to write it down takes long.
+        return str(found) if found.bit_length() <= _MOST_BITS else None
+    if isinstance(found, str) and len(found) <= _MOST_CHARS:
+        return found.strip() or None
     return None
 
 

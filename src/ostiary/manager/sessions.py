@@ -15,7 +15,7 @@ import hashlib
 import hmac
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from ostiary.manager.config import ManagerConfig, People, Person
@@ -30,15 +30,22 @@ _SEEN_EVERY_S: Final = 60
 # Which sessions there are: shared state cannot be searched.
 _INDEX: Final = "manager:sessions"
 _MOST_LISTED: Final = 500
+# Nobody works in more browsers; with more, one person could push out all others' sessions.
+_MOST_OF_ONE: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """A session as others may see it: `name` opens nothing. Times are Unix seconds."""
+    """
+    A session as others may see it: `name` opens nothing. Times are Unix seconds.
+
+    `user` is the id of the RBAC user, whom `who` names.
+    """
 
     name: str
     who: str
     began: int
+    user: str = ""
     seen: int | None = None
 
 
@@ -54,11 +61,30 @@ class SessionList:
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     async def note(self, listed: Listed, *, ttl_s: float) -> None:
-        """List one more; the oldest of too many is not listed any more. Raises SharedUnavailable."""
+        """
+        List one more; the oldest of too many, of one user or of all, ends.
+
+        What is not listed could be ended by nobody. Raises SharedUnavailable.
+        """
         async with self._lock:
-            known = [*await self._read(), listed][-_MOST_LISTED:]
-            rows = [[one.name, one.who, one.began] for one in known]
+            known = [one for one in await self._read() if await self._is_there(one)]
+            own = [one for one in known if one.user == listed.user]
+            ends = own[: max(0, len(own) + 1 - _MOST_OF_ONE)]
+            others = [one for one in known if one not in ends]
+            ends += others[: max(0, len(others) + 1 - _MOST_LISTED)]
+            for one in ends:
+                await self.shared.delete(_KEY + one.name)
+            rows = [
+                [one.name, one.who, one.began, one.user]
+                for one in [*known, listed]
+                if one not in ends
+            ]
             await self.shared.set(_INDEX, json.dumps(rows).encode(), ttl_s=ttl_s)
+
+    async def _is_there(self, one: Listed) -> bool:
+        if await self.shared.get(_KEY + one.name) is None:
+            return False
+        return await self.shared.get(_SEEN + one.name) is not None
 
     async def find_all(self) -> list[Listed]:
         """Those that have not ended, the newest first. Raises SharedUnavailable."""
@@ -66,9 +92,7 @@ class SessionList:
         for one in reversed(await self._read()):
             seen = await self.shared.get(_SEEN + one.name)
             if seen is not None and await self.shared.get(_KEY + one.name) is not None:
-                found.append(
-                    Listed(name=one.name, who=one.who, began=one.began, seen=int(seen))
-                )
+                found.append(replace(one, seen=int(seen)))
         return found
 
     async def end(self, name: str) -> bool:
@@ -81,7 +105,10 @@ class SessionList:
     async def _read(self) -> list[Listed]:
         data = await self.shared.get(_INDEX)
         rows: list[Any] = [] if data is None else json.loads(data)  # Any: JSON
-        return [Listed(name=name, who=who, began=began) for name, who, began in rows]
+        return [
+            Listed(name=name, who=who, began=began, user=user)
+            for name, who, began, user in rows
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +142,7 @@ class Sessions:
         await self._see(name)
         await self.config.shared.set(_KEY + name, data, ttl_s=self.config.absolute_s)
         await self.listed.note(
-            Listed(name=name, who=person.name, began=told["began"]),
+            Listed(name=name, who=person.name, began=told["began"], user=person.id),
             ttl_s=self.config.absolute_s,
         )
         return value

@@ -202,7 +202,9 @@ class Visit:
             **values,
         )
         styles = (CONSOLE_DESIGN, MANAGER_DESIGN)
-        headers = dict(security_headers(styles=styles, has_own_referrer=True))
+        # What a provider answers stands in the address, and is nothing for whatever comes next.
+        is_answer = self.gate.is_answer(self.request)
+        headers = dict(security_headers(styles=styles, has_own_referrer=not is_answer))
         response = Response(body, status, headers, "text/html")
         set_cookie(
             response,

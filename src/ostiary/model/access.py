@@ -21,7 +21,7 @@ EVERYTHING: Final = "*"
 SUPER_ADMIN: Final = "super-admin"
 _ACCESS: Final = "rbac"
 # What gives roles as well: whoever must not touch the one must not touch the others.
-_LIKE_ACCESS: Final = frozenset({_ACCESS, "admins", "groups"})
+_LIKE_ACCESS: Final = frozenset({"admins", "groups"})
 
 
 def _split_actions(value: object) -> object:
@@ -124,10 +124,10 @@ def read_action(method: str) -> Action:
 
 def _fits(rule: RbacRoleEndpoint, steps: Sequence[str]) -> bool:
     wanted = rule.endpoint.removeprefix("/").split("/")
-    is_about_access = wanted[0] == _ACCESS and {*wanted[1:]} <= {EVERYTHING}
-    if rule.negative and is_about_access and {*steps[:1]} & _LIKE_ACCESS:
+    is_about_access = rule.negative and wanted[0] == _ACCESS
+    if is_about_access and {*steps[:1]} & _LIKE_ACCESS:
         return True
-    if rule.negative and wanted[0] == _ACCESS and steps[:1] == [_ACCESS]:
+    if is_about_access and steps[:1] == [_ACCESS]:
         # Whoever may not touch it must not get at it through what is below.
         steps = steps[: len(wanted)]
         wanted = wanted[: len(steps)]
@@ -154,7 +154,7 @@ def may_call(
     The nearest rules decide: those of the path and workspace, of the path in any workspace, of
     any path in the workspace, of any path anywhere. Of equally near ones a negative one wins;
     where none is about it, it is forbidden. Negative rules about `/rbac` hold for all below it,
-    and for `/admins` and `/groups`, which give roles as well.
+    and those about any part of it for `/admins` and `/groups`, which give roles as well.
 
     Args:
         steps: The decoded segments of the path, without the workspace.

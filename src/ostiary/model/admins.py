@@ -15,7 +15,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field
 
 from ostiary.model.access import UserName
-from ostiary.model.fields import SET, NonEmpty, Uuid
+from ostiary.model.fields import NonEmpty, Uuid
 from ostiary.model.portal import Email
 from ostiary.model.row import Row
 
@@ -35,6 +35,13 @@ ADMIN_STATUS_NAMES: Final[Mapping[int, str]] = {
 # The kept token of an RBAC user who has none: no hash is like it.
 NO_TOKEN: Final = "!"  # noqa: S105 - the opposite of one
 
+# What an admin has who has no registration link.
+NO_LINK: Final[Mapping[str, None]] = {
+    "invitation": None,
+    "invited_until": None,
+    "linked_by": None,
+}
+
 
 def _check_status(value: int) -> int:
     if value not in ADMIN_STATUS_NAMES:
@@ -47,9 +54,11 @@ class Admin(Row):
     """
     Somebody who may sign in to the Manager, as `rbac_user`.
 
-    `email` or `username` is what a provider knows them by. `workspaces` are those in which they
-    have roles. `invitation` is the SHA-256 of what their registration link holds, which is good
-    until `invited_until`, in Unix seconds.
+    `email` or `username` is what a provider knows them by. `invited_by` is the workspace that
+    invited them, None for `default`: no other one but `default` decides about who they are.
+    `invitation` is the SHA-256 of what their registration link holds, which is good until
+    `invited_until`, in Unix seconds, while `linked_by`, the workspace that made it, may still
+    decide about them. `epoch` counts what ends their sessions: other names, addresses, statuses.
     """
 
     username: UserName
@@ -58,9 +67,11 @@ class Admin(Row):
     status: Annotated[int, AfterValidator(_check_status)] = INVITED
     rbac_token_enabled: bool = True
     rbac_user: Uuid
-    workspaces: Annotated[tuple[Uuid, ...], SET] = ()
+    invited_by: Uuid | None = None
     invitation: NonEmpty | None = Field(default=None, repr=False)
     invited_until: int | None = None
+    linked_by: Uuid | None = None
+    epoch: int = 0
 
 
 class Group(Row):

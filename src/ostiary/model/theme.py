@@ -31,4 +31,6 @@ def is_font(text: str) -> bool:
 
 def is_picture(text: str) -> bool:
     """Whether a text is the path of a theme's asset."""
-    return PICTURE.fullmatch(text) is not None and ".." not in text.split("/")
+    # `//` would be another site's, and what begins with `/` is nothing of a theme.
+    steps = text.split("/")
+    return PICTURE.fullmatch(text) is not None and not {"", ".."} & {*steps}

@@ -20,6 +20,7 @@ from ostiary.adapters.declarative import dump_yaml
 from ostiary.adapters.fetch import AiohttpFetch
 from ostiary.adapters.system import SystemClock, SystemEntropy
 from ostiary.admin.access import Users
+from ostiary.admin.admin_roles import read_places
 from ostiary.admin.inside import InsideClient
 from ostiary.http.url import origin_of
 from ostiary.manager.app import create_manager
@@ -96,7 +97,7 @@ class StoredPeople:
             name=user.name,
             # An admin may have no role in the workspace that their row is in.
             home=home if home in places or not places else places[0],
-            mark=hashlib.sha256(user.user_token.encode()).hexdigest(),
+            mark=_mark(user, admin),
             places=places,
         )
 
@@ -116,9 +117,15 @@ class StoredPeople:
 
     async def _read_places(self, admin: Admin | None) -> tuple[str, ...]:
         """The names of the workspaces in which an admin has roles."""
-        places = () if admin is None else admin.workspaces
+        places = () if admin is None else await read_places(self.store, admin)
         names = [await self._name(place) for place in places]
         return tuple(sorted(name for name in names if name is not None))
+
+
+def _mark(user: RbacUser, admin: Admin | None) -> str:
+    """What is another one as soon as sessions of before count for nothing."""
+    epoch = 0 if admin is None else admin.epoch
+    return hashlib.sha256(f"{epoch}:{user.user_token}".encode()).hexdigest()
 
 
 def find_provider(settings: Settings) -> AdminProvider | None:
@@ -137,12 +144,21 @@ def find_provider(settings: Settings) -> AdminProvider | None:
 def describe_provider(settings: Settings) -> tuple[str, ...]:
     """What an operator should know of a provider that works."""
     provider = find_provider(settings)
-    if provider is None or provider.config.ssl_verify is not False:
+    if provider is None:
         return ()
-    host = urlsplit(provider.config.issuer).hostname
-    return (
-        f"the Manager's sign-in does not verify the certificate of {host}: ssl_verify is false",
-    )
+    told = []
+    if provider.config.ssl_verify is False:
+        host = urlsplit(provider.config.issuer).hostname
+        told.append(
+            f"the Manager's sign-in does not verify the certificate of {host}: ssl_verify is false"
+        )
+    if provider.is_chosen:
+        name = ".".join(provider.claim)
+        told.append(
+            f"admin_gui_auth_conf: admin_claim: people choose {name} themselves at most providers, and may choose "
+            "an admin's: use email or sub, or see that yours lets nobody change it"
+        )
+    return tuple(told)
 
 
 def choose_door(

@@ -157,12 +157,24 @@ async def test_a_group_stands_for_its_roles(root: Guarded) -> None:
     assert await roles_of(root, EMAIL, of="/team") == {"workspace-admin"}
 
 
-async def test_a_group_of_a_roles_name_says_what_the_group_says(root: Guarded) -> None:
-    await root.make("/groups", {"name": "default:super-admin"})
+async def test_a_group_of_a_roles_name_takes_nothing_away(root: Guarded) -> None:
+    """Whoever may make groups could shut out everybody by listing one."""
+    await root.make("/groups", {"name": "default:read-only"})
+    of_group = {"rbac_role_id": "admin"}
+    await root.make("/groups/default:read-only/roles", of_group)
 
-    told = await arrive(root, may_create=True, groups=["default:super-admin"])
+    told = await arrive(root, may_create=True, groups=["default:read-only"])
 
-    assert told == {"outcome": "no_roles"}
+    assert told["outcome"] == "admitted"
+    assert await roles_of(root, EMAIL) == {"read-only", "admin"}
+
+
+@pytest.mark.parametrize("value", ["Doe, Jane", "a\nb", "x\0y", "x" * 256])
+async def test_what_can_be_no_name_is_refused(root: Guarded, value: str) -> None:
+    told = await arrive(root, **{**NEW, "known_by": "username", "value": value})
+
+    assert told["name"] == "schema violation"
+    assert await names(root) == []
 
 
 async def test_a_role_that_is_one_users_alone_is_no_groups(root: Guarded) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.unit.manager.manager_kit import ADA, Browser, Reply, Site, manager_site
+from tests.unit.manager.manager_kit import ADA, EVE, Browser, Reply, Site, manager_site
 from tests.unit.manager.provider_kit import BACK
 
 GUI = "https://gui.example:8445"
@@ -255,3 +255,35 @@ async def test_names_are_no_markup(tab: Browser) -> None:
 
     assert evil not in page.text
     assert "&lt;script&gt;" in page.text
+
+
+async def test_a_link_is_offered_to_whoever_may_make_one(
+    site: Site, tab: Browser
+) -> None:
+    """Reading an admin is not enough: whoever has the link registers as them."""
+    page = await invite(tab)
+    for role, actions in (("readers", "read"), ("clerks", "read,update")):
+        await site.admin("POST", "/rbac/roles", {"name": role})
+        rule = {"endpoint": "*", "workspace": "*", "actions": actions}
+        await site.admin("POST", f"/rbac/roles/{role}/endpoints", rule)
+    await site.admin("DELETE", "/rbac/users/eve/roles", {"roles": "eves"})
+    eve = site.tab(host="gui.example:8445", scheme="https")
+    await eve.sign_in(EVE)
+    await site.admin("POST", "/rbac/users/eve/roles", {"roles": "readers"})
+    reading = await eve.get(page)
+    pressed = await press(eve, page, "link")
+    await site.admin("POST", "/rbac/users/eve/roles", {"roles": "clerks"})
+
+    assert reading.status == 200
+    assert "Make a registration link" not in reading.words
+    assert pressed.status == 403
+    assert "token=" not in pressed.text
+    assert "Make a registration link" in (await eve.get(page)).words
+
+
+async def test_who_has_no_token_is_offered_no_link(site: Site, tab: Browser) -> None:
+    page = await invite(tab)
+    said = {"rbac_token_enabled": False}
+    await site.admin("PATCH", "/admins/grace", said)
+
+    assert "Make a registration link" not in (await tab.get(page)).words

@@ -119,6 +119,9 @@ async def test_the_theme_that_the_portal_has_is_changed(
         ("images.logo", "../../secret"),
         ("images.favicon", "https://evil.example/x.png"),
         ("images.logo", "<svg>"),
+        ("images.logo", "//evil.example/x.png"),
+        ("images.logo", "/etc/passwd"),
+        ("images.logo", "assets//x.png"),
     ],
 )
 async def test_what_is_no_value_stands_at_its_field_and_is_not_saved(

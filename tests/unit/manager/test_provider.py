@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ostiary.manager.provider import ProviderInvalid, read_provider
+from ostiary.node.manager import describe_provider
 from ostiary.settings import read_settings
 from tests.support.provider import CLIENT_ID, ISSUER
 from tests.unit.manager.provider_kit import HOME, build_provider
@@ -164,3 +165,27 @@ def test_without_the_setting_there_is_no_provider() -> None:
     assert (
         read_provider(read_settings(file_text=None, environ=environ).settings) is None
     )
+
+
+@pytest.mark.parametrize(
+    ("claim", "is_told"),
+    [
+        ("email", False),
+        ("sub", False),
+        ("name", True),
+        ("nickname", True),
+        ("preferred_username", True),
+        (["custom:staff"], True),
+    ],
+)
+def test_a_claim_that_people_choose_is_warned_about(claim: Any, is_told: bool) -> None:
+    conf = {"issuer": ISSUER, "client_id": [CLIENT_ID], "admin_claim": claim}
+    environ = {
+        "KONG_ADMIN_GUI_AUTH": "openid-connect",
+        "KONG_ADMIN_GUI_URL": HOME,
+        "KONG_ENFORCE_RBAC": "on",
+        "KONG_ADMIN_GUI_AUTH_CONF": json.dumps(conf),
+    }
+    settings = read_settings(file_text=None, environ=environ).settings
+
+    assert ("admin_claim" in str(describe_provider(settings))) is is_told

@@ -141,13 +141,46 @@ async def test_a_manager_that_asks_nobody_says_so(tmp_path: Path) -> None:
     assert "asks nobody who they are" in page.words
 
 
-async def test_only_so_many_are_listed(site: Site) -> None:
-    found = SessionList(site.shared)
-    for number in range(510):
-        listed = Listed(name=f"{number:064x}", who=f"w{number}", began=number)
-        await found.note(listed, ttl_s=60)
+async def begin(found: SessionList, number: int, user: str) -> str:
+    """A session that is kept and listed."""
+    name = f"{number:064x}"
+    for key in (f"manager:session:{name}", f"manager:seen:{name}"):
+        await found.shared.set(key, b"0", ttl_s=600)
+    listed = Listed(name=name, who=user, began=number, user=user)
+    await found.note(listed, ttl_s=600)
+    return name
 
-    assert len(await found._read()) == 500
+
+async def test_of_one_users_sessions_the_oldest_of_too_many_ends(site: Site) -> None:
+    """Nobody signs in so often that the sessions of others are listed no more."""
+    found = SessionList(site.shared)
+    other = await begin(found, 0, "ada")
+    names = [await begin(found, number, "eve") for number in range(1, 26)]
+    listed = {one.name for one in await found.find_all()}
+
+    assert listed == {other, *names[5:]}
+    assert await site.shared.get(f"manager:session:{names[4]}") is None
+
+
+async def test_what_has_ended_takes_no_place_in_the_list(site: Site) -> None:
+    found = SessionList(site.shared)
+    first = await begin(found, 0, "eve")
+    for number in range(1, 40):
+        await found.end(await begin(found, number, "eve"))
+
+    assert [one.name for one in await found.find_all()] == [first]
+
+
+async def test_a_session_that_is_not_listed_has_ended(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ostiary.manager.sessions._MOST_LISTED", 3)
+    found = SessionList(site.shared)
+    names = [await begin(found, number, f"w{number}") for number in range(5)]
+    kept = [await site.shared.get(f"manager:session:{name}") for name in names]
+
+    assert [one.name for one in await found.find_all()] == names[:1:-1]
+    assert [value is None for value in kept] == [True, True, False, False, False]
 
 
 # Portals.
