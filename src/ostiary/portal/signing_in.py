@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from starlette.requests import Request
@@ -117,9 +118,15 @@ class SignIns:
         may_try = await self._take_attempt(portal, developer)
         try:
             is_right = await self._hashing.is_right(password, kept)
+        except asyncio.CancelledError:
+            if may_try:
+                with suppress(DoorClosed):
+                    await self._give_back(portal, developer)
+            raise
         except BaseException:
-            # What was not judged was no wrong password.
-            await self._give_back(portal, developer)
+            # What was not judged was no wrong password; what is locked stays so.
+            if may_try:
+                await self._give_back(portal, developer)
             raise
         if developer is None or not is_right or not may_try:
             _LOG.info("a wrong password at the portal of %s", portal.name)
@@ -166,10 +173,13 @@ class SignIns:
         if portal.own is None or not portal.own.attempts:
             return
         key = _mark(developer)
-        async with self._counting:
-            said = await self._marks.get(key)
-            left = int(said) - 1 if said is not None else 0
-            await self._marks.set(key, str(max(left, 0)).encode(), ttl_s=_LOCKED_FOR_S)
+        try:
+            async with self._counting:
+                said = await self._marks.get(key)
+                left = str(max(int(said or 1) - 1, 0)).encode()
+                await self._marks.set(key, left, ttl_s=_LOCKED_FOR_S)
+        except SharedUnavailable as error:
+            raise DoorClosed(str(error)) from error
 
     async def _forget_attempts(self, portal: Portal, developer: Developer) -> None:
         if portal.own is None or not portal.own.attempts:
