@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 
+from ostiary.portal import familiar
+from ostiary.portal.familiar import Familiar
 from ostiary.portal.hashing import MAX_WAITING
+from ostiary.portal.mailed import NETWORK_BURST
 from ostiary.ports.shared import SharedUnavailable
-from tests.unit.portal.own_kit import enter, sign_up, switch_own
-from tests.unit.portal.portal_kit import PortalWorld, portal_world
+from tests.unit.portal.own_kit import enter, mails, sign_up, switch_own
+from tests.unit.portal.portal_kit import EMAIL, HOME, PortalWorld, portal_world
 
 
 @pytest.fixture
@@ -99,3 +102,96 @@ async def test_an_attempt_that_cannot_be_given_back_is_told_as_a_closed_door(
 
     assert (await enter(world.browser())).status == 503
     assert len(counted) == 2
+
+
+# Strangers.
+
+
+async def resets(world: PortalWorld) -> int:
+    return sum("Reset your password" in m.subject for m in await mails(world, EMAIL))
+
+
+async def test_strangers_who_guess_do_not_stop_whoever_was_right_from_there(
+    world: PortalWorld,
+) -> None:
+    """A network that nobody was right from waits for all of them; one that somebody was, for itself."""
+    await sign_up(world)
+    home = world.browser("10.9.0.1")
+    assert (await enter(home)).status == 200
+    for n in range(25):
+        await enter(world.browser(f"10.0.{n}.1"), password="x")
+    new = await enter(world.browser("10.8.0.1"))
+
+    assert new.status == 429
+    assert (await enter(home)).status == 200
+
+
+async def test_from_a_known_network_is_guessed_no_more_often(
+    world: PortalWorld,
+) -> None:
+    await sign_up(world)
+    home = world.browser("10.9.0.1")
+    told = [(await enter(home)).status]
+    told += [(await enter(home, password="x")).status for _ in range(20)]
+
+    assert told == [200] + [401] * 19 + [429]
+
+
+def test_networks_of_one_account_do_not_push_out_those_of_another() -> None:
+    known = Familiar()
+    known.remember(("w", "ada"), "home")
+    for n in range(100):
+        known.remember(("w", "bob"), str(n))
+
+    assert known.has(("w", "ada"), "home")
+    assert known.has(("w", "bob"), "99")
+    assert not known.has(("w", "bob"), "0")
+    assert not known.has(("v", "ada"), "home")
+
+
+def test_accounts_that_are_known_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(familiar, "_ACCOUNTS", 2)
+    known = Familiar()
+    for who in "abc":
+        known.remember(who, "home")
+
+    assert [known.has(who, "home") for who in "abc"] == [False, True, True]
+
+
+async def test_a_stranger_who_asks_for_mails_keeps_nobody_from_theirs(
+    world: PortalWorld,
+) -> None:
+    """Asked too often the answer is the usual one; the owner has the mails that were sent."""
+    await sign_up(world)
+    path, body = "/forgot-password", {"email": EMAIL}
+    asked = [
+        await world.browser(f"10.0.{n}.1").call("POST", path, body) for n in range(5)
+    ]
+    page = await world.browser("10.1.0.1").post(f"{HOME}/reset-password", email=EMAIL)
+    nobody = await world.browser("10.1.0.1").post(f"{HOME}/reset-password", email="n@b.c")  # fmt: skip
+
+    assert {(seen.status, seen.text) for seen in asked} == {(200, "{}")}
+    assert (page.status, page.text) == (nobody.status, nobody.text)
+    assert await resets(world) == 3
+
+
+async def test_mails_that_are_not_due_use_nothing_up(world: PortalWorld) -> None:
+    await sign_up(world)
+    path, body = "/resend-account-verification", {"email": EMAIL}
+    for n in range(5):
+        await world.browser(f"10.0.{n}.1").call("POST", path, body)
+    await world.browser().call("POST", "/forgot-password", body)
+
+    assert await resets(world) == 1
+
+
+async def test_a_network_that_asks_for_mails_again_and_again_waits(
+    world: PortalWorld,
+) -> None:
+    body = {"email": "nobody@b.c"}
+    told = [
+        (await world.browser().call("POST", "/forgot-password", body)).status
+        for _ in range(NETWORK_BURST + 1)
+    ]
+
+    assert told == [200] * NETWORK_BURST + [429]
