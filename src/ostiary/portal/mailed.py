@@ -72,7 +72,7 @@ class MailedLinks:
 
     def count(self, portal: Portal, client_ip: str, email: str | None) -> None:
         """
-        Count a wish for a mail, or the use of a link.
+        Count a wish for a mail, or the use of a link; `email` is an address that is proposed.
 
         Raises:
             TooOften: There were too many.
@@ -80,22 +80,29 @@ class MailedLinks:
         now = self._now()
         asked: list[tuple[Buckets, object]] = [(self._networks, network_of(client_ip))]
         if email is not None:
-            asked.append((self._addresses, (portal.id, email)))
+            asked.append((self._addresses, ("new", portal.id, email)))
         for buckets, who in asked:
             if not buckets.take(str(who), now=now):
                 raise TooOften(buckets.wait_s(str(who), now=now))
 
-    async def _find(
-        self, portal: Portal, said: str, client_ip: str
-    ) -> Developer | None:
-        """The developer of an address, after counting; None for none, or a text that is none."""
+    async def _find(self, portal: Portal, said: str) -> Developer | None:
+        """The developer of an address; None for none, or a text that is none."""
         email = read_email(said.strip())
-        self.count(portal, client_ip, email or "")
         if email is None:
             return None
         rows = self._store.within(portal.id)
         found = await rows.find("developers", {"email": email})
         return found if isinstance(found, Developer) else None
+
+    async def _mail(self, event: Event, portal: Portal, developer: Developer) -> None:
+        """
+        Mail a link, unless its mailbox was sent enough of them; nobody is told which.
+
+        Only mails that are due count: no stranger uses up those of somebody else for nothing.
+        """
+        whose = str((portal.id, developer.email))
+        if self._addresses.take(whose, now=self._now()):
+            await self._tell(event, portal, developer)
 
     async def _read(
         self, use: Use, portal: Portal, token: str
@@ -118,20 +125,18 @@ class MailedLinks:
         Raises:
             TooOften, StoreUnavailable: It cannot be done now.
         """
-        found = await self._find(portal, email, client_ip)
+        self.count(portal, client_ip, None)
+        found = await self._find(portal, email)
         if found is not None and found.status == UNVERIFIED:
-            await self._tell("account-verification", portal, found)
+            await self._mail("account-verification", portal, found)
 
     async def remind(self, portal: Portal, email: str) -> None:
-        """The same for somebody who registers again; nobody is told if it is too often."""
-        known = read_email(email.strip())
-        if known is None or not portal.mails.verification:
+        """The same for somebody who registers again."""
+        if not portal.mails.verification:
             return
-        if not self._addresses.take(str((portal.id, known)), now=self._now()):
-            return
-        found = await self._store.within(portal.id).find("developers", {"email": known})
-        if isinstance(found, Developer) and found.status == UNVERIFIED:
-            await self._tell("account-verification", portal, found)
+        found = await self._find(portal, email)
+        if found is not None and found.status == UNVERIFIED:
+            await self._mail("account-verification", portal, found)
 
     async def asks_for_secret(self, portal: Portal, token: str) -> bool:
         """Whether whoever has this link chooses the password or key of the account with it."""
@@ -249,9 +254,10 @@ class MailedLinks:
         Raises:
             TooOften, StoreUnavailable: It cannot be done now.
         """
-        found = await self._find(portal, email, client_ip)
+        self.count(portal, client_ip, None)
+        found = await self._find(portal, email)
         if found is not None and found.status in _MAY_RESET:
-            await self._tell("password-reset", portal, found)
+            await self._mail("password-reset", portal, found)
 
     async def find_reset(
         self, portal: Portal, token: str, client_ip: str

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from contextlib import suppress
 from typing import Final
 
 from starlette.requests import Request
@@ -21,6 +22,7 @@ from ostiary.model.portal import Developer, DeveloperSecret, read_email
 from ostiary.portal.accounts import TooOften
 from ostiary.portal.config import Portal
 from ostiary.portal.door import DoorClosed, Read, SignedIn
+from ostiary.portal.familiar import Familiar
 from ostiary.portal.hashing import Hashing, hash_key
 from ostiary.portal.sessions import OwnSession, Sessions
 from ostiary.ports.config_store import ConfigStore
@@ -32,7 +34,7 @@ _LOG: Final = logging.getLogger("ostiary.portal")
 # An office behind one address on a Monday morning, and not a program that guesses.
 NETWORK_BURST: Final = 30
 _NETWORK_PER_S: Final = 1 / 10
-# Of one account from wherever: guessing a password takes ages, its owner waits half a minute.
+# Of one account from one network, and from all that it was never used from: guessing a password takes ages, its owner waits half a minute.
 ACCOUNT_BURST: Final = 20
 _ACCOUNT_PER_S: Final = 1 / 30
 # Locked until the password is another: of an epoch, which ends then.
@@ -58,20 +60,27 @@ class SignIns:
         self._now = now
         self._networks = Buckets(_NETWORK_PER_S, burst=NETWORK_BURST)
         self._accounts = Buckets(_ACCOUNT_PER_S, burst=ACCOUNT_BURST)
+        self._pairs = Buckets(_ACCOUNT_PER_S, burst=ACCOUNT_BURST)
+        self._familiar = Familiar()
         self._counting = asyncio.Lock()
 
     def count(self, portal: Portal, client_ip: str, account: str) -> None:
         """
         Count an attempt: of a network, and for an account, be there one or not.
 
+        What strangers try does not stop networks from which the account was used.
+
         Raises:
             TooOften: There were too many.
         """
-        now = self._now()
-        for buckets, who in (
-            (self._networks, network_of(client_ip)),
-            (self._accounts, (portal.id, account)),
-        ):
+        now, network, whose = self._now(), network_of(client_ip), (portal.id, account)
+        asked: list[tuple[Buckets, Hashable]] = [
+            (self._networks, network),
+            (self._pairs, (whose, network)),
+        ]
+        if not self._familiar.has(whose, network):
+            asked.append((self._accounts, whose))
+        for buckets, who in asked:
             if not buckets.take(who, now=now):
                 raise TooOften(buckets.wait_s(who, now=now))
 
@@ -92,7 +101,7 @@ class SignIns:
             None if known is None else await rows.find("developers", {"email": known})
         )
         developer = found if isinstance(found, Developer) else None
-        return await self._check(portal, developer, password)
+        return await self._check(portal, developer, password, client_ip)
 
     async def check_old(
         self, portal: Portal, developer: Developer, password: str, client_ip: str
@@ -104,10 +113,10 @@ class SignIns:
             TooOften, StoreUnavailable, DoorClosed: As `check_password`.
         """
         self.count(portal, client_ip, developer.email)
-        return await self._check(portal, developer, password) is not None
+        return await self._check(portal, developer, password, client_ip) is not None
 
     async def _check(
-        self, portal: Portal, developer: Developer | None, password: str
+        self, portal: Portal, developer: Developer | None, password: str, client_ip: str
     ) -> Developer | None:
         # For nobody the same is done as for somebody: time tells no more than the answer.
         where = {"developer": _NOBODY if developer is None else developer.id or ""}
@@ -117,14 +126,21 @@ class SignIns:
         may_try = await self._take_attempt(portal, developer)
         try:
             is_right = await self._hashing.is_right(password, kept)
+        except asyncio.CancelledError:
+            if may_try:
+                with suppress(DoorClosed):
+                    await self._give_back(portal, developer)
+            raise
         except BaseException:
-            # What was not judged was no wrong password.
-            await self._give_back(portal, developer)
+            # What was not judged was no wrong password; what is locked stays so.
+            if may_try:
+                await self._give_back(portal, developer)
             raise
         if developer is None or not is_right or not may_try:
             _LOG.info("a wrong password at the portal of %s", portal.name)
             return None
         await self._forget_attempts(portal, developer)
+        self._familiar.remember((portal.id, developer.email), network_of(client_ip))
         return developer
 
     async def check_key(
@@ -166,10 +182,13 @@ class SignIns:
         if portal.own is None or not portal.own.attempts:
             return
         key = _mark(developer)
-        async with self._counting:
-            said = await self._marks.get(key)
-            left = int(said) - 1 if said is not None else 0
-            await self._marks.set(key, str(max(left, 0)).encode(), ttl_s=_LOCKED_FOR_S)
+        try:
+            async with self._counting:
+                said = await self._marks.get(key)
+                left = str(max(int(said or 1) - 1, 0)).encode()
+                await self._marks.set(key, left, ttl_s=_LOCKED_FOR_S)
+        except SharedUnavailable as error:
+            raise DoorClosed(str(error)) from error
 
     async def _forget_attempts(self, portal: Portal, developer: Developer) -> None:
         if portal.own is None or not portal.own.attempts:
