@@ -62,6 +62,16 @@ PAGES = {
 }  # fmt: skip
 
 
+# A specification of version 3.1 whose parts are elsewhere, and one of which does something.
+LURING: dict[str, Any] = {
+    **SPEC,
+    "openapi": "3.1.0",
+    "components": {
+        **SPEC.get("components", {}),
+        "schemas": {"Elsewhere": {"$ref": "https://kong-ee:8443/pets/cats/tom#/x"}, "Out": {"$ref": "/default/logout"}},
+    },
+    "info": {**SPEC["info"], "description": "![out](/default/logout)"},
+}  # fmt: skip
 HOMES = ("http://portal.test/default/",)
 
 
@@ -71,7 +81,12 @@ async def serve_explore(route: Route, sent: list[str]) -> None:
     name = asked.url.rpartition("/")[2]
     headers = dict(security_headers(styles=STYLES, has_own_files=True))
     name_of = "Content-Security-Policy"
-    headers[name_of] = add_scripts(headers[name_of], HOMES)
+    headers[name_of] = add_scripts(
+        headers[name_of],
+        HOMES,
+        base="/default",
+        paths=("/default/_specs/pets.json", "/default/documentation/pets/explore"),
+    )
     if asked.method == "POST":
         sent.append(asked.post_data or "")
         told = {
@@ -96,7 +111,7 @@ async def serve_explore(route: Route, sent: list[str]) -> None:
         )
         await route.fulfill(body=body, content_type="text/html", headers=headers)
     elif name == "pets.json":
-        await route.fulfill(json=SPEC)
+        await route.fulfill(json=LURING)
     else:
         kind = "text/css" if name.endswith("css") else "text/javascript"
         await route.fulfill(body=load_file(name)[0], content_type=kind)
@@ -160,7 +175,7 @@ async def test_swagger_ui_runs_under_its_policy_and_asks_nobody_else(
     page = await context.new_page()
     page.on("console", note)
     page.on("pageerror", lambda error: told.append(str(error)))
-    page.on("request", lambda request: asked.append(request.url))
+    page.on("response", lambda response: asked.append(response.url))
     await page.goto(f"{HOMES[0]}documentation/pets/explore")
     await page.locator("#operations-default-getCat .opblock-summary-control").click()
     await page.get_by_text("Try it out").click()
@@ -170,10 +185,13 @@ async def test_swagger_ui_runs_under_its_policy_and_asks_nobody_else(
     await answer.wait_for()
 
     assert "404" in await answer.inner_text()
+    assert len(sent) == 1
+    assert not any(url.endswith("/logout") for url in asked)
     assert (
         dict(parse_qsl(sent[0]))["url"]
         == "https://kong-ee:8443/pets/cats/tom%20%26%20x"
     )
     assert [url for url in asked if not url.startswith((HOMES[0], "data:"))] == []
-    assert told == []
+    # The picture of the description is refused by the policy, and nothing else is said.
+    assert [text for text in told if "img-src data:" not in text] == []
     await context.close()

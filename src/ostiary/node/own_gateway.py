@@ -91,8 +91,10 @@ class NodeGateway:
     async def send(self, request: OwnRequest, *, workspace: str) -> OwnReply:
         """As the port says."""
         plan = await self._load()
-        listener = self._choose(plan, request, workspace)
-        return await self._loopback.send(self._sign(request), listener)
+        # As it is sent: routes may go by any of its fields, ours too.
+        signed = self._sign(request)
+        listener = self._choose(plan, signed, workspace)
+        return await self._loopback.send(signed, listener)
 
     def _choose(self, plan: _Plan, request: OwnRequest, workspace: str) -> Listener:
         """
@@ -111,7 +113,7 @@ class NodeGateway:
                 continue
             if scheme not in match.route.protocols:
                 continue
-            is_told = self._trusts(listener) and bool(request.client_ip)
+            is_told = self._trusts(listener) and self._is_somebody(request.client_ip)
             if not is_told and _is_restricted(plan, match):
                 raise NotRouted(_BY_ADDRESS)
             return listener
@@ -126,13 +128,19 @@ class NodeGateway:
             target = parse_target(request.target.encode("ascii"))
         except (MalformedUrl, AmbiguousTarget, UnicodeEncodeError):
             return None
-        maps = dict(self._settings.port_maps)
+        own = (
+            ("host", request.host),
+            ("content-length", str(len(request.body))),
+            ("connection", "close"),
+        )
         query = Query(
             method=request.method.encode(),
             host=host,
-            port=self._publish(listener.port) if port is None else maps.get(port, port),
+            port=self._publish(listener.port if port is None else port),
             path=target.path,
-            fields=tuple((n.lower().encode(), v.encode()) for n, v in request.fields),
+            fields=tuple(
+                (n.lower().encode(), v.encode()) for n, v in (*own, *request.fields)
+            ),
             tls=listener.certificate is not None,
             sni=None,
         )
@@ -144,6 +152,18 @@ class NodeGateway:
         if found is None or any(o is None or o.route is not found.route for o in others):  # fmt: skip
             return None
         return found
+
+    def _is_somebody(self, client_ip: str) -> bool:
+        """Whether the gateway takes this address for the client's, and for nobody nearer."""
+        try:
+            found = ipaddress.ip_address(client_ip)
+        except ValueError:
+            return False
+        address = getattr(found, "ipv4_mapped", None) or found
+        if address.is_loopback or getattr(found, "scope_id", None):
+            return False
+        networks = map(ipaddress.ip_network, self._settings.trusted_ips)
+        return not any(address in network for network in networks)
 
     def _trusts(self, listener: Listener) -> bool:
         """Whether the gateway believes what we say of the client."""
@@ -174,6 +194,8 @@ class NodeGateway:
         if self._plan is not None and self._plan.revision == revision:
             return self._plan
         async with self._lock:
+            # Whoever waited may know an older one.
+            revision = await self._store.revision()
             if self._plan is not None and self._plan.revision == revision:
                 return self._plan
             self._plan = await self._read(revision)

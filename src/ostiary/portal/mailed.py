@@ -189,8 +189,8 @@ class MailedLinks:
         if reply.status >= 500:
             raise StoreUnavailable(reply.message)
         wrong = read_errors(reply)
-        secret = "" if portal.own is None else portal.own.secret_name
-        return wrong if secret in wrong.errors else None
+        at = "" if portal.own is None else portal.own.secret_name
+        return wrong if at in wrong.errors else None
 
     async def invalidate(self, portal: Portal, token: str, client_ip: str) -> bool:
         """

@@ -207,3 +207,59 @@ async def test_a_route_that_lets_in_by_address_is_not_called_from_here(
     assert "trusted_ips" in reason
     assert await refused(trusting, unnamed) == reason
     assert len(told.sent) == len(sent.sent) == 1
+
+
+@pytest.mark.spec("T-O7")
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"user-agent": ("~*.*",)}, {"user-agent": ("ostiary-portal",)}, {"x-real-ip": ("192.0.2.7",)},
+        {"content-length": ("5",)}, {"connection": ("close",)},
+    ],
+)  # fmt: skip
+async def test_fields_that_are_ours_lead_to_no_other_workspace(
+    field: dict[str, tuple[str, ...]],
+) -> None:
+    """A route may go by any field of the request as it is sent."""
+    mine, theirs = service(), service(ws_id=TEAM)
+    made, sender, _ = gateway_of(
+        mine, route(mine, paths=("/pets",)),
+        theirs, route(theirs, paths=("/pets",), headers=field, ws_id=TEAM),
+    )  # fmt: skip
+
+    await refused(made, ask(body=b"12345", method="POST"))
+    assert sender.sent == []
+
+
+@pytest.mark.spec("T-O7")
+async def test_ports_are_read_as_the_gateway_reads_them() -> None:
+    mine, theirs = service(), service(ws_id=TEAM)
+    made, _, _ = gateway_of(
+        mine, route(mine, paths=("/",)),
+        theirs, route(theirs, hosts=("team.example:443",), ws_id=TEAM),
+        port_maps="443:8443, 80:8000",
+    )  # fmt: skip
+    own, sender, _ = gateway_of(
+        mine, route(mine, hosts=("kong-ee:80",)), port_maps="443:8443, 80:8000"
+    )
+
+    await refused(made, ask(host="team.example:8443"))
+    await own.send(ask(host="kong-ee:80"), workspace=DEFAULT_WORKSPACE)
+    assert len(sender.sent) == 1
+
+
+@pytest.mark.spec("T-F2")
+@pytest.mark.parametrize("client", ["127.0.0.1", "::ffff:127.0.0.1", "fe80::1%eth0", "", "10.0.0.1"])  # fmt: skip
+async def test_whoever_the_gateway_would_not_see_passes_no_rule_of_addresses(
+    client: str,
+) -> None:
+    mine = service()
+    way = route(mine, paths=("/pets",))
+    limit = Plugin(id=str(uuid4()), name="ip-restriction", route=way.id)
+    made, _, _ = gateway_of(
+        mine, way, limit, trusted_ips="127.0.0.0/8, 10.0.0.0/8, ::1"
+    )
+    told = replace(ask(), client_ip=client)
+
+    assert "ip-restriction" in await refused(made, told)
+    await made.send(ask(), workspace=DEFAULT_WORKSPACE)

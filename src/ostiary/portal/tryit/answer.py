@@ -19,6 +19,9 @@ from ostiary.ports.own_gateway import MAX_REPLY_BYTES, TIMEOUT_S, OwnReply
 HIDDEN: Final = "(hidden)"
 # JSON that is longer is shown as it came: writing it anew takes its time.
 MAX_PRETTY_CHARS: Final = 200_000
+# How much longer it may become by that.
+_MOST_BLANKS: Final = 4
+_SOME_CHARS: Final = 2_000
 _COOKIES: Final = frozenset({"set-cookie", "set-cookie2"})
 _CHARSET: Final = re.compile(r"charset=\"?(utf-8|us-ascii|iso-8859-1)\"?", re.IGNORECASE)  # fmt: skip
 _BINARY: Final = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
@@ -86,9 +89,20 @@ def write_json(text: str) -> str:
         return text
     try:
         value = json.loads(text, parse_float=_keep_float, parse_constant=_refuse)
-        return json.dumps(value, ensure_ascii=False, indent=2)
+        return _write(value, most=len(text) * _MOST_BLANKS + _SOME_CHARS)
     except (ValueError, RecursionError):
         return text
+
+
+def _write(value: object, *, most: int) -> str:
+    """JSON with its lines set apart. Deep nesting may make it a thousand times as long: ValueError."""
+    parts, size = [], 0
+    for part in json.JSONEncoder(ensure_ascii=False, indent=2).iterencode(value):
+        size += len(part)
+        if size > most:
+            raise ValueError("it would be too long")
+        parts.append(part)
+    return "".join(parts)
 
 
 def _keep_float(text: str) -> float:

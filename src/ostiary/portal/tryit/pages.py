@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
+from ostiary.model.portal import Developer
 from ostiary.portal.asked import Asked, Content, Page, draw, stop
 from ostiary.portal.content.finding import (
     EXPLORE_END,
@@ -107,7 +108,7 @@ class TryPages:
         except BadInputs as error:
             return await self._draw(asked, found, form, values, errors=error.errors)
         try:
-            answer = await trying.send(built, asked.portal)
+            answer = await trying.send(built, asked.portal, _developer(asked))
         except (NotRouted, GatewayAway) as error:
             wrong = {"": error.reason}
             return await self._draw(asked, found, form, values, errors=wrong, curl=built.curl)  # fmt: skip
@@ -130,7 +131,11 @@ class TryPages:
             gateway=trying.home(asked.portal).origin,
         )  # fmt: skip
         name = "Content-Security-Policy"
-        response.headers[name] = add_scripts(response.headers[name], chrome.form_homes)
+        # Where it asks for the specification and where it sends, and nowhere else of the portal.
+        paths = (build_route_url(raw, chrome.base), f"{own_url}{EXPLORE_END}")
+        response.headers[name] = add_scripts(
+            response.headers[name], chrome.form_homes, base=chrome.base, paths=paths
+        )
         return response
 
     async def _send_explored(self, asked: Asked, api: Api, trying: TryIt) -> Response:
@@ -139,7 +144,7 @@ class TryPages:
             built = await asyncio.to_thread(
                 trying.build_explored, api, values, asked.portal, client_ip(asked.request)
             )  # fmt: skip
-            answer = await trying.send(built, asked.portal)
+            answer = await trying.send(built, asked.portal, _developer(asked))
         except BadInputs as error:
             return json_reply({"error": " ".join(error.errors.values())}, status=400)
         except (NotRouted, GatewayAway) as error:
@@ -195,3 +200,9 @@ class TryPages:
             try_url=f"{spec_url}/{found.operation.slug}{TRY_END}",
             highlight=highlight_code, **more,
         )  # fmt: skip
+
+
+def _developer(asked: Asked) -> Developer:
+    """Whoever tries: approved, or they would not be here."""
+    assert asked.visitor.developer is not None
+    return asked.visitor.developer

@@ -6,7 +6,11 @@ Spec: portal §5.2, §6.2; decision 0048.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -18,7 +22,7 @@ from ostiary.portal.tryit.answer import Shown, show_answer
 from ostiary.portal.tryit.building import Built, Home, build_request
 from ostiary.portal.tryit.exploring import build_explored
 from ostiary.portal.tryit.form import Form
-from ostiary.ports.own_gateway import OwnGateway
+from ostiary.ports.own_gateway import TIMEOUT_S, OwnGateway
 from ostiary.web.buckets import Buckets
 
 # Somebody who tries things by hand, and not a program that uses the portal as its way in.
@@ -26,6 +30,9 @@ DEVELOPER_BURST: Final = 20
 DEVELOPER_PER_S: Final = 1 / 2
 PORTAL_BURST: Final = 100
 PORTAL_PER_S: Final = 5.0
+# Requests that have no answer yet.
+AT_ONCE: Final = 2
+AT_ONCE_OF_ALL: Final = 8
 
 
 class TryIt:
@@ -36,6 +43,7 @@ class TryIt:
         self._now = now
         self._developers = Buckets(DEVELOPER_PER_S, burst=DEVELOPER_BURST)
         self._portals = Buckets(PORTAL_PER_S, burst=PORTAL_BURST)
+        self._under_way: Counter[tuple[str, str]] = Counter()
 
     def home(self, portal: Portal) -> Home:
         """The gateway as people reach it: on the portal's host, unless the operator says other."""
@@ -83,12 +91,29 @@ class TryIt:
             if not buckets.take(who, now=now):
                 raise TooOften(buckets.wait_s(who, now=now))
 
-    async def send(self, built: Built, portal: Portal) -> Shown:
+    async def send(self, built: Built, portal: Portal, developer: Developer) -> Shown:
         """
         Send it, and read the answer.
 
         Raises:
             NotRouted, GatewayAway, StoreUnavailable: As `OwnGateway.send` says.
+            TooOften: Earlier requests have no answer yet; it was not sent.
         """
-        reply = await self._gateway.send(built.request, workspace=portal.id)
-        return show_answer(reply, built.secrets)
+        with self._waiting(portal, developer):
+            reply = await self._gateway.send(built.request, workspace=portal.id)
+        return await asyncio.to_thread(show_answer, reply, built.secrets)
+
+    @contextmanager
+    def _waiting(self, portal: Portal, developer: Developer) -> Iterator[None]:
+        """A request on its way: a slow service holds up nobody else's."""
+        mine = (("developer", developer.id or ""), ("portal", portal.id))
+        if self._under_way[mine[0]] >= AT_ONCE or self._under_way[mine[1]] >= AT_ONCE_OF_ALL:  # fmt: skip
+            raise TooOften(math.ceil(TIMEOUT_S))
+        self._under_way.update(mine)
+        try:
+            yield
+        finally:
+            self._under_way.subtract(mine)
+            for who in mine:
+                if not self._under_way[who]:
+                    del self._under_way[who]

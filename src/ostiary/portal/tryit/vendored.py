@@ -32,14 +32,26 @@ def load_file(name: str) -> tuple[bytes, bytes]:
     return body, gzip.compress(body, mtime=0)
 
 
-def add_scripts(policy: str, homes: Sequence[str]) -> str:
+def add_scripts(
+    policy: str, homes: Sequence[str], *, base: str, paths: Sequence[str]
+) -> str:
     """
-    A page's policy with these scripts, and requests to its own workspace.
+    A page's policy with these scripts, and requests to some paths of its workspace.
 
-    Whatever else lies in this workspace, or in another of the origin, is no script here.
+    Whatever else lies in this workspace, or in another of the origin, is no script here, and
+    nothing that a specification says is asked for: no picture, and no page that does something.
     """
     scripts = " ".join(f"{home}{PLACE}/" for home in homes)
-    return f"{policy}; script-src {scripts}; connect-src {' '.join(homes)}"
+    asked = " ".join(
+        f"{home}{path.removeprefix(base).lstrip('/')}"
+        for home in homes
+        for path in paths
+    )
+    kept = "; ".join(
+        "img-src data:" if part.strip().startswith("img-src") else part.strip()
+        for part in policy.split(";")
+    )
+    return f"{kept}; script-src {scripts}; connect-src {asked}"
 
 
 def serve_file(request: Request) -> Response:

@@ -93,3 +93,12 @@ def test_secrets_that_come_back_are_hidden() -> None:
     assert '"ab"' in shown.text
     assert shown.fields[1] == ("X-Echo", HIDDEN)
     assert any("hidden" in note for note in shown.notes)
+
+
+def test_deep_nesting_does_not_become_a_thousand_times_as_long() -> None:
+    """Whoever answers, or echoes what it was sent, must not fill our memory."""
+    text = ",".join("[" * 400 + "]" * 400 for _ in range(20))
+    bomb = f"[{text}]"
+
+    assert write_json(bomb) == bomb
+    assert write_json('[1,{"a":[2]}]').count("\n") == 7

@@ -26,8 +26,29 @@
       throw new TypeError(told.error);
     }
     const body = WITHOUT_BODY.includes(told.status) ? null : told.text;
-    return new Response(body, { status: told.status, statusText: told.phrase, headers: told.fields });
+    // Browsers make no Response of other numbers, and of no field that is not Latin-1.
+    const status = told.status >= 200 && told.status < 600 ? told.status : 599;
+    const headers = new Headers();
+    for (const [name, value] of told.fields) {
+      headers.append(name, value.replace(/[^\x20-\xff]/g, "?"));
+    }
+    return new Response(body, { status, statusText: told.phrase, headers });
   }
+
+  // Only what somebody has pressed a button for is sent: a specification may name addresses, too.
+  let pressed = 0;
+  const Presses = () => ({
+    statePlugins: {
+      spec: {
+        wrapActions: {
+          executeRequest: (original) => (request) => {
+            pressed += 1;
+            return original(request);
+          },
+        },
+      },
+    },
+  });
 
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const paint = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
@@ -39,11 +60,16 @@
     validatorUrl: null,
     docExpansion: "list",
     persistAuthorization: false,
+    plugins: [Presses],
     supportedSubmitMethods: ["get", "head", "post", "put", "patch", "delete", "options"],
     requestInterceptor(request) {
-      if (request.loadSpec) {
+      if (request.loadSpec && new URL(request.url, window.location).href === new URL(spec, window.location).href) {
         return request;
       }
+      if (request.loadSpec || !request.method || pressed < 1) {
+        throw new TypeError("A specification's own references are not followed from here.");
+      }
+      pressed -= 1;
       const here = `${window.location.origin}/`;
       if (request.url.startsWith(here)) {
         request.url = `${gateway}/${request.url.slice(here.length)}`;
