@@ -533,7 +533,7 @@ async def test_what_goes_wrong_is_logged_without_what_is_secret(
     "changes",
     [
         ({"status": 3}, {"status": 0}),
-        ({"email": "new@example.com"},),
+        ({"email": "new@example.com", "username": "new@example.com"},),
         ({"username": "new"},),
     ],
 )
