@@ -653,3 +653,15 @@ async def test_the_back_button_after_a_sign_in_leads_on(
     again = await tab.get(back, **BACK)
 
     assert (again.status, again.location) == (302, "/workspaces")
+
+
+async def test_whoever_is_not_let_in_is_in_the_audit_log(
+    room: Office, tab: Browser
+) -> None:
+    room.say(email=EMAIL, email_verified=False, groups=["default:super-admin"])
+    await room.sign_in(tab)
+    room.say(email=EMAIL, email_verified=True, groups=[])
+    await room.sign_in(room.tab())
+    rows = (await room.site.admin("GET", "/audit/requests?size=1000"))["data"]
+
+    assert [row["path"] for row in rows if row["status"] == 401] == ["/auth", "/auth"]
