@@ -200,7 +200,7 @@ async def check_names(reads: ConfigReads, admin: Admin) -> None:
         if (
             isinstance(row, Admin)
             and row.id != admin.id
-            and row.username.casefold() == admin.username.casefold()
+            and _read_alike(row.username) == _read_alike(admin.username)
         ):
             raise UniqueViolation(ADMINS.name, {"username": admin.username})
     asked = (
@@ -215,6 +215,11 @@ async def check_names(reads: ConfigReads, admin: Admin) -> None:
         other = await reads.find(ADMINS.name, {name: value})
         if other is not None and other.id != admin.id:
             raise UniqueViolation(ADMINS.name, {told: getattr(admin, told)})
+
+
+def _read_alike(name: str) -> str:
+    """What people see of a name."""
+    return name.strip().casefold()
 
 
 def _with_user(given: Given, user: str) -> Given:
