@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from ostiary.admin import refusals
 from ostiary.admin.access import read_all, read_endpoints, read_entities
 from ostiary.admin.bodies import Given
 from ostiary.admin.entities import Entities
@@ -185,12 +186,24 @@ async def check_names(reads: ConfigReads, admin: Admin) -> None:
     """
     See that nobody else is called so: names and addresses of admins find them alike.
 
+    Names are compared without regard to case, since people read them so.
+
     Raises:
-        UniqueViolation: Somebody is.
+        Refused: The name is an address, and not the admin's own.
+        UniqueViolation: Somebody is called so.
     """
     email = read_email(admin.username)
+    if email is not None and email != admin.email:
+        text = "looks like an address: it must be the same as email"
+        raise refusals.schema_violation([(("username",), text)])
+    for row in await read_all(reads, ADMINS.name):
+        if (
+            isinstance(row, Admin)
+            and row.id != admin.id
+            and _read_alike(row.username) == _read_alike(admin.username)
+        ):
+            raise UniqueViolation(ADMINS.name, {"username": admin.username})
     asked = (
-        ("username", "username", admin.username),
         ("username", "email", email),
         ("email", "email", admin.email),
         ("email", "username", admin.email),
@@ -202,6 +215,11 @@ async def check_names(reads: ConfigReads, admin: Admin) -> None:
         other = await reads.find(ADMINS.name, {name: value})
         if other is not None and other.id != admin.id:
             raise UniqueViolation(ADMINS.name, {told: getattr(admin, told)})
+
+
+def _read_alike(name: str) -> str:
+    """What people see of a name."""
+    return name.strip().casefold()
 
 
 def _with_user(given: Given, user: str) -> Given:

@@ -97,6 +97,9 @@ _AT_PROVIDER: Final = (
 _NONE_TO_CHOOSE: Final = (
     "this admin registers no token: see rbac_token_enabled of /admins"
 )
+_ONESELF: Final = (
+    "this is you: nobody revokes or deletes themself; have another admin do it"
+)
 _BAD_LINK: Final = "the registration link is not good: it was used, is too old, or a newer one was made"
 PATHS: Final = (
     "/admins", "/admins/password_resets", "/admins/register", "/admins/{admins}",
@@ -355,6 +358,8 @@ def _read_said(given: Given) -> Given:
         problems = [((name,), "unknown field") for name in strange]
         raise refusals.schema_violation(problems)
     data = {k: v for k, v in given.data.items() if k in _TAKEN}
+    if isinstance(data.get("username"), str):
+        data["username"] = data["username"].strip()
     return Given(data=data, is_form=given.is_form)
 
 
@@ -457,11 +462,24 @@ class _OneCall:
                 old, new = (ADMIN_STATUS_NAMES[r.status] for r in (before, row))
                 problem = (("status",), f"cannot change from {old} to {new}")
                 raise refusals.schema_violation([problem])
+            if row.status != before.status:
+                self._check_other(row)
             await check_names(write, row)
             row = _end_earlier(before, row)
             await write.put(row)
             await self._change_user(write, before, row)
         return JSONResponse(show_admin(row))
+
+    def _check_other(self, row: Admin) -> None:
+        """
+        See that nobody shuts themself out: there is always one left who may let others in.
+
+        Raises:
+            Refused: It is whoever asks.
+        """
+        user = getattr(self._call.request.state, "rbac_user", None)
+        if user is not None and user.id == row.rbac_user:
+            raise refusals.say(400, _ONESELF)
 
     async def _change_user(
         self, write: ConfigWrites, before: Admin, row: Admin
@@ -483,6 +501,7 @@ class _OneCall:
         """`DELETE /admins/{admin}`: with their RBAC user, so that no session of theirs goes on."""
         async with self._home.writing() as write:
             row = await self._find_own(write)
+            self._check_other(row)
             user = await find_user(write, row)
             assert user is not None
             await remove_user(self._home, write, user)

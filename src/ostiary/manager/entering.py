@@ -19,7 +19,13 @@ from ostiary.http.head import Fields
 from ostiary.manager.config import Person, ProviderDoor
 from ostiary.manager.gate import read_address
 from ostiary.manager.reception import Arrived, Reception
-from ostiary.manager.signing_in import HOME, read_next, show_onward, tell_audit
+from ostiary.manager.signing_in import (
+    HOME,
+    read_next,
+    show_onward,
+    tell_audit,
+    tell_failure,
+)
 from ostiary.manager.visit import Refused as AdminRefused
 from ostiary.manager.visit import Visit
 from ostiary.model.workspaces import DEFAULT_WORKSPACE
@@ -196,6 +202,7 @@ async def get_answer(visit: Visit) -> Response:
     arrived = reception.read(step)
     if not isinstance(arrived, Arrived):
         _LOG.warning("the Manager: a sign-in failed: %s", arrived)
+        await tell_failure(visit)
         return _show_problem(visit, arrived, step.downstream_fields)
     try:
         found = await _arrive(visit, reception, arrived)
@@ -203,6 +210,8 @@ async def get_answer(visit: Visit) -> Response:
         found = "store_away"
     if isinstance(found, str):
         _LOG.warning("the Manager: somebody whom the provider knows is refused: %s", found)  # fmt: skip
+        if found != "store_away":
+            await tell_failure(visit)
         return _show_problem(visit, found, step.downstream_fields)
     wanted = read_next(_read_wanted(visit))
     response = show_onward(visit, wanted, f"Welcome, {found.name}")

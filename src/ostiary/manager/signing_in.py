@@ -13,11 +13,13 @@ from starlette.responses import Response
 
 from ostiary.manager.config import Person
 from ostiary.manager.forms import Sheet
-from ostiary.manager.gate import read_address
+from ostiary.manager.gate import TOO_MANY, read_address
 from ostiary.manager.visit import Visit
 from ostiary.ports.admin_client import Operator
 from ostiary.web.replies import redirect
 
+# No RBAC user has this id.
+_NOBODY: Final = "00000000-0000-0000-0000-000000000000"
 HOME: Final = "/workspaces"
 # A page of ours, and nothing that a browser could read as another site's address.
 _NEXT: Final = re.compile(r"/(?!/|auth/)[\w/.~%+ -]*")
@@ -59,6 +61,8 @@ async def post_sign_in(visit: Visit) -> Response:
         visit.form.get("token"), address=read_address(visit.request)
     )
     if isinstance(found, str):
+        if found != TOO_MANY:  # nobody fills the log faster than tokens may be guessed
+            await tell_failure(visit)
         return _show(visit, wanted=wanted, error=found, status=403)
     response = redirect(read_next(wanted))
     await visit.gate.remember(visit.request, response, found)
@@ -96,6 +100,16 @@ def show_onward(visit: Visit, url: str, title: str) -> Response:
     may not end at another site.
     """
     return visit.show("manager-onward.html", title=title, url=url)
+
+
+async def tell_failure(visit: Visit) -> None:
+    """Have the audit log say that somebody could not come in: `GET /auth` with 401."""
+    operator = Operator(
+        site="kong-manager",
+        client_ip=read_address(visit.request) or "127.0.0.1",
+        user=_NOBODY,
+    )
+    await visit.config.admin.call(operator, "GET", "/auth")
 
 
 async def tell_audit(visit: Visit, person: Person, method: str) -> None:

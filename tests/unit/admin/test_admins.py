@@ -100,25 +100,40 @@ async def test_nobody_is_taken_for_somebody_who_is_there(
     assert len((await root.get("/admins")).json()["data"]) == 1
 
 
-@pytest.mark.parametrize(
-    ("first", "second"),
-    [
-        (ADA, {"username": EMAIL, "email": "eve@example.com"}),
-        ({"username": EMAIL, "email": "eve@example.com"}, ADA),
-    ],
-)
-async def test_a_name_is_nobody_elses_address(
-    root: Guarded, first: dict[str, str], second: dict[str, str]
-) -> None:
-    """Both find an admin in a path: whoever changes one must not change another."""
-    await invite(root, **first)
-    made = await root.send("POST", "/admins", second)
-    other = {"username": "x", "email": "x@example.com"}
-    await invite(root, **other)
-    changed = await root.send("PATCH", "/admins/x", second)
+async def test_a_name_is_nobody_elses_address(root: Guarded) -> None:
+    """Both find an admin in a path, and whoever plants a row must not let another sign in to it."""
+    planted = {"username": "Boss@Example.com", "email": "eve@example.com"}
+    made = await root.send("POST", "/admins", planted)
+    await invite(root, username=EMAIL)
+    changed = await root.send("PATCH", f"/admins/{EMAIL}", {"email": "x@example.com"})
 
-    assert made.status == 409
-    assert changed.status == 409
+    assert (made.status, changed.status) == (400, 400)
+    assert made.json()["fields"].keys() == {"username"}
+    both = {"username": "x@example.com", "email": "x@example.com"}
+    assert (await root.send("PATCH", f"/admins/{EMAIL}", both)).status == 200
+
+
+@pytest.mark.parametrize("name", ["ADA", "Ada", " ada "])
+async def test_two_admins_are_not_called_alike(root: Guarded, name: str) -> None:
+    await invite(root)
+    said = {"username": name, "email": "x@example.com"}
+
+    assert (await root.send("POST", "/admins", said)).status == 409
+
+
+async def test_nobody_revokes_or_deletes_themself(root: Guarded) -> None:
+    """The last who may let others in is there to stay."""
+    await invite(root)
+    await root.make("/admins/ada/roles", {"roles": "super-admin"})
+    await register(root, **await link_of(root), password=TOKEN)
+    ada = root.be(TOKEN)
+    revoked = await ada.send("PATCH", "/admins/ada", {"status": 3})
+    deleted = await ada.send("DELETE", "/admins/ada")
+    named = await ada.send("PATCH", "/admins/ada", {"custom_id": "7"})
+
+    assert (revoked.status, deleted.status, named.status) == (400, 400, 200)
+    assert "this is you" in revoked.json()["message"]
+    assert (await root.send("PATCH", "/admins/ada", {"status": 3})).status == 200
 
 
 @pytest.mark.spec("portal#2.7")

@@ -138,11 +138,12 @@ async def test_the_name_of_an_rbac_user_makes_nobody_them(root: Guarded) -> None
 async def test_an_address_in_a_name_is_nobodys_address(root: Guarded) -> None:
     """Whoever may invite must not plant a row that somebody else signs in to."""
     planted = {"username": EMAIL, "email": "eve@example.com"}
-    await root.send("POST", "/admins", planted)
+    reply = await root.send("POST", "/admins", planted)
     told = await arrive(root, may_create=True, groups=["default:super-admin"])
 
-    assert told == {"outcome": "taken"}
-    assert await roles_of(root, EMAIL) == set()
+    assert reply.status == 400
+    assert told["outcome"] == "admitted"
+    assert (await root.get(f"/admins/{EMAIL}")).json()["email"] == EMAIL
 
 
 async def test_a_group_stands_for_its_roles(root: Guarded) -> None:

@@ -242,3 +242,35 @@ async def test_what_cannot_be_known_is_no_empty_list(site: Site) -> None:
 
     assert (await node.call("/openid-connect/sessions")).status == 503
     assert (await node.call("/openid-connect/sessions/x", "DELETE")).status == 503
+
+
+# What the audit log says of who could not come in.
+
+
+async def failures(site: Site) -> list[tuple[str, str, str | None]]:
+    rows = (await site.admin("GET", "/audit/requests?size=1000"))["data"]
+    return [
+        (row["method"], row["path"], row["client_ip"])
+        for row in rows
+        if row["status"] == 401
+    ]
+
+
+async def test_a_wrong_token_is_in_the_audit_log(site: Site, tab: Browser) -> None:
+    before = await failures(site)
+    reply = await site.tab().sign_in("a-wrong-token-of-somebody")
+    after = await failures(site)
+
+    assert reply.status == 403
+    assert before == []
+    assert after == [("GET", "/auth", "127.0.0.1")]
+    rows = await site.admin("GET", "/audit/requests?size=1000")
+    assert "a-wrong-token-of-somebody" not in str(rows)
+
+
+async def test_guesses_that_are_not_tried_fill_no_log(site: Site) -> None:
+    guest = site.tab()
+    for _ in range(8):
+        await guest.sign_in("a-wrong-token-of-somebody")
+
+    assert len(await failures(site)) == 5
