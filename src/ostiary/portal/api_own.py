@@ -24,7 +24,7 @@ from ostiary.portal.call import (
     say,
 )
 from ostiary.portal.config import Portal
-from ostiary.portal.own import BASIC_AUTH
+from ostiary.portal.own import BASIC_AUTH, NOT_CURRENT
 from ostiary.portal.people import standing_of
 from ostiary.portal.replies import add_fields
 from ostiary.portal.site import client_ip
@@ -139,32 +139,40 @@ async def set_password(call: Call) -> Response:
             raise say(400, _WRONG_OLD)
     secret = _read_new(portal, given)
     assert secret is not None
-    done = await call.site.accounts.set_secret(portal, developer, secret, ip)
+    done = await call.site.mailed.change(portal, developer, secret, ip)
     refuse_wrong(done)
     fields = await call.site.renew(call.request, portal, developer)
     return add_fields(Response(status_code=204), fields)
 
 
 async def set_email(call: Call) -> Response:
-    """`PATCH /developer/email`: another address; with verification, once its link is used."""
+    """
+    `PATCH /developer/email`: another address; with verification, once its link is used.
+
+    A session is not enough where there are passwords: with the address goes the account.
+    """
     visitor = await call.developer()
     developer, portal = visitor.developer, call.portal
     assert developer is not None
     if portal.own is None:
         raise say(400, "this is changed at the identity provider")
-    said = (await call.read()).get("email")
-    done = await call.site.mailed.ask_for_address(
-        portal,
-        developer,
-        said if isinstance(said, str) else "",
-        client_ip(call.request),
-    )
+    given, ip = await call.read(), client_ip(call.request)
+    said, password = given.get("email"), given.get("password")
+    if portal.own.mode == BASIC_AUTH:
+        is_known = isinstance(password, str) and await call.site.sign_ins.check_old(
+            portal, developer, password, ip
+        )
+        if not is_known:
+            fields = {"password": NOT_CURRENT}
+            raise Refused(400, {"code": 2, "fields": fields})
+    email = said if isinstance(said, str) else ""
+    done = await call.site.mailed.ask_for_address(portal, developer, email, ip)
     if "cannot be used" in done.errors.get("email", ""):
         raise Refused(409, {"code": 5, "fields": dict(done.errors)})
     refuse_wrong(done)
     shown = done.row or {"id": developer.id, "email": developer.email}
-    fields = await call.site.renew(call.request, portal, developer)
-    return add_fields(JSONResponse({"developer": shown}), fields)
+    renewed = await call.site.renew(call.request, portal, developer)
+    return add_fields(JSONResponse({"developer": shown}), renewed)
 
 
 def _find_token(given: Mapping[str, object]) -> str:

@@ -173,7 +173,10 @@ class MailedLinks:
             return await self._change(portal, developer, body, client_ip)
         if (read := await self._read("address", portal, token)) is not None:
             developer, email = read
-            return await self._change(portal, developer, {"email": email}, client_ip)
+            done = await self._change(portal, developer, {"email": email}, client_ip)
+            if done is not None and done.status is not None:
+                await self._tell("address-changed", portal, developer)
+            return done
         return None
 
     async def _change(
@@ -233,6 +236,8 @@ class MailedLinks:
                 portal, developer, {"email": email}, client_ip
             )
             if reply.is_good:
+                # To the address that it was: whoever took the account has the other one.
+                await self._tell("address-changed", portal, developer)
                 return Registered(status=developer.status, row=reply.value["developer"])
             if reply.status == _CONFLICT:
                 return Registered(
@@ -288,6 +293,23 @@ class MailedLinks:
         developer = await self.find_reset(portal, token, client_ip)
         if developer is None:
             return None
+        return await self._set(portal, developer, secret, client_ip)
+
+    async def change(
+        self, portal: Portal, developer: Developer, secret: str, client_ip: str
+    ) -> Registered:
+        """
+        Another password or key for somebody who is signed in; their mailbox hears of it.
+
+        Raises:
+            TooOften: Somebody changes it again and again.
+        """
+        self._accounts.count_act(developer)
+        return await self._set(portal, developer, secret, client_ip)
+
+    async def _set(
+        self, portal: Portal, developer: Developer, secret: str, client_ip: str
+    ) -> Registered:
         done = await self._accounts.set_secret(portal, developer, secret, client_ip)
         if done.status is not None:
             await self._tell("password-reset-success", portal, developer)

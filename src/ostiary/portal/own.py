@@ -29,6 +29,7 @@ Mode = Literal["basic-auth", "key-auth"]
 MIN_KEY_CHARS: Final = 24
 MAX_KEY_CHARS: Final = 256
 _MIN_KEY_LETTERS: Final = 10
+NOT_CURRENT: Final = "must be your current password"
 # What the plugins of these names know, and a portal does without.
 _KNOWN_CONF: Final = frozenset({"hide_credentials"})
 

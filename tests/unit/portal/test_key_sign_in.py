@@ -119,3 +119,23 @@ async def test_whoever_tries_keys_has_to_wait(world: PortalWorld) -> None:
     told = [(await browser.call("GET", "/auth", apikey=OTHER)).status for _ in range(21)]  # fmt: skip
 
     assert told == [401] * 20 + [429]
+
+
+async def test_another_key_is_told_by_mail_and_chosen_only_so_often(
+    world: PortalWorld,
+) -> None:
+    await world.developer(key=KEY, status=0)
+    world.site.accounts._acts.burst = 3
+    browser = world.browser()
+    await browser.call("GET", "/auth", apikey=KEY)
+    moved = await browser.call("PATCH", "/developer/email", {"email": "new@b.c"})
+    told = set()
+    for number in range(4):
+        body = {"key": f"{OTHER}{number}"}
+        told.add((await browser.call("PATCH", "/developer/password", body)).status)
+    subjects = [m.subject for m in await mails(world, "new@b.c")]
+
+    assert moved.status == 200
+    assert told == {204, 429}
+    assert len(subjects) == 3
+    assert {*subjects} == {"Your password for the developer portal (default) was changed"}  # fmt: skip
