@@ -90,17 +90,19 @@ async def register(call: Call) -> Response:
         fields = {"email": "required field missing"}
         raise Refused(400, {"code": 2, "fields": fields})
     visitor = await call.meet()
-    done = await site.accounts.register(
-        portal,
-        visitor,
-        email=email,
-        meta=read_meta(meta),
-        client_ip=client_ip(call.request),
-        secret=_read_new(portal, given),
-    )
+    typed, secret = read_meta(meta), _read_new(portal, given)
+    async with site.pace.even():
+        done = await site.accounts.register(
+            portal,
+            visitor,
+            email=email,
+            meta=typed,
+            client_ip=client_ip(call.request),
+            secret=secret,
+        )
+        if done.is_unverified:
+            await site.mailed.remind(portal, email)
     refuse_wrong(done)
-    if done.is_unverified:
-        await site.mailed.remind(portal, email)
     shown = done.row or {"email": email.lower(), "meta": meta, "status": done.status}
     return JSONResponse({"developer": shown})
 
@@ -166,7 +168,8 @@ async def set_email(call: Call) -> Response:
             fields = {"password": NOT_CURRENT}
             raise Refused(400, {"code": 2, "fields": fields})
     email = said if isinstance(said, str) else ""
-    done = await call.site.mailed.ask_for_address(portal, developer, email, ip)
+    async with call.site.pace.even():
+        done = await call.site.mailed.ask_for_address(portal, developer, email, ip)
     if "cannot be used" in done.errors.get("email", ""):
         raise Refused(409, {"code": 5, "fields": dict(done.errors)})
     refuse_wrong(done)
@@ -226,7 +229,8 @@ async def resend_verification(call: Call) -> Response:
     if not call.portal.has_sign_in:
         raise say(404, "Not found")
     email = await _read_email(call)
-    await call.site.mailed.resend(call.portal, email, client_ip(call.request))
+    async with call.site.pace.even():
+        await call.site.mailed.resend(call.portal, email, client_ip(call.request))
     return Response(status_code=204)
 
 
@@ -235,7 +239,8 @@ async def forgot_password(call: Call) -> Response:
     if not call.portal.can_reset:
         raise say(404, "Not found")
     email = await _read_email(call)
-    await call.site.mailed.forgot(call.portal, email, client_ip(call.request))
+    async with call.site.pace.even():
+        await call.site.mailed.forgot(call.portal, email, client_ip(call.request))
     return JSONResponse({})
 
 

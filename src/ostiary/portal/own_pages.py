@@ -149,7 +149,9 @@ class OwnPages:
             password = first(form, "current_password") or ""
             if not await asked.site.sign_ins.check_old(portal, developer, password, ip):
                 return Registered(errors={"current_password": NOT_CURRENT}), ()
-        done = await asked.site.mailed.ask_for_address(portal, developer, said, ip)
+        mailed = asked.site.mailed
+        async with asked.site.pace.even():
+            done = await mailed.ask_for_address(portal, developer, said, ip)
         if done.status is None:
             return done, ()
         return done, await asked.site.renew(asked.request, portal, developer)
