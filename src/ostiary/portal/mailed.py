@@ -35,6 +35,7 @@ ADDRESS_BURST: Final = 3
 _ADDRESS_PER_S: Final = 1 / 300
 _MAY_RESET: Final = frozenset({APPROVED, PENDING})
 _CONFLICT: Final = 409
+_MEANWHILE: Final = "Your account was changed meanwhile. Please look again."
 
 
 class Teller(Protocol):
@@ -192,8 +193,8 @@ class MailedLinks:
         if reply.status >= 500:
             raise StoreUnavailable(reply.message)
         wrong = read_errors(reply)
-        secret = "" if portal.own is None else portal.own.secret_name
-        return wrong if secret in wrong.errors else None
+        field = "" if portal.own is None else portal.own.secret_name
+        return wrong if field in wrong.errors else None
 
     async def invalidate(self, portal: Portal, token: str, client_ip: str) -> bool:
         """
@@ -305,13 +306,14 @@ class MailedLinks:
             TooOften: Somebody changes it again and again.
         """
         self._accounts.count_act(developer)
-        return await self._set(portal, developer, secret, client_ip)
+        done = await self._set(portal, developer, secret, client_ip)
+        return done or Registered(problem=_MEANWHILE)
 
     async def _set(
         self, portal: Portal, developer: Developer, secret: str, client_ip: str
-    ) -> Registered:
+    ) -> Registered | None:
         done = await self._accounts.set_secret(portal, developer, secret, client_ip)
-        if done.status is not None:
+        if done is not None and done.status is not None:
             await self._tell("password-reset-success", portal, developer)
         return done
 

@@ -86,6 +86,7 @@ def test_no_rule_takes_an_address_or_a_book(password: str) -> None:
         ('{"min": "8"}', "five lengths"), ('{"min": 8}', "five lengths"), ('{"min": "8,8,8,8,x"}', "five lengths"),
         ('{"min": "8,9,9,9,9"}', "no length may be more"), ('{"max": 7}', "between 8 and 256"),
         ('{"max": true}', "must be a number"), ('{"passphrase": -1}', "must be a number"),
+        ('{"min": "0,0,0,0,0"}', "less than 8"), ('{"min": "disabled,24,11,8,7"}', "less than 8"),
         ('{"max": 10, "min": "11,11,11,11,11"}', "more than max"),
     ],
 )  # fmt: skip
@@ -144,6 +145,9 @@ def test_both_generations_of_names_say_the_same() -> None:
         ({"logout_methods": ["GET"]}, "logout_methods", "must not be changed"),
         ({"cookie_lifetime": 5, "rolling_timeout": 6}, "cookie_lifetime", "something else than rolling_timeout"),
         ({"cookie_name": "__Host-a", "cookie_domain": "a.b"}, "cookie_domain", "__Host-"),
+        ({"cookie_name": "__Host-a", "cookie_secure": False}, "cookie_secure", "must be true"),
+        ({"cookie_name": "__secure-a", "cookie_secure": False}, "cookie_secure", "must be true"),
+        ({"secret": "\ud800" + SECRET}, "secret", "halves of a pair"),
     ],
 )  # fmt: skip
 def test_a_session_that_would_be_another_is_refused_at_its_key(
@@ -167,6 +171,8 @@ def test_a_session_needs_a_secret_and_takes_what_is_fixed() -> None:
 
     assert [name for name, _ in judge_session_conf("{}")] == ["secret"]
     assert judge_session_conf(json.dumps({"secret": SECRET, **fixed})) == []
+    secure = {"cookie_name": "__Host-a", "cookie_secure": True}
+    assert judge_session_conf(json.dumps({"secret": "\U0001f511" * 16, **secure})) == []
 
 
 JSON = st.recursive(
