@@ -109,7 +109,7 @@ def read_complexity(text: str | None) -> Complexity:
         return _read_preset(said)
     if wrong := [name for name in said if name not in _KNOWN]:
         raise ValueError(
-            f"{wrong[0]} is not known: use kong-preset, or {', '.join(_KNOWN)} of passwdqc"
+            f"{ascii(wrong[0])[1:-1]} is not known: use kong-preset, or {', '.join(_KNOWN)} of passwdqc"
         )
     longest = _read_number(said, "max", MAX_CHARS)
     if not MIN_CHARS <= longest <= MAX_CHARS:

@@ -123,4 +123,6 @@ def judge_conf(conf: str) -> Iterator[Problem]:
     for name in said:
         if name not in _KNOWN_CONF:
             text = "unknown field: basic-auth and key-auth of a portal need no configuration"
-            yield ("config", "portal_auth_conf", name), text
+            # A reply is UTF-8, whatever a name is.
+            shown = name.encode("ascii", "backslashreplace").decode()
+            yield ("config", "portal_auth_conf", shown), text

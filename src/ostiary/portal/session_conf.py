@@ -105,7 +105,9 @@ def judge_session_conf(text: str) -> Problems:
             if value != _FIXED[new]:
                 problems.append((name, f"must not be changed: leave it out, or {json.dumps(_FIXED[new])}"))  # fmt: skip
         elif judge is None:
-            problems.append((name, f"unknown field; known are {', '.join(sorted(_JUDGES))}"))  # fmt: skip
+            # A reply is UTF-8, whatever a name is.
+            shown = name.encode("ascii", "backslashreplace").decode()
+            problems.append((shown, f"unknown field; known are {', '.join(sorted(_JUDGES))}"))  # fmt: skip
         elif (words := judge(value)) is not None:
             problems.append((name, words))
     prefix = str(said.get("cookie_name", "")).lower()

@@ -264,3 +264,22 @@ def test_a_workspace_says_otherwise_than_the_node() -> None:
     assert other.own is not None
     assert (portal.own.attempts, portal.token_exp_s, portal.can_reset) == (5, 60, True)
     assert (other.own.attempts, other.token_exp_s, other.can_reset) == (0, 90, False)
+
+
+@pytest.mark.parametrize(
+    ("place", "conf"),
+    [
+        ("portal_session_conf", '{"\\ud800": 1, "secret": "nobody knows this"}'),
+        ("portal_auth_password_complexity", '{"\\ud800": 1}'),
+        ("portal_auth_conf", '{"\\ud800": 1}'),
+    ],
+)
+def test_a_name_that_is_no_text_is_told_in_one_that_is(place: str, conf: str) -> None:
+    """It could not be sent in a reply."""
+    row = workspace(portal_auth="basic-auth", **{place: conf})
+    problems = judge_portal(build_settings(), row)
+
+    assert problems
+    assert "\\ud800" in str(problems)
+    for path, words in problems:
+        ".".join([*map(str, path), words]).encode()
