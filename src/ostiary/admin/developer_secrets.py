@@ -12,7 +12,7 @@ from typing import Final
 from ostiary.admin.bodies import Given
 from ostiary.model.identity import build_id
 from ostiary.model.portal import Developer, DeveloperSecret
-from ostiary.ports.config_store import ConfigWrites
+from ostiary.ports.config_store import ConfigReads, ConfigWrites, UniqueViolation
 
 NAMES: Final = ("password", "key")
 _KIND: Final = "developer_secrets"
@@ -23,6 +23,26 @@ def split_secrets(given: Given) -> tuple[Given, dict[str, object]]:
     data = {k: v for k, v in given.data.items() if k not in NAMES}
     typed = {k: given.data[k] for k in NAMES if given.data.get(k) is not None}
     return Given(data=data, is_form=given.is_form), typed
+
+
+async def check_free(
+    reads: ConfigReads, values: Mapping[str, str], owner: str | None = None
+) -> None:
+    """
+    Look whether a key is nobody else's, before it is known whether the address is.
+
+    Whoever registers is told of the key and not of the address: with a key in use they would
+    learn from the other order which addresses are known.
+
+    Raises:
+        UniqueViolation: It is somebody's; what is kept of it is not shown.
+    """
+    key = values.get("key")
+    if key is None:
+        return
+    found = await reads.find(_KIND, {"key": key})
+    if isinstance(found, DeveloperSecret) and found.developer != owner:
+        raise UniqueViolation(_KIND, {"key": "in use"})
 
 
 async def keep_secret(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, Protocol
@@ -24,7 +25,7 @@ from ostiary.admin.application_clients import forget_clients, read_applications
 from ostiary.admin.applications import ApplicationDesk
 from ostiary.admin.bodies import Given, read_given
 from ostiary.admin.collections import allow
-from ostiary.admin.developer_secrets import keep_secret, split_secrets
+from ostiary.admin.developer_secrets import check_free, keep_secret, split_secrets
 from ostiary.admin.entities import Entities
 from ostiary.admin.paging import build_list, read_asked
 from ostiary.admin.rows import is_uuid
@@ -134,6 +135,25 @@ def show_developer(row: Developer) -> Json:
     return {name: value for name, value in shown.items() if name not in _HIDDEN}
 
 
+def _place(row: Developer) -> tuple[int, str]:
+    """Where somebody stands in a list, whether or not those before them are still there."""
+    return row.created_at or 0, row.email
+
+
+def _read_after(said: Sequence[str], text: str) -> tuple[int, str] | None:
+    """
+    The place that a page begins after.
+
+    Raises:
+        Refused: It is none.
+    """
+    if not said:
+        return None
+    if not re.fullmatch(r"[0-9]{1,15}", said[0]):
+        raise refusals.invalid_offset(text, "bad json encoding")
+    return int(said[0]), said[1]
+
+
 def _show_role(row: DeveloperRole) -> Json:
     shown = {k: v for k, v in show_row(row, _ROLES).items() if k not in _HIDDEN}
     return {**shown, "permissions": {}}
@@ -226,24 +246,25 @@ class _Call:
         """Everybody, the newest last."""
         rows = await read_all(self.entities.store, _DEVELOPERS.name)
         found = [row for row in rows if isinstance(row, Developer)]
-        return sorted(found, key=lambda row: (row.created_at or 0, row.email))
+        return sorted(found, key=_place)
 
     async def list(self) -> Response:
         """`GET /developers`, with `?status=`."""
         query = dict(self.request.query_params)
-        asked = read_asked(query)
+        asked = read_asked(query, columns=2)
+        after = _read_after(asked.after, query.get("offset", ""))
         rows = await self.developers()
         if (status := query.get("status")) is not None:
             if status not in {str(known) for known in STATUS_NAMES}:
                 raise refusals.say(400, f"status must be one of {_list_statuses()}")
             rows = [row for row in rows if row.status == int(status)]
-        seen = asked.after[0] if asked.after else None
-        start = next((n for n, row in enumerate(rows, 1) if row.id == seen), 0)
-        page = rows[start : start + asked.size]
-        more = start + asked.size < len(rows)
+        left = [row for row in rows if after is None or _place(row) > after]
+        page = left[: asked.size]
+        more = len(left) > asked.size
+        last = (str(page[-1].created_at or 0), page[-1].email) if more else None
         found = build_list(
             [show_developer(row) for row in page],
-            after=(page[-1].id or "",) if more else None,
+            after=last,
             path=shown_path(self.request),
             query=query,
         )
@@ -261,6 +282,7 @@ class _Call:
         data = {**given.data, "status": status}
         kept = await self.secure(typed, data.get("email"))
         async with self.entities.writing() as write:
+            await check_free(write, kept)
             row = await self.build(write, Given(data=data, is_form=given.is_form))
             row = row.model_copy(update={"was_approved": row.status == APPROVED})
             await write.add(row)
@@ -408,6 +430,7 @@ class _OneCall:
             before = await self._find(write)
             if expected is not None and expected != before.epoch:
                 raise refusals.say(409, "the developer was changed meanwhile")
+            await check_free(write, kept, before.id)
             row = await self._call.build(write, given, before)
             is_first = row.status == APPROVED and not before.was_approved
             update = {

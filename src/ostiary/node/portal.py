@@ -34,6 +34,7 @@ from ostiary.portal.kept_mails import KeptMails
 from ostiary.portal.library import Library
 from ostiary.portal.mailed import MailedLinks
 from ostiary.portal.outbox import Outbox
+from ostiary.portal.pace import Pace
 from ostiary.portal.sessions import Sessions
 from ostiary.portal.signing_in import SignIns
 from ostiary.portal.site import Site
@@ -149,6 +150,7 @@ class NodePortal:
             mailed=MailedLinks(
                 self._store, accounts, self.desk, self._tokens, clock.now
             ),
+            pace=Pace(clock.now),
             clock=clock,
             entropy=SystemEntropy(),
             trying=TryIt(self._gateway, clock.now) if self._gateway.is_there else None,

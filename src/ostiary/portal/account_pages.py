@@ -113,18 +113,9 @@ class AccountPages:
             )  # fmt: skip
             response.headers["Retry-After"] = str(error.wait_s)
             return response
-        done = await asked.site.accounts.register(
-            portal,
-            visitor,
-            email=form.get("email", "").strip(),
-            meta=_read_meta(portal, form),
-            client_ip=client_ip(asked.request),
-            secret=form.get(portal.own.secret_name, "") if portal.own else None,
-        )
+        done = await _register(asked, form)
         if done.status is None:
             return await self._registration(asked, form, done, status=400)
-        if done.is_unverified:
-            await asked.site.mailed.remind(portal, form.get("email", ""))
         chrome = await self._content.frame(asked)
         return draw(
             "portal-registered.html",
@@ -300,6 +291,23 @@ class AccountPages:
             text="You are still signed in at the identity provider. Sign out there as well if this is not your device.",
             action_url=f"{asked.base}/logout", action_label="Sign out",
         )  # fmt: skip
+
+
+async def _register(asked: Asked, form: Mapping[str, str]) -> Registered:
+    """Register somebody; as long for an address that is known as for a new one."""
+    portal, site = asked.portal, asked.site
+    async with site.pace.even():
+        done = await site.accounts.register(
+            portal,
+            asked.visitor,
+            email=form.get("email", "").strip(),
+            meta=_read_meta(portal, form),
+            client_ip=client_ip(asked.request),
+            secret=form.get(portal.own.secret_name, "") if portal.own else None,
+        )
+        if done.is_unverified:
+            await site.mailed.remind(portal, form.get("email", ""))
+    return done
 
 
 def _read_meta(portal: Portal, form: Mapping[str, str]) -> dict[str, Any]:

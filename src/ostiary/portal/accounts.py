@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from ostiary.model.portal import APPROVED, PENDING, UNVERIFIED, Developer
 from ostiary.portal.config import Portal
+from ostiary.portal.own import BAD_KEY
 from ostiary.portal.people import Visitor
 from ostiary.ports.admin_client import AdminClient, AdminReply, Operator
 from ostiary.web.buckets import Buckets, network_of
@@ -132,7 +133,8 @@ class Accounts:
         if reply.is_good:
             row = reply.value if is_proven else None
             return Registered(status=reply.value["status"], row=row)
-        if reply.status == _CONFLICT and not (is_proven and portal.is_by_email):
+        is_taken = reply.status == _CONFLICT and "key" not in reply.fields
+        if is_taken and not (is_proven and portal.is_by_email):
             # Somebody has registered with it: whoever it is, they learn it from nobody else.
             return Registered(status=initial)
         return read_errors(reply)
@@ -160,15 +162,19 @@ class Accounts:
 
     async def set_secret(
         self, portal: Portal, developer: Developer, secret: str, client_ip: str
-    ) -> Registered:
-        """Another password or key; it ends every session, and what was mailed before."""
+    ) -> Registered | None:
+        """
+        Another password or key; it ends every session, and what was mailed before.
+
+        None where the developer was changed meanwhile: what is known of them here is old.
+        """
         assert portal.own is not None
         name = portal.own.secret_name
         reply = await self.change(portal, developer, {name: secret}, client_ip)
         if reply.is_good:
             return Registered(status=developer.status)
-        if reply.status == _CONFLICT and reply.fields:
-            return Registered(errors={name: "choose another one"})
+        if reply.status == _CONFLICT and not reply.fields:
+            return None
         return read_errors(reply)
 
     async def leave(self, portal: Portal, developer: Developer, client_ip: str) -> bool:
@@ -192,6 +198,9 @@ class Accounts:
 def read_errors(reply: AdminReply) -> Registered:
     """What the Admin API says of a refusal, by field."""
     found: dict[str, str] = {}
+    if reply.status == _CONFLICT and "key" in reply.fields:
+        # Whoever learned that a key is taken could sign in with it: it is told as a bad one.
+        return Registered(errors={"key": BAD_KEY})
     for name, said in reply.fields.items():
         inner = said if isinstance(said, Mapping) else {name: said}
         found |= {key: str(text) for key, text in inner.items()}

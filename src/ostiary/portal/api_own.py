@@ -24,7 +24,7 @@ from ostiary.portal.call import (
     say,
 )
 from ostiary.portal.config import Portal
-from ostiary.portal.own import BASIC_AUTH
+from ostiary.portal.own import BASIC_AUTH, NOT_CURRENT
 from ostiary.portal.people import standing_of
 from ostiary.portal.replies import add_fields
 from ostiary.portal.site import client_ip
@@ -90,17 +90,19 @@ async def register(call: Call) -> Response:
         fields = {"email": "required field missing"}
         raise Refused(400, {"code": 2, "fields": fields})
     visitor = await call.meet()
-    done = await site.accounts.register(
-        portal,
-        visitor,
-        email=email,
-        meta=read_meta(meta),
-        client_ip=client_ip(call.request),
-        secret=_read_new(portal, given),
-    )
+    typed, secret = read_meta(meta), _read_new(portal, given)
+    async with site.pace.even():
+        done = await site.accounts.register(
+            portal,
+            visitor,
+            email=email,
+            meta=typed,
+            client_ip=client_ip(call.request),
+            secret=secret,
+        )
+        if done.is_unverified:
+            await site.mailed.remind(portal, email)
     refuse_wrong(done)
-    if done.is_unverified:
-        await site.mailed.remind(portal, email)
     shown = done.row or {"email": email.lower(), "meta": meta, "status": done.status}
     return JSONResponse({"developer": shown})
 
@@ -139,32 +141,41 @@ async def set_password(call: Call) -> Response:
             raise say(400, _WRONG_OLD)
     secret = _read_new(portal, given)
     assert secret is not None
-    done = await call.site.accounts.set_secret(portal, developer, secret, ip)
+    done = await call.site.mailed.change(portal, developer, secret, ip)
     refuse_wrong(done)
     fields = await call.site.renew(call.request, portal, developer)
     return add_fields(Response(status_code=204), fields)
 
 
 async def set_email(call: Call) -> Response:
-    """`PATCH /developer/email`: another address; with verification, once its link is used."""
+    """
+    `PATCH /developer/email`: another address; with verification, once its link is used.
+
+    A session is not enough where there are passwords: with the address goes the account.
+    """
     visitor = await call.developer()
     developer, portal = visitor.developer, call.portal
     assert developer is not None
     if portal.own is None:
         raise say(400, "this is changed at the identity provider")
-    said = (await call.read()).get("email")
-    done = await call.site.mailed.ask_for_address(
-        portal,
-        developer,
-        said if isinstance(said, str) else "",
-        client_ip(call.request),
-    )
+    given, ip = await call.read(), client_ip(call.request)
+    said, password = given.get("email"), given.get("password")
+    if portal.own.mode == BASIC_AUTH:
+        is_known = isinstance(password, str) and await call.site.sign_ins.check_old(
+            portal, developer, password, ip
+        )
+        if not is_known:
+            fields = {"password": NOT_CURRENT}
+            raise Refused(400, {"code": 2, "fields": fields})
+    email = said if isinstance(said, str) else ""
+    async with call.site.pace.even():
+        done = await call.site.mailed.ask_for_address(portal, developer, email, ip)
     if "cannot be used" in done.errors.get("email", ""):
         raise Refused(409, {"code": 5, "fields": dict(done.errors)})
     refuse_wrong(done)
     shown = done.row or {"id": developer.id, "email": developer.email}
-    fields = await call.site.renew(call.request, portal, developer)
-    return add_fields(JSONResponse({"developer": shown}), fields)
+    renewed = await call.site.renew(call.request, portal, developer)
+    return add_fields(JSONResponse({"developer": shown}), renewed)
 
 
 def _find_token(given: Mapping[str, object]) -> str:
@@ -218,7 +229,8 @@ async def resend_verification(call: Call) -> Response:
     if not call.portal.has_sign_in:
         raise say(404, "Not found")
     email = await _read_email(call)
-    await call.site.mailed.resend(call.portal, email, client_ip(call.request))
+    async with call.site.pace.even():
+        await call.site.mailed.resend(call.portal, email, client_ip(call.request))
     return Response(status_code=204)
 
 
@@ -227,7 +239,8 @@ async def forgot_password(call: Call) -> Response:
     if not call.portal.can_reset:
         raise say(404, "Not found")
     email = await _read_email(call)
-    await call.site.mailed.forgot(call.portal, email, client_ip(call.request))
+    async with call.site.pace.even():
+        await call.site.mailed.forgot(call.portal, email, client_ip(call.request))
     return JSONResponse({})
 
 

@@ -109,12 +109,14 @@ def read_complexity(text: str | None) -> Complexity:
         return _read_preset(said)
     if wrong := [name for name in said if name not in _KNOWN]:
         raise ValueError(
-            f"{wrong[0]} is not known: use kong-preset, or {', '.join(_KNOWN)} of passwdqc"
+            f"{ascii(wrong[0])[1:-1]} is not known: use kong-preset, or {', '.join(_KNOWN)} of passwdqc"
         )
     longest = _read_number(said, "max", MAX_CHARS)
     if not MIN_CHARS <= longest <= MAX_CHARS:
         raise ValueError(f"max must be between {MIN_CHARS} and {MAX_CHARS}")
     lengths = _read_lengths(said.get("min", ",".join([str(MIN_CHARS)] * 5)))
+    if any(least is not None and least < MIN_CHARS for least in lengths):
+        raise ValueError(f"min: no length may be less than {MIN_CHARS}")
     if any(least is not None and least > longest for least in lengths):
         raise ValueError("min must not be more than max")
     return Complexity(

@@ -155,7 +155,9 @@ class MailPages:
                 label="Send the mail again",
             )  # fmt: skip
         email = first(await read_form(asked.request), "email") or ""
-        await asked.site.mailed.resend(asked.portal, email, client_ip(asked.request))
+        ip = client_ip(asked.request)
+        async with asked.site.pace.even():
+            await asked.site.mailed.resend(asked.portal, email, ip)
         return await self._show(
             asked, "Look into your mailbox",
             "If somebody has registered with this address and not verified it yet, a mail is on its way.",
@@ -196,7 +198,8 @@ class MailPages:
                 label="Send me a link",
             )  # fmt: skip
         email = first(form, "email") or ""
-        await asked.site.mailed.forgot(portal, email, client_ip(asked.request))
+        async with asked.site.pace.even():
+            await asked.site.mailed.forgot(portal, email, client_ip(asked.request))
         return await self._show(
             asked, "Look into your mailbox",
             f"If there is an account with this address, a mail is on its way. Its link is good for {say_time(portal.token_exp_s)}.",

@@ -19,7 +19,7 @@ ContractEvent = Literal[
 AccountEvent = Literal[
     "invite", "request-access", "approved-access", "developer-rejected", "developer-revoked",
     "account-verification", "account-verification-approved", "account-verification-pending",
-    "password-reset", "password-reset-success", "address-change",
+    "password-reset", "password-reset-success", "address-change", "address-changed",
 ]  # fmt: skip
 Event = AccountEvent | ContractEvent
 
@@ -114,6 +114,12 @@ TEXTS: Final[Mapping[Event, Template]] = {
         body="<p>Hello {{email.developer_name}},</p><p>this shall be the address of your account at {{portal.name}}. "
         'Verify that it is yours:</p><p><a href="{{email.verify_url}}">Verify my address</a></p>'
         "<p>It was not you? Then there is nothing to do: without that, nothing is changed.</p>",
+    ),
+    "address-changed": Template(
+        subject="Your address for {{portal.name}} was changed",
+        heading="Your address was changed",
+        body="<p>Hello {{email.developer_name}},</p><p>your account at {{portal.name}} has another address now, and this "
+        "one is not used any more. If that was not you, tell whoever runs the portal.</p>",
     ),
     "application-service-requested": Template(
         subject="{{email.application_name}} asks for a service in {{email.workspace}}",

@@ -35,6 +35,7 @@ ADDRESS_BURST: Final = 3
 _ADDRESS_PER_S: Final = 1 / 300
 _MAY_RESET: Final = frozenset({APPROVED, PENDING})
 _CONFLICT: Final = 409
+_MEANWHILE: Final = "Your account was changed meanwhile. Please look again."
 
 
 class Teller(Protocol):
@@ -173,7 +174,10 @@ class MailedLinks:
             return await self._change(portal, developer, body, client_ip)
         if (read := await self._read("address", portal, token)) is not None:
             developer, email = read
-            return await self._change(portal, developer, {"email": email}, client_ip)
+            done = await self._change(portal, developer, {"email": email}, client_ip)
+            if done is not None and done.status is not None:
+                await self._tell("address-changed", portal, developer)
+            return done
         return None
 
     async def _change(
@@ -189,8 +193,8 @@ class MailedLinks:
         if reply.status >= 500:
             raise StoreUnavailable(reply.message)
         wrong = read_errors(reply)
-        at = "" if portal.own is None else portal.own.secret_name
-        return wrong if at in wrong.errors else None
+        field = "" if portal.own is None else portal.own.secret_name
+        return wrong if field in wrong.errors else None
 
     async def invalidate(self, portal: Portal, token: str, client_ip: str) -> bool:
         """
@@ -233,6 +237,8 @@ class MailedLinks:
                 portal, developer, {"email": email}, client_ip
             )
             if reply.is_good:
+                # To the address that it was: whoever took the account has the other one.
+                await self._tell("address-changed", portal, developer)
                 return Registered(status=developer.status, row=reply.value["developer"])
             if reply.status == _CONFLICT:
                 return Registered(
@@ -288,8 +294,26 @@ class MailedLinks:
         developer = await self.find_reset(portal, token, client_ip)
         if developer is None:
             return None
+        return await self._set(portal, developer, secret, client_ip)
+
+    async def change(
+        self, portal: Portal, developer: Developer, secret: str, client_ip: str
+    ) -> Registered:
+        """
+        Another password or key for somebody who is signed in; their mailbox hears of it.
+
+        Raises:
+            TooOften: Somebody changes it again and again.
+        """
+        self._accounts.count_act(developer)
+        done = await self._set(portal, developer, secret, client_ip)
+        return done or Registered(problem=_MEANWHILE)
+
+    async def _set(
+        self, portal: Portal, developer: Developer, secret: str, client_ip: str
+    ) -> Registered | None:
         done = await self._accounts.set_secret(portal, developer, secret, client_ip)
-        if done.status is not None:
+        if done is not None and done.status is not None:
             await self._tell("password-reset-success", portal, developer)
         return done
 

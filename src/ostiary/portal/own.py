@@ -29,6 +29,9 @@ Mode = Literal["basic-auth", "key-auth"]
 MIN_KEY_CHARS: Final = 24
 MAX_KEY_CHARS: Final = 256
 _MIN_KEY_LETTERS: Final = 10
+# Of a key that somebody else has as well: whoever hears no more than that tries no other door.
+BAD_KEY: Final = "repeats itself: let a program choose one at random"
+NOT_CURRENT: Final = "must be your current password"
 # What the plugins of these names know, and a portal does without.
 _KNOWN_CONF: Final = frozenset({"hide_credentials"})
 
@@ -67,7 +70,7 @@ def judge_key(key: str) -> str | None:
     if not key.isascii() or not key.isprintable() or " " in key:
         return "must have letters, digits and signs of ASCII only"
     if len(set(key)) < _MIN_KEY_LETTERS:
-        return "repeats itself: let a program choose one at random"
+        return BAD_KEY
     return None
 
 
@@ -120,4 +123,6 @@ def judge_conf(conf: str) -> Iterator[Problem]:
     for name in said:
         if name not in _KNOWN_CONF:
             text = "unknown field: basic-auth and key-auth of a portal need no configuration"
-            yield ("config", "portal_auth_conf", name), text
+            # A reply is UTF-8, whatever a name is.
+            shown = name.encode("ascii", "backslashreplace").decode()
+            yield ("config", "portal_auth_conf", shown), text

@@ -15,7 +15,7 @@ from ostiary.http.head import Fields
 from ostiary.model.portal import APPROVED, Developer
 from ostiary.portal.accounts import Registered, TooOften
 from ostiary.portal.asked import Asked, Content, draw, go, too_often, wanted_by
-from ostiary.portal.own import BASIC_AUTH
+from ostiary.portal.own import BASIC_AUTH, NOT_CURRENT
 from ostiary.portal.people import Visitor, standing_of
 from ostiary.portal.places import read_next
 from ostiary.portal.replies import add_fields
@@ -127,7 +127,7 @@ class OwnPages:
                     errors={"old_password": "Old password is invalid"}
                 ), ()
         secret = first(form, portal.own.secret_name) or ""
-        done = await asked.site.accounts.set_secret(portal, developer, secret, ip)
+        done = await asked.site.mailed.change(portal, developer, secret, ip)
         if done.status is None:
             return done, ()
         return done, await asked.site.renew(asked.request, portal, developer)
@@ -136,14 +136,22 @@ class OwnPages:
         self, asked: Asked, developer: Developer
     ) -> tuple[Registered, Fields]:
         """
-        Another address.
+        Another address, for whoever knows their password where there are passwords.
 
         Raises:
-            TooOften: Somebody tries addresses.
+            TooOften: Somebody tries addresses, or passwords.
         """
-        said = first(await read_form(asked.request), "email") or ""
+        form = await read_form(asked.request)
+        said = first(form, "email") or ""
         portal, ip = asked.portal, client_ip(asked.request)
-        done = await asked.site.mailed.ask_for_address(portal, developer, said, ip)
+        assert portal.own is not None
+        if portal.own.mode == BASIC_AUTH:
+            password = first(form, "current_password") or ""
+            if not await asked.site.sign_ins.check_old(portal, developer, password, ip):
+                return Registered(errors={"current_password": NOT_CURRENT}), ()
+        mailed = asked.site.mailed
+        async with asked.site.pace.even():
+            done = await mailed.ask_for_address(portal, developer, said, ip)
         if done.status is None:
             return done, ()
         return done, await asked.site.renew(asked.request, portal, developer)

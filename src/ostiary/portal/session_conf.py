@@ -30,6 +30,8 @@ _RENAMED: Final = {
     "cookie_samesite": "cookie_same_site",
     "cookie_lifetime": "rolling_timeout",
 }
+# Browsers drop such a cookie, whatever case it is in, where it is not secure (RFC 6265bis §5.7).
+_PREFIXES: Final = ("__host-", "__secure-")
 # How somebody signs out is fixed: the pages know it.
 _FIXED: Final[Mapping[str, object]] = {
     "logout_query_arg": "session_logout",
@@ -103,10 +105,15 @@ def judge_session_conf(text: str) -> Problems:
             if value != _FIXED[new]:
                 problems.append((name, f"must not be changed: leave it out, or {json.dumps(_FIXED[new])}"))  # fmt: skip
         elif judge is None:
-            problems.append((name, f"unknown field; known are {', '.join(sorted(_JUDGES))}"))  # fmt: skip
+            # A reply is UTF-8, whatever a name is.
+            shown = name.encode("ascii", "backslashreplace").decode()
+            problems.append((shown, f"unknown field; known are {', '.join(sorted(_JUDGES))}"))  # fmt: skip
         elif (words := judge(value)) is not None:
             problems.append((name, words))
-    if str(said.get("cookie_name", "")).startswith("__Host-") and said.get("cookie_domain"):  # fmt: skip
+    prefix = str(said.get("cookie_name", "")).lower()
+    if prefix.startswith(_PREFIXES) and said.get("cookie_secure") is False:
+        problems.append(("cookie_secure", "must be true with a cookie_name that begins with __Host- or __Secure-"))  # fmt: skip
+    if prefix.startswith("__host-") and said.get("cookie_domain"):  # fmt: skip
         problems.append(("cookie_domain", "goes with no cookie_name that begins with __Host-"))  # fmt: skip
     return problems
 
@@ -118,6 +125,8 @@ def _rename(said: Mapping[str, Any]) -> dict[str, Any]:
 def _judge_secret(value: object) -> str | None:
     if not isinstance(value, str) or len(value) < _MIN_SECRET:
         return f"must be a text of {_MIN_SECRET} characters or more"
+    if any("\ud800" <= c <= "\udfff" for c in value):
+        return "has characters that are none: halves of a pair"
     return None
 
 

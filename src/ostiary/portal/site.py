@@ -20,6 +20,7 @@ from ostiary.portal.accounts import Accounts
 from ostiary.portal.config import Portal
 from ostiary.portal.door import Door
 from ostiary.portal.mailed import MailedLinks
+from ostiary.portal.pace import Pace
 from ostiary.portal.people import Visitor, meet
 from ostiary.portal.places import NEXT_COOKIE
 from ostiary.portal.signing_in import SignIns
@@ -55,6 +56,7 @@ class Site:
     admin: AdminClient
     sign_ins: SignIns
     mailed: MailedLinks
+    pace: Pace
     clock: Clock
     entropy: Entropy = field(repr=False)
     trying: TryIt | None = None

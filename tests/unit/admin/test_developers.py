@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ostiary.admin.access import RbacAccess, Users
 from ostiary.admin.inside import InsideClient
+from ostiary.admin.paging import build_offset
 from ostiary.admin.roles import prepare_access
 from ostiary.model.portal import (
     STATUS_NAMES,
@@ -133,6 +134,30 @@ async def test_lists_have_pages_and_a_filter(world: PortalWorld) -> None:
     assert [row["status"] for row in waiting["data"]] == [1, 1]
     assert (await world.node.call("/developers?status=9")).status == 400
     assert (await world.node.call("/developers?offset=x")).status == 400
+
+
+async def test_a_page_goes_on_where_the_last_row_was_deleted(
+    world: PortalWorld,
+) -> None:
+    for number in range(5):
+        await world.developer(f"d{number}@b.c")
+    first = (await world.node.call("/developers?size=2")).json()
+    await world.node.call(f"/developers/{first['data'][-1]['id']}", "DELETE")
+    second = (await world.node.call(first["next"])).json()
+    third = (await world.node.call(second["next"])).json()
+
+    emails = [row["email"] for row in (*first["data"], *second["data"], *third["data"])]
+    assert emails == [f"d{number}@b.c" for number in range(5)]
+    assert third["next"] is None
+
+
+@pytest.mark.parametrize("after", [("x", "a@b.c"), ("", "a@b.c"), ("9" * 5000, "a@b.c"), ("1",)])  # fmt: skip
+async def test_an_offset_that_no_page_gave_is_refused(
+    world: PortalWorld, after: tuple[str, ...]
+) -> None:
+    reply = await world.node.call(f"/developers?offset={build_offset(after)}")
+
+    assert (reply.status, reply.json()["name"]) == (400, "invalid offset")
 
 
 @pytest.mark.spec("portal#1.7")

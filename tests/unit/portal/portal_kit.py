@@ -23,6 +23,7 @@ from ostiary.portal.hashing import Hashing
 from ostiary.portal.library import Library
 from ostiary.portal.mailed import MailedLinks
 from ostiary.portal.outbox import Outbox
+from ostiary.portal.pace import Pace
 from ostiary.portal.sessions import Sessions
 from ostiary.portal.signing_in import SignIns
 from ostiary.portal.site import Site
@@ -132,6 +133,7 @@ class PortalWorld:
     gui: Any
     api: Any
     site: Site
+    rests: list[float]
 
     def browser(self, ip: str = "127.0.0.1") -> Browser:
         return Browser(world=self, ip=ip)
@@ -294,6 +296,11 @@ async def portal_world(
 ) -> AsyncIterator[PortalWorld]:
     """A node whose portal is not switched on yet."""
     base = World()
+    rests: list[float] = []
+
+    async def rest(seconds: float) -> None:
+        rests.append(seconds)
+
     # The provider says so of everybody, unless a test edits it.
     base.provider.id_edits = {"email_verified": True}
     chosen = build_settings(**settings)
@@ -320,6 +327,7 @@ async def portal_world(
             admin=InsideClient(node.app),
             sign_ins=SignIns(node.store, marks, sessions, hashing, base.clock.now),
             mailed=MailedLinks(node.store, accounts, desk, tokens, base.clock.now),
+            pace=Pace(base.clock.now, rest),
             clock=base.clock,
             entropy=base.entropy,
         )
@@ -333,5 +341,6 @@ async def portal_world(
             gui=create_gui(site, library),
             api=create_api(site, library),
             site=site,
+            rests=rests,
         )
         await outbox.close()

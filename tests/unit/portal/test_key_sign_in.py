@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ostiary.portal.own import BAD_KEY
 from tests.unit.portal.own_kit import is_in, mails, session_of, switch_own, token_in
 from tests.unit.portal.portal_kit import EMAIL, HOME, PortalWorld, portal_world
 
@@ -65,18 +66,21 @@ async def test_the_pages_ask_for_a_key(world: PortalWorld) -> None:
 async def test_a_key_is_somebody_elses_and_nobody_hears_of_it(
     world: PortalWorld,
 ) -> None:
-    """Whoever learned that a key is taken could sign in with it."""
+    """Whoever learned that a key is taken could sign in with it: it is told as a bad one."""
     await world.developer(key=KEY, status=0)
     await world.developer("b@b.c", key=OTHER, status=0)
     body = {"email": "new@b.c", "meta": {"full_name": "Ada"}}
     taken = await world.browser().call("POST", "/register", {**body, "key": KEY})
-    fresh = await world.browser().call("POST", "/register", {**body, "key": KEY[::-1]})
+    poor = await world.browser().call("POST", "/register", {**body, "key": "ab" * 12})
+    known = await world.browser().call("POST", "/register", {**body, "email": EMAIL, "key": OTHER})  # fmt: skip
     browser = world.browser()
     await browser.call("GET", "/auth", apikey=OTHER)
     moved = await browser.call("PATCH", "/developer/password", {"key": KEY})
 
-    assert taken.text == fresh.text
-    assert moved.json()["fields"] == {"key": "choose another one"}
+    assert (taken.status, taken.text) == (poor.status, poor.text)
+    assert (known.status, known.text) == (taken.status, taken.text)
+    assert moved.json()["fields"] == {"key": BAD_KEY}
+    assert (await world.node.call("/developers/new@b.c")).status == 404
     assert (await world.browser().call("GET", "/auth", apikey=OTHER)).status == 200
 
 
@@ -119,3 +123,51 @@ async def test_whoever_tries_keys_has_to_wait(world: PortalWorld) -> None:
     told = [(await browser.call("GET", "/auth", apikey=OTHER)).status for _ in range(21)]  # fmt: skip
 
     assert told == [401] * 20 + [429]
+
+
+async def test_another_key_is_told_by_mail_and_chosen_only_so_often(
+    world: PortalWorld,
+) -> None:
+    await world.developer(key=KEY, status=0)
+    world.site.accounts._acts.burst = 3
+    browser = world.browser()
+    await browser.call("GET", "/auth", apikey=KEY)
+    moved = await browser.call("PATCH", "/developer/email", {"email": "new@b.c"})
+    told = set()
+    for number in range(4):
+        body = {"key": f"{OTHER}{number}"}
+        told.add((await browser.call("PATCH", "/developer/password", body)).status)
+    subjects = [m.subject for m in await mails(world, "new@b.c")]
+
+    assert moved.status == 200
+    assert told == {204, 429}
+    assert len(subjects) == 3
+    assert {*subjects} == {"Your password for the developer portal (default) was changed"}  # fmt: skip
+
+
+async def test_a_key_that_is_taken_is_shown_to_no_admin_either(
+    world: PortalWorld,
+) -> None:
+    await world.developer(key=KEY, status=0)
+    body = {"email": "b@b.c", "meta": '{"full_name":"B"}', "key": KEY}
+    made = await world.node.send("POST", "/developers", body)
+    same = await world.node.send("PATCH", f"/developers/{EMAIL}", {"key": KEY})
+
+    assert (made.status, made.json()["fields"]) == (409, {"key": "in use"})
+    assert same.status == 200
+
+
+async def test_whoever_verifies_with_a_taken_key_chooses_another(
+    tmp_path: Path,
+) -> None:
+    async with portal_world(tmp_path) as world:
+        await switch_own(world, "key-auth", portal_email_verification=True)
+        await world.developer("b@b.c", key=OTHER, status=0)
+        body = {"email": EMAIL, "meta": {"full_name": "Ada"}, "key": KEY}
+        await world.browser().call("POST", "/register", body)
+        token = token_in((await mails(world, EMAIL))[0])
+        taken = await world.browser().call("POST", "/verify-account", {"token": token, "key": OTHER})  # fmt: skip
+        done = await world.browser().call("POST", "/verify-account", {"token": token, "key": KEY})  # fmt: skip
+
+        assert (taken.status, taken.json()["fields"]) == (400, {"key": BAD_KEY})
+        assert done.status == 200

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.requests import Request
@@ -16,6 +17,7 @@ from tests.unit.portal.own_kit import (
     basic,
     enter,
     is_in,
+    mails,
     register,
     session_of,
     sign_up,
@@ -125,8 +127,8 @@ async def test_the_settings_page_changes_password_and_address(
     form = await browser.ask(f"{HOME}/settings")
     wrong = await browser.post(f"{HOME}/settings/password", old_password="x", password="a new password")  # fmt: skip
     done = await browser.post(f"{HOME}/settings/password", old_password=PASSWORD, password="a new password")  # fmt: skip
-    taken = await browser.post(f"{HOME}/settings/email", email="taken@b.c")
-    moved = await browser.post(f"{HOME}/settings/email", email="New@b.c")
+    taken = await browser.post(f"{HOME}/settings/email", email="taken@b.c", current_password="a new password")  # fmt: skip
+    moved = await browser.post(f"{HOME}/settings/email", email="New@b.c", current_password="a new password")  # fmt: skip
     again = await browser.ask(f"{HOME}/settings/email")
 
     assert 'id="portal-password-form"' in form.text
@@ -148,9 +150,9 @@ async def test_the_api_changes_an_address_and_says_what_is_wrong(
     await sign_up(world, "taken@b.c")
     browser = world.browser()
     await enter(browser)
-    wrong = await browser.call("PATCH", "/developer/email", {"email": "x"})
-    taken = await browser.call("PATCH", "/developer/email", {"email": "taken@b.c"})
-    done = await browser.call("PATCH", "/developer/email", {"email": "N@b.c"})
+    wrong = await browser.call("PATCH", "/developer/email", {"email": "x", "password": PASSWORD})  # fmt: skip
+    taken = await browser.call("PATCH", "/developer/email", {"email": "taken@b.c", "password": PASSWORD})  # fmt: skip
+    done = await browser.call("PATCH", "/developer/email", {"email": "N@b.c", "password": PASSWORD})  # fmt: skip
 
     assert wrong.json()["fields"] == {"email": "must be an e-mail address, in ASCII"}
     assert (taken.status, taken.json()["code"]) == (409, 5)
@@ -211,3 +213,53 @@ async def test_where_nobody_signs_in_there_is_nothing_of_it(
 
     assert [reply.status for reply in api] == [404] * 4
     assert {page.status for page in pages} == {404}
+
+
+@pytest.mark.parametrize("body", [{}, {"password": "wrong"}, {"password": 5}])
+async def test_whoever_has_only_a_session_changes_no_address(
+    world: PortalWorld, body: dict[str, Any]
+) -> None:
+    """With the address goes the account: its password is asked for, and told wrong at its field."""
+    await sign_up(world)
+    browser = world.browser()
+    await enter(browser)
+    refused = await browser.call("PATCH", "/developer/email", {"email": "n@b.c", **body})  # fmt: skip
+    typed = {k: str(v) for k, v in body.items()}
+    page = await browser.post(f"{HOME}/settings/email", email="n@b.c", **typed)
+
+    assert (refused.status, refused.json()["fields"]) == (400, {"password": "must be your current password"})  # fmt: skip
+    assert page.status == 400
+    assert 'id="current_password-error"' in page.text
+    assert (await browser.call("GET", "/developer")).json()["email"] == EMAIL
+
+
+async def test_a_mailbox_hears_what_somebody_who_is_signed_in_changes(
+    world: PortalWorld,
+) -> None:
+    """The address that it was: whoever took the account over reads the other one."""
+    await sign_up(world)
+    browser = world.browser()
+    await enter(browser)
+    new = {"old_password": PASSWORD, "password": "a new password"}
+    await browser.call("PATCH", "/developer/password", new)
+    moved = {"email": "n@b.c", "password": "a new password"}
+    await browser.call("PATCH", "/developer/email", moved)
+    told = [m.subject for m in await mails(world, EMAIL) if "was changed" in m.subject]
+
+    assert told == [
+        "Your password for the developer portal (default) was changed",
+        "Your address for the developer portal (default) was changed",
+    ]
+    assert not [m for m in await mails(world, "n@b.c") if "was changed" in m.subject]
+
+
+async def test_what_is_not_changed_is_told_to_nobody(world: PortalWorld) -> None:
+    await sign_up(world)
+    await sign_up(world, "taken@b.c")
+    browser = world.browser()
+    await enter(browser)
+    await browser.call("PATCH", "/developer/password", {"old_password": PASSWORD, "password": "short"})  # fmt: skip
+    for email in (EMAIL, "taken@b.c"):
+        await browser.call("PATCH", "/developer/email", {"email": email, "password": PASSWORD})  # fmt: skip
+
+    assert not [m for m in await mails(world) if "was changed" in m.subject]

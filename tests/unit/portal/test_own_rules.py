@@ -86,6 +86,7 @@ def test_no_rule_takes_an_address_or_a_book(password: str) -> None:
         ('{"min": "8"}', "five lengths"), ('{"min": 8}', "five lengths"), ('{"min": "8,8,8,8,x"}', "five lengths"),
         ('{"min": "8,9,9,9,9"}', "no length may be more"), ('{"max": 7}', "between 8 and 256"),
         ('{"max": true}', "must be a number"), ('{"passphrase": -1}', "must be a number"),
+        ('{"min": "0,0,0,0,0"}', "less than 8"), ('{"min": "disabled,24,11,8,7"}', "less than 8"),
         ('{"max": 10, "min": "11,11,11,11,11"}', "more than max"),
     ],
 )  # fmt: skip
@@ -144,6 +145,9 @@ def test_both_generations_of_names_say_the_same() -> None:
         ({"logout_methods": ["GET"]}, "logout_methods", "must not be changed"),
         ({"cookie_lifetime": 5, "rolling_timeout": 6}, "cookie_lifetime", "something else than rolling_timeout"),
         ({"cookie_name": "__Host-a", "cookie_domain": "a.b"}, "cookie_domain", "__Host-"),
+        ({"cookie_name": "__Host-a", "cookie_secure": False}, "cookie_secure", "must be true"),
+        ({"cookie_name": "__secure-a", "cookie_secure": False}, "cookie_secure", "must be true"),
+        ({"secret": "\ud800" + SECRET}, "secret", "halves of a pair"),
     ],
 )  # fmt: skip
 def test_a_session_that_would_be_another_is_refused_at_its_key(
@@ -167,6 +171,8 @@ def test_a_session_needs_a_secret_and_takes_what_is_fixed() -> None:
 
     assert [name for name, _ in judge_session_conf("{}")] == ["secret"]
     assert judge_session_conf(json.dumps({"secret": SECRET, **fixed})) == []
+    secure = {"cookie_name": "__Host-a", "cookie_secure": True}
+    assert judge_session_conf(json.dumps({"secret": "\U0001f511" * 16, **secure})) == []
 
 
 JSON = st.recursive(
@@ -258,3 +264,22 @@ def test_a_workspace_says_otherwise_than_the_node() -> None:
     assert other.own is not None
     assert (portal.own.attempts, portal.token_exp_s, portal.can_reset) == (5, 60, True)
     assert (other.own.attempts, other.token_exp_s, other.can_reset) == (0, 90, False)
+
+
+@pytest.mark.parametrize(
+    ("place", "conf"),
+    [
+        ("portal_session_conf", '{"\\ud800": 1, "secret": "nobody knows this"}'),
+        ("portal_auth_password_complexity", '{"\\ud800": 1}'),
+        ("portal_auth_conf", '{"\\ud800": 1}'),
+    ],
+)
+def test_a_name_that_is_no_text_is_told_in_one_that_is(place: str, conf: str) -> None:
+    """It could not be sent in a reply."""
+    row = workspace(portal_auth="basic-auth", **{place: conf})
+    problems = judge_portal(build_settings(), row)
+
+    assert problems
+    assert "\\ud800" in str(problems)
+    for path, words in problems:
+        ".".join([*map(str, path), words]).encode()
