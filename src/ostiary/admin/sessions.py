@@ -1,10 +1,9 @@
 """
-`/openid-connect/sessions`: who is signed in at the node's own sites, and ending that.
+`/openid-connect/sessions`: who is signed in, at routes and at the node's own sites; ending that.
 
-Sessions of the gateway's plugins are not among them: they lie in browsers' cookies, or in a Redis
-under names that tell nobody whose they are.
+Of a workspace are the sessions at its routes and at its portal; `default` has the Manager's too.
 
-Spec: decision D14 (an admin's end); decision 0047.
+Spec: decision D14 (an admin's end); decisions 0047, 0050.
 """
 
 from __future__ import annotations
@@ -17,6 +16,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from ostiary.admin import refusals
+from ostiary.admin.scope import scoped
+from ostiary.model.workspaces import DEFAULT_WORKSPACE
 from ostiary.ports.shared import SharedUnavailable
 
 PATHS = ("/openid-connect/sessions", "/openid-connect/sessions/{session_id}")
@@ -27,20 +28,23 @@ class SiteSession:
     """
     One session. `id` opens nothing; times are Unix seconds.
 
-    `who` is None where only the person's own cookie can tell; `workspace` is a portal's.
+    `who` is None where only the person's own cookie can tell; `workspace` is the name and `place`
+    the id of the workspace it is of; `plugin` is the row that signed somebody in at a route.
     """
 
     id: str
-    site: Literal["manager", "portal"]
+    site: Literal["manager", "portal", "gateway"]
     who: str | None = None
     workspace: str | None = None
+    place: str | None = None
+    plugin: str | None = None
     began_at: int | None = None
     seen_at: int | None = None
     ends_at: int | None = None
 
 
 class SessionDesk(Protocol):
-    """Knows the sessions of the node's sites. Both raise SharedUnavailable."""
+    """Knows who is signed in. Both raise SharedUnavailable."""
 
     async def find_all(self) -> Sequence[SiteSession]:
         """Those that have not ended."""
@@ -57,6 +61,7 @@ def _show(session: SiteSession) -> dict[str, Any]:
         "site": session.site,
         "who": session.who,
         "workspace": session.workspace,
+        "plugin": None if session.plugin is None else {"id": session.plugin},
         "began_at": session.began_at,
         "seen_at": session.seen_at,
         "ends_at": session.ends_at,
@@ -69,19 +74,27 @@ class SessionEndpoints:
 
     desk: SessionDesk
 
-    async def list_sessions(self, _: Request) -> Response:
+    async def list_sessions(self, request: Request) -> Response:
         """`GET /openid-connect/sessions`."""
+        rows = [_show(session) for session in await self._find_all(request)]
+        return JSONResponse({"data": rows, "next": None})
+
+    async def _find_all(self, request: Request) -> list[SiteSession]:
+        """Those of the request's workspace."""
+        here = scoped(request).workspace
         try:
             found = await self.desk.find_all()
         except SharedUnavailable as error:
             raise refusals.say(503, "sessions cannot be listed now") from error
-        rows = [_show(session) for session in found]
-        return JSONResponse({"data": rows, "next": None})
+        return [one for one in found if (one.place or DEFAULT_WORKSPACE) == here]
 
     async def end_session(self, request: Request) -> Response:
         """`DELETE /openid-connect/sessions/{session_id}`."""
+        identity = request.path_params["session_id"]
+        if identity not in {one.id for one in await self._find_all(request)}:
+            raise refusals.not_found()
         try:
-            is_done = await self.desk.end(request.path_params["session_id"])
+            is_done = await self.desk.end(identity)
         except SharedUnavailable as error:
             text = "the session may still be there: try again"
             raise refusals.say(503, text) from error

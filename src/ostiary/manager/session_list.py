@@ -1,7 +1,7 @@
 """
 Who is signed in, and ending that.
 
-Spec: decisions D14, 0047.
+Spec: decisions D14, 0047, 0050.
 """
 
 from __future__ import annotations
@@ -17,34 +17,34 @@ _MANY: Final = "1000"
 
 
 async def get_sessions(visit: Visit) -> Response:
-    """The sessions of the Manager and of portals; of the gateway, why they cannot be listed."""
+    """The sessions of the Manager, of the workspace's portal, and at its routes."""
     told = await visit.get("openid-connect", "sessions")
     rows: list[dict[str, Any]] = told["data"]
+    plugins = await _name_plugins(visit)
     return visit.show(
         "manager-sessions.html",
         here="sessions",
         managers=[row for row in rows if row["site"] == "manager"],
         portals=[row for row in rows if row["site"] == "portal"],
-        plugins=await _read_plugins(visit),
+        routes=[
+            {**row, "plugin_name": plugins.get(row["plugin"]["id"])}
+            for row in rows
+            if row["site"] == "gateway"
+        ],
+        signs_in=bool(plugins),
         asks=visit.gate.asks,
         own=visit.gate.name_session(visit.request),
     )
 
 
-async def _read_plugins(visit: Visit) -> list[dict[str, Any]] | None:
-    """The plugins that sign people in, and where their sessions lie; None where nobody may see."""
+async def _name_plugins(visit: Visit) -> dict[str, str]:
+    """What the plugins that sign people in are called, by id; nothing where nobody may see them."""
     told = await visit.look("plugins", size=_MANY)
-    if told is None:
-        return None
-    return [
-        {
-            "id": row["id"],
-            "name": row.get("instance_name") or f"openid-connect {row['id'][:8]}",
-            "storage": row["config"].get("session_storage"),
-        }
-        for row in told["data"]
+    return {
+        row["id"]: row.get("instance_name") or f"openid-connect {row['id'][:8]}"
+        for row in ([] if told is None else told["data"])
         if row["name"] == OPENID_CONNECT
-    ]
+    }
 
 
 async def post_sessions(visit: Visit) -> Response:

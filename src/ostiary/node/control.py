@@ -12,6 +12,7 @@ import logging
 import os
 import signal
 import socket
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -70,9 +71,10 @@ from ostiary.node.role import (
     start_logging,
     wait_for_end,
 )
+from ostiary.node.route_sessions import RouteSessions
 from ostiary.node.rules import CatalogRules
 from ostiary.node.serving import serve_sites
-from ostiary.node.sessions import SessionsOfSites
+from ostiary.node.sessions import SessionsOfNode
 from ostiary.node.sources import DatabaseSource, FileSource, NoWhole
 from ostiary.node.stores import LateSessions, open_database
 from ostiary.node.stories import CHANNEL as STORIES
@@ -163,6 +165,7 @@ class Control:
         self.providers = KnownIssuers(self.shared)
         self.desk = HealthDesk(self.shared, workers=orders.workers)
         self.observer = Observer(self.shared, workers=orders.workers)
+        self.sessions = RouteSessions(self.shared, workers=orders.workers)
         self.traffic = Traffic()
         self.live = LiveConfiguration(
             Publisher(self.shared),
@@ -331,15 +334,18 @@ class Control:
             else None,
         )
 
-    def _build_sessions(self) -> SessionsOfSites:
-        """Who is signed in at the sites of this node."""
-        managers = SessionList(self.shared)
-        store = self.source.store
+    def _build_sessions(self) -> SessionsOfNode:
+        """Who is signed in at this node."""
+        found = SessionsOfNode(
+            managers=SessionList(self.shared),
+            store=self.source.store,
+            routes=self.sessions,
+            find_workspace=self.live.find_workspace,
+        )
         if self.portal is None or isinstance(self.source, FileSource):
-            return SessionsOfSites(managers=managers, store=store)
-        return SessionsOfSites(
-            managers=managers,
-            store=store,
+            return found
+        return replace(
+            found,
             portals=LateSessions(self.source.store, SystemClock()),
             forget=self.portal.forget_sessions,
         )
@@ -353,6 +359,7 @@ class Control:
         self.shared.subscribe(STORIES, self.stories.hear)
         self.desk.start()
         await self.observer.start()
+        self.sessions.start()
         with building_for_good():
             await self.start()
         ends = StatusEndpoints(self.view, self.look, self.expose)

@@ -30,7 +30,7 @@ from ostiary.kit import Catalog
 from ostiary.model.entity import Entity
 from ostiary.model.gateway import Plugin
 from ostiary.model.row import Row
-from ostiary.model.workspaces import DEFAULT_NAME
+from ostiary.model.workspaces import DEFAULT_NAME, DEFAULT_WORKSPACE
 from ostiary.node.delivery import Base, Publisher
 from ostiary.ports.shared import SharedUnavailable
 
@@ -90,6 +90,14 @@ class LiveConfiguration:
         return tuple(
             text for judged in self.plugins.values() for text in judged.warnings
         )
+
+    def find_workspace(self, plugin: str) -> tuple[str, str] | None:
+        """The id and the name of the workspace that a plugin is in; None for one that is not live."""
+        found = self.plugins.get(plugin)
+        if found is None:
+            return None
+        place = found.row.ws_id or DEFAULT_WORKSPACE
+        return place, self.compiled.snapshot.workspaces.get(place, place)
 
     def find_vaults(self, workspace: str) -> Vaults:
         """The vaults of a workspace's name, as the gateway reads them; of one that is not there none."""

@@ -1,7 +1,7 @@
 """
-The sessions of the node's own sites: those of the Manager, and of portals in the database.
+Who is signed in: at the Manager, at portals whose sessions are in the database, and at routes.
 
-Spec: decisions D14, 0047.
+Spec: decisions D14, 0047, 0050.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from ostiary.admin.access import read_all
 from ostiary.admin.sessions import SiteSession
 from ostiary.manager.sessions import SessionList
 from ostiary.model.workspaces import DEFAULT_NAME, DEFAULT_WORKSPACE, Workspace
+from ostiary.node.route_sessions import RouteSessions
 from ostiary.ports.config_store import ConfigStore
 from ostiary.ports.pool_store import StoreUnavailable
 from ostiary.ports.session_store import ListedStore
@@ -30,49 +31,88 @@ def _do_nothing() -> None:
     """Where there is no portal."""
 
 
+def _find_none(_: str) -> None:
+    """Where there are no plugins."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SessionsOfSites:
+class SessionsOfNode:
     """
     The session desk of a node.
 
     `forget` makes the portal of this node look at every session anew; other nodes do within
-    seconds.
+    seconds. `find_workspace` tells the id and the name of the workspace that a plugin is in, None
+    for one that signs nobody in any more.
     """
 
     managers: SessionList
     store: ConfigStore
     portals: ListedStore | None = None
     forget: Callable[[], None] = field(default=_do_nothing, repr=False)
+    routes: RouteSessions | None = None
+    find_workspace: Callable[[str], tuple[str, str] | None] = field(
+        default=_find_none, repr=False
+    )
 
     async def find_all(self) -> Sequence[SiteSession]:
         """As the desk says."""
-        found = [
-            SiteSession(
-                id=one.name,
-                site="manager",
-                who=one.who,
-                began_at=one.began,
-                seen_at=one.seen,
-            )
-            for one in await self.managers.find_all()
+        return [
+            *[
+                SiteSession(
+                    id=one.name,
+                    site="manager",
+                    who=one.who,
+                    began_at=one.began,
+                    seen_at=one.seen,
+                )
+                for one in await self.managers.find_all()
+            ],
+            *await self._find_of_portals(),
+            *await self._find_of_routes(),
         ]
+
+    async def _find_of_routes(self) -> list[SiteSession]:
+        found: list[SiteSession] = []
+        for one in [] if self.routes is None else await self.routes.find_all():
+            where = self.find_workspace(one.plugin)
+            if where is not None:
+                place, workspace = where
+                found.append(
+                    SiteSession(
+                        id=one.name,
+                        site="gateway",
+                        who=one.who,
+                        workspace=workspace,
+                        place=place,
+                        plugin=one.plugin,
+                        began_at=int(one.began_at),
+                        seen_at=int(one.seen_at),
+                        ends_at=None if one.ends_at is None else int(one.ends_at),
+                    )
+                )
+        return found
+
+    async def _find_of_portals(self) -> list[SiteSession]:
+        found: list[SiteSession] = []
         if self.portals is None:
             return found
-        names = await self._name_portals()
+        portals = await self._name_portals()
         for key, ends in await self.portals.keys(_PORTAL, most=_MOST):
             cookie = key.rpartition(":")[0]
+            place, workspace = portals.get(cookie.rpartition("-")[2], (None, None))
             found.append(
                 SiteSession(
                     id=_hide(key),
                     site="portal",
-                    workspace=names.get(cookie.rpartition("-")[2]),
+                    workspace=workspace,
+                    place=place,
                     ends_at=int(ends),
                 )
             )
         return found
 
-    async def _name_portals(self) -> dict[str, str]:
-        """The workspaces by what their portals' cookies end in."""
+    async def _name_portals(self) -> dict[str, tuple[str, str]]:
+        """The id and name of every workspace by what their portals' cookies end in."""
         try:
             rows = await read_all(self.store, "workspaces")
         except StoreUnavailable as error:
@@ -80,14 +120,20 @@ class SessionsOfSites:
         places = {row.id or "": row.name for row in rows if isinstance(row, Workspace)}
         places.setdefault(DEFAULT_WORKSPACE, DEFAULT_NAME)
         return {
-            hashlib.sha256(f"portal:{place}".encode()).hexdigest()[:SHOWN_CHARS]: name
+            hashlib.sha256(f"portal:{place}".encode()).hexdigest()[:SHOWN_CHARS]: (
+                place,
+                name,
+            )
             for place, name in places.items()
         }
 
     async def end(self, identity: str) -> bool:
         """As the desk says."""
-        if await self.managers.end(identity):
+        if await self.managers.end(identity) or await self._end_of_portal(identity):
             return True
+        return self.routes is not None and await self.routes.end(identity)
+
+    async def _end_of_portal(self, identity: str) -> bool:
         if self.portals is None:
             return False
         for key, _ in await self.portals.keys(_PORTAL, most=_MOST):

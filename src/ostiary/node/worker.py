@@ -66,6 +66,7 @@ from ostiary.node.role import (
     start_logging,
     wait_for_end,
 )
+from ostiary.node.route_sessions import SessionTeller
 from ostiary.node.said import describe_safely
 from ostiary.node.stories import Teller
 from ostiary.node.tls import build_server_tls, build_upstream_tls
@@ -358,11 +359,19 @@ class Worker:
         healer = asyncio.create_task(self.health.run(), name="health")
         reporter = self.reporter(proxy)
         reporter.start()
+        teller = SessionTeller(
+            self.shared,
+            services.signin,
+            number=number,
+            run=self.entropy.bytes(8).hex(),
+        )
+        teller.start()
         await self.tell()
         await wait_for_end()
         follower.cancel()
         healer.cancel()
         self.teller.stop()
+        teller.stop()
         await proxy.stop(DRAIN_S)
         await services.signin.close(FINISH_S)
         await self.background.close(FINISH_S)

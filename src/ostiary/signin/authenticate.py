@@ -47,6 +47,7 @@ from ostiary.signin.entry import SignedIn, run_login_action
 from ostiary.signin.flow import LOOP_AFTER, FlowInvalid, count_begun
 from ostiary.signin.issuer import Issuers, ProviderUnavailable
 from ostiary.signin.kept import Kept
+from ostiary.signin.ledger import SeenSession
 from ostiary.signin.live import ENDED_CHANNEL, Live, LiveToken, digest
 from ostiary.signin.login import Login
 from ostiary.signin.logout import Logout, is_logout, may_be_posted_logout
@@ -103,6 +104,23 @@ class Signin:
 
     def _hear_end(self, message: bytes) -> None:
         self._live.forget_session(message.decode())
+
+    def list_sessions(self) -> list[SeenSession]:
+        """The sessions that requests have come with lately, the latest first."""
+        return self._live.seen.list(now=self._tools.clock.now())
+
+    async def end_session(self, name: str) -> bool:
+        """
+        End one of them everywhere, as its owner's logout would; tell whether it was known here.
+
+        Raises:
+            SharedUnavailable: The others could not be told.
+        """
+        found = self._live.seen.find(name)
+        if found is None:
+            return False
+        await self._sessions.end(found.party, found.session)
+        return True
 
     def forget_sessions(self) -> None:
         """Look at every session anew: word of an end may have been missed."""

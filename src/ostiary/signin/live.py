@@ -18,6 +18,7 @@ from ostiary.http.memo import Memo
 from ostiary.ports.consumers import Consumers
 from ostiary.sessions.session import Session
 from ostiary.signin.issuer import Provider
+from ostiary.signin.ledger import Ledger
 from ostiary.signin.values import Allowed
 
 MAX_SESSIONS = 1024
@@ -94,6 +95,7 @@ class Live:
 
     def __init__(self) -> None:
         self.sessions: Bounded[LiveSession] = Bounded(MAX_SESSIONS)
+        self.seen = Ledger()
         self.ends_heard = 0
         self.tokens: Bounded[LiveToken] = Bounded(MAX_TOKENS)
         # Keys of the two above by raw field value and what looked at it: pure results.
@@ -102,6 +104,7 @@ class Live:
     def forget_session(self, mark: str) -> None:
         """Drop every entry of what has ended, and make what is being opened now not stick."""
         self.ends_heard += 1
+        self.seen.forget(mark)
         for key in self.sessions.names():
             entry = self.sessions.get(key)
             if entry is not None and mark in entry.answer.marks:
@@ -110,4 +113,5 @@ class Live:
     def forget_sessions(self) -> None:
         """Drop all sessions: word of an end may have been missed."""
         self.ends_heard += 1
+        self.seen.clear()
         self.sessions = Bounded(MAX_SESSIONS)

@@ -84,11 +84,13 @@ class Party:
     """
     A relying party, ready to decide. Build one with `compile_party`.
 
+    `plugin` is the row it was made of, `instance` what is made of that where others read it.
     `provider_key` names what is fetched of its provider: parties with the same one share it.
     `secret_query` and `secret_body` are the arguments in which a credential may be.
     """
 
     config: OpenidConnectConfig = field(repr=False)
+    plugin: str
     instance: str
     issuer: str
     discovery_url: str
@@ -427,6 +429,7 @@ def compile_party(
     methods = frozenset(config.auth_methods or ()) & BUILT_METHODS
     return Party(
         config=config,
+        plugin=instance_id,
         instance=instance,
         issuer=normalise_issuer(config.issuer),
         discovery_url=build_discovery_url(config.issuer),

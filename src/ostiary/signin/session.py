@@ -286,6 +286,7 @@ class SessionKeeper:
         """
         session = find_client(party, session)
         fields = await self._storage.write(request, party, session, present)
+        self._note(party, session, self.identify(session), self.marks(party, session))
         if party.remember_timeouts is None:
             return fields
         remember = await self._storage.write(
@@ -350,6 +351,7 @@ class SessionKeeper:
             marks=opened.marks,
             downstream_fields=fields,
         )
+        self._note(party, opened.session, opened.identity, opened.marks)
         # An end that was heard since the session was looked up may have been this one's.
         if (
             opened.text is not None
@@ -372,6 +374,16 @@ class SessionKeeper:
                 ),
             )
         return answer
+
+    def _note(
+        self,
+        party: Party,
+        session: Session,
+        identity: Identity,
+        marks: tuple[str, ...],
+    ) -> None:
+        now = self._tools.clock.now()
+        self._live.seen.note(party, session, identity, marks, now=now)
 
     @staticmethod
     def _quiet_until(party: Party, session: Session) -> float:

@@ -39,7 +39,7 @@ from ostiary.manager.reception import Reception
 from ostiary.manager.sessions import SessionList
 from ostiary.model.access import RbacRole, RbacRoleEndpoint, RbacUser, RbacUserRole
 from ostiary.node.manager import StoredPeople
-from ostiary.node.sessions import SessionsOfSites
+from ostiary.node.sessions import SessionsOfNode
 from ostiary.node.traffic import Traffic
 from ostiary.plugins import CATALOG
 from ostiary.web.guard import build_guard
@@ -261,6 +261,13 @@ def _guard(store: SqlConfigStore, users: Users) -> dict[str, Any]:
     return {"access": access}
 
 
+async def _open_store(folder: Path) -> SqlConfigStore:
+    async with database_node(folder):
+        pass  # makes the tables
+    place = f"sqlite:///{folder / 'config.db'}"
+    return SqlConfigStore(Database(place, steps=STEPS), Sealer(KEY))
+
+
 @asynccontextmanager
 async def manager_site(
     folder: Path,
@@ -274,6 +281,7 @@ async def manager_site(
     audit: bool = True,
     reception: Reception | None = None,
     traffic: Traffic | None = None,
+    sessions: Mapping[str, Any] | None = None,
     portal: PortalDesk | None = None,
     **more: Any,
 ) -> AsyncIterator[Site]:
@@ -309,13 +317,10 @@ async def manager_site(
 
     if file is not None:
         rows = RowsOfFile()
-        desk = SessionsOfSites(managers=SessionList(shared), store=rows)
+        desk = SessionsOfNode(managers=SessionList(shared), store=rows)
         yield build(Node(file, sessions=desk), None)
         return
-    async with database_node(folder):
-        pass  # makes the tables
-    place = f"sqlite:///{folder / 'config.db'}"
-    store = SqlConfigStore(Database(place, steps=STEPS), Sealer(KEY))
+    store = await _open_store(folder)
     users = Users(store, secret=KEY)
     admins = AdminEndpoints(
         users=users,
@@ -327,7 +332,9 @@ async def manager_site(
     node = Node(
         store=store,
         rbac=RbacEndpoints(users=users, entropy=Numbers()),
-        sessions=SessionsOfSites(managers=SessionList(shared), store=store),
+        sessions=SessionsOfNode(
+            managers=SessionList(shared), store=store, **(sessions or {})
+        ),
         traffic=traffic,
         portal=portal,
         admins=admins,

@@ -14,7 +14,9 @@ from ostiary.adapters.sql.config_rows import Sealer
 from ostiary.adapters.sql.config_store import STEPS, SqlConfigStore
 from ostiary.adapters.sql.engine import Database
 from ostiary.manager.sessions import Listed, SessionList
-from ostiary.node.sessions import SessionsOfSites
+from ostiary.model.workspaces import DEFAULT_WORKSPACE
+from ostiary.node.route_sessions import RouteSession
+from ostiary.node.sessions import SessionsOfNode
 from ostiary.ports.shared import SharedUnavailable
 from tests.support.ports import FakeClock
 from tests.unit.admin.admin_kit import KEY, Node, database_node
@@ -121,17 +123,88 @@ async def test_whoever_has_no_right_sees_and_ends_nothing(
     assert (await tab.get("/workspaces")).status == 200
 
 
-async def test_where_plugins_keep_sessions_is_said_plainly(
-    site: Site, tab: Browser
-) -> None:
-    config = {"issuer": "https://idp.example", "client_id": ["c"]}
-    body = {"name": "openid-connect", "config": config, "instance_name": "sso"}
-    none = await tab.get("/default/sessions")
-    await site.admin("POST", "/plugins", body)
-    page = await tab.get("/default/sessions")
+OIDC = {
+    "name": "openid-connect",
+    "config": {"issuer": "https://idp.example", "client_id": ["c"]},
+    "instance_name": "sso",
+}
 
-    assert "No plugin of this workspace signs people in" in none.words
-    assert "sso : sessions lie in browsers' cookies alone" in page.words
+
+class Routes:
+    """Whom workers have seen, without workers."""
+
+    def __init__(self) -> None:
+        self.rows: list[RouteSession] = []
+
+    def add(self, *plugins: str) -> None:
+        self.rows += [
+            RouteSession(
+                name=f"{number:064x}",
+                plugin=plugin,
+                who=f"<i>w{number}</i>@example.com",
+                began_at=1000.7,
+                seen_at=2000.7 - number,
+                ends_at=None,
+            )
+            for number, plugin in enumerate(plugins)
+        ]
+
+    async def find_all(self) -> list[RouteSession]:
+        return [*self.rows]
+
+    async def end(self, name: str) -> bool:
+        before = len(self.rows)
+        self.rows = [row for row in self.rows if row.name != name]
+        return len(self.rows) < before
+
+
+async def test_who_is_signed_in_at_a_route_is_listed_with_the_plugin_and_ended(
+    tmp_path: Path,
+) -> None:
+    routes, places = Routes(), dict[str, tuple[str, str]]()
+    more = {"routes": routes, "find_workspace": places.get}
+    async with manager_site(tmp_path, rbac=True, sessions=more) as site:
+        tab = site.tab()
+        await tab.sign_in(ADA)
+        empty = await tab.get("/default/sessions")
+        plugin = (await site.admin("POST", "/plugins", OIDC))["id"]
+        nobody = await tab.get("/default/sessions")
+        routes.add(plugin, "of-no-plugin")
+        places[plugin] = (DEFAULT_WORKSPACE, "default")
+        page = await tab.get("/default/sessions")
+        reply = await end(tab, routes.rows[0].name)
+
+    assert "No plugin of this workspace signs people in" in empty.words
+    assert "Nobody has come by" in nobody.words
+    assert "<i>w0</i>@example.com sso" in page.words
+    assert "<i>" not in page.text
+    assert "w1" not in page.words
+    assert reply.location == "/default/sessions?done=session-ended"
+    assert [row.plugin for row in routes.rows] == ["of-no-plugin"]
+
+
+@pytest.mark.spec("D14")
+async def test_a_workspace_sees_and_ends_its_own_sessions_alone(
+    tmp_path: Path,
+) -> None:
+    routes, places = Routes(), {"theirs": (DEFAULT_WORKSPACE, "default")}
+    routes.add("ours", "theirs")
+    more = {"routes": routes, "find_workspace": places.get}
+    async with manager_site(tmp_path, rbac=True, sessions=more) as site:
+        await site.tab().sign_in(ADA)
+        team = (await site.admin("POST", "/workspaces", {"name": "team"}))["id"]
+        places["ours"] = (team, "team")
+        ours = (await site.admin("GET", "/team/openid-connect/sessions"))["data"]
+        theirs = (await site.admin("GET", "/openid-connect/sessions"))["data"]
+        path = f"/team/openid-connect/sessions/{routes.rows[1].name}"
+        refused = await site.node.send("DELETE", path, **{"kong-admin-token": ADA})
+
+    assert [(row["plugin"], row["workspace"]) for row in ours] == [
+        ({"id": "ours"}, "team")
+    ]
+    assert refused.status == 404
+    assert [row["site"] for row in theirs] == ["manager", "gateway"]
+    assert len(routes.rows) == 2
 
 
 async def test_a_manager_that_asks_nobody_says_so(tmp_path: Path) -> None:
@@ -194,7 +267,7 @@ async def portals(tmp_path: Path) -> AsyncIterator[tuple[Node, Any, list[str]]]:
     store = SqlConfigStore(Database(url, steps=STEPS), Sealer(KEY))
     kept = store.open_sessions(FakeClock())
     told: list[str] = []
-    desk = SessionsOfSites(
+    desk = SessionsOfNode(
         managers=SessionList(MemoryShared(FakeClock())),
         store=store,
         portals=kept,

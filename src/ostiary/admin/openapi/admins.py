@@ -181,14 +181,15 @@ _WHEN: Final[Json] = {"type": ["integer", "null"]}
 _SESSION: Final = build_object(
     {
         "id": {**_TEXT, "description": "It opens nothing."},
-        "site": {"type": "string", "enum": ["manager", "portal"]},
+        "site": {"type": "string", "enum": ["manager", "portal", "gateway"]},
         "who": {**_MAYBE, "description": "Null where only the person's own cookie can tell."},
+        "plugin": {"type": ["object", "null"], "properties": {"id": _TEXT}, "description": "The openid-connect plugin that signed somebody in at a route."},
         "workspace": _MAYBE, "began_at": _WHEN, "seen_at": _WHEN, "ends_at": _WHEN,
     }
 )  # fmt: skip
 _SESSIONS: Final[Mapping[str, Json]] = {
     "/openid-connect/sessions": {
-        "get": build_get("listSessions", "openid-connect", "Who is signed in at the Manager and at portals", build_page(_SESSION), "503")
+        "get": build_get("listSessions", "openid-connect", "Who is signed in: at routes and at the portal of the workspace, with `default` at the Manager too", build_page(_SESSION), "503")
     },
     "/openid-connect/sessions/{session_id}": {
         "delete": build_do("endSession", "openid-connect", "End a session for its next request", "404", "503")
