@@ -29,6 +29,8 @@ STATIC: dict[str, list[str]] = {
 }
 QUICK = ("unit", "spec", "policy")
 COVERED = ("unit", "spec")
+# Two processes where nothing waits for a port, a server or the clock.
+PARALLEL = ("unit", "spec")
 COVERAGE_STEP = [
     "sh",
     "-c",
@@ -56,6 +58,7 @@ def suites(names: tuple[str, ...], reports: Path) -> list[tuple[str, list[str]]]
                 "-m",
                 *(("coverage", "run", "-m") if n in COVERED else ()),
                 *("pytest", "-q", f"tests/{n}", f"--junitxml={reports / n}.xml"),
+                *(("-n", "2", "--dist", "worksteal") if n in PARALLEL else ()),
             ],
         )
         for n in found
