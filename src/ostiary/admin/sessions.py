@@ -27,7 +27,8 @@ class SiteSession:
     """
     One session. `id` opens nothing; times are Unix seconds.
 
-    `who` is None where only the person's own cookie can tell; `workspace` is a portal's.
+    `who` is None where only the person's own cookie can tell: of portals where a provider signs in.
+    `workspace` is a portal's.
     """
 
     id: str

@@ -341,6 +341,7 @@ class Control:
             managers=managers,
             store=store,
             portals=LateSessions(self.source.store, SystemClock()),
+            own=self.portal.kept_sessions,
             forget=self.portal.forget_sessions,
         )
 
