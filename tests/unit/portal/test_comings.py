@@ -18,7 +18,7 @@ from tests.unit.portal.own_kit import (
     sign_up,
     switch_own,
 )
-from tests.unit.portal.portal_kit import API, EMAIL, HOME, PortalWorld, portal_world
+from tests.unit.portal.portal_kit import API, HOME, PortalWorld, portal_world
 
 pytestmark = pytest.mark.spec("portal#4.4")
 
