@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qsl
 
 import pytest
@@ -18,6 +18,7 @@ from ostiary.portal.content.openapi.document import read_api
 from ostiary.portal.tryit.answer import show_answer
 from ostiary.portal.tryit.vendored import PLACE, add_scripts, load_file
 from ostiary.ports.own_gateway import OwnReply
+from tests.browser.shots import keep_picture
 from tests.unit.portal.tryit.try_kit import SPEC, build, form_of, operation_of
 
 AXE = Axe()
@@ -40,6 +41,8 @@ def draw(slug: str, more: Mapping[str, Any]) -> bytes:
         "curl": "",
         "values": {},
         "is_sent": False,
+        "is_missing": False,
+        "home": "https://kong-ee:8443",
     }
     spec_url = "/default/documentation/pets"
     form = form_of(slug)
@@ -58,6 +61,7 @@ PAGES = {
         "get-cat",
         {"answer": show_answer(ANSWER), "curl": build().curl, "values": {"path:name": "tom"}, "is_sent": True},
     ),
+    "missing": draw("get-cat", {"is_missing": True}),
     "wrong": draw("get-cat", {"errors": ERRORS, "is_sent": True}),
 }  # fmt: skip
 
@@ -108,6 +112,7 @@ async def serve_explore(route: Route, sent: list[str]) -> None:
             files_url=f"/default/{PLACE}",
             csrf_token="t",
             gateway="https://kong-ee:8443",
+            is_missing=False,
         )
         await route.fulfill(body=body, content_type="text/html", headers=headers)
     elif name == "pets.json":
@@ -150,6 +155,7 @@ async def test_the_form_and_its_answer_are_for_everybody_and_fit(
     portal.on("console", note)
     await portal.set_viewport_size({"width": width, "height": 900})
     await portal.goto(f"/{name}")
+    await keep_picture(portal, f"content-try-{name}")
     found = (await AXE.run(portal)).response["violations"]
     wide = await portal.evaluate("document.documentElement.scrollWidth")
 
@@ -158,8 +164,9 @@ async def test_the_form_and_its_answer_are_for_everybody_and_fit(
     assert told == []
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_swagger_ui_runs_under_its_policy_and_asks_nobody_else(
-    browser: Browser,
+    browser: Browser, scheme: Literal["light", "dark"]
 ) -> None:
     """Every request is to the portal's own workspace; what is tried goes through its sender."""
     told: list[str] = []
@@ -170,7 +177,7 @@ async def test_swagger_ui_runs_under_its_policy_and_asks_nobody_else(
         if message.type in {"error", "warning"}:
             told.append(message.text)
 
-    context = await browser.new_context()
+    context = await browser.new_context(color_scheme=scheme)
     await context.route("**/*", lambda route: serve_explore(route, sent))
     page = await context.new_page()
     page.on("console", note)
@@ -183,6 +190,9 @@ async def test_swagger_ui_runs_under_its_policy_and_asks_nobody_else(
     await page.locator("button.execute").click()
     answer = page.locator(".live-responses-table .response").first
     await answer.wait_for()
+    for width in (390, 1280):
+        await page.set_viewport_size({"width": width, "height": 900})
+        await keep_picture(page, "content-explore")
 
     assert "404" in await answer.inner_text()
     assert len(sent) == 1
