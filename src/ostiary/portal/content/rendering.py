@@ -392,7 +392,7 @@ def render_search(
     ]
     return render(
         "portal-search.html", chrome=chrome, asked=asked, results=shown,
-        llms_url=f"{chrome.base}{LLMS}",
+        llms_url=f"{chrome.base}{LLMS}", catalogue_url=_at(chrome, "/documentation"),
     )  # fmt: skip
 
 
