@@ -4,6 +4,8 @@ Pictures of every page for the docs, from what the browser tests keep.
     BROWSER_SHOTS=shots .venv/bin/python -m pytest tests/browser
     .venv/bin/python tools/pictures.py shots
 
+With `--some` after the folder, pictures that it does not have stay as they are.
+
 Writes `docs/images/pages/*.jpg` (on a desk, in light colours) and `docs/pages.md`, which lists them.
 """
 
@@ -30,7 +32,7 @@ _AREAS: Final = (
     ("portal-manager-", "The Manager: applications"),
     ("portal-", "The developer portal"),
     ("content-", "The developer portal's content"),
-    ("manager_", "The Manager"),
+    ("manager-", "The Manager"),
     ("console", "The user pool's console"),
     ("", "The user pool's hosted pages, and the demo's own"),
 )
@@ -41,9 +43,9 @@ def find_area(name: str) -> str:
     return next(title for start, title in _AREAS if name.startswith(start))
 
 
-async def convert(paths: list[Path]) -> list[str]:
-    """Make small pictures of the large ones; their names."""
-    found: list[str] = []
+async def convert(paths: list[Path]) -> int:
+    """Make small pictures of the large ones; how many there were."""
+    count = 0
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path="/usr/bin/chromium", args=["--no-sandbox"]
@@ -69,9 +71,9 @@ async def convert(paths: list[Path]) -> list[str]:
                 quality=QUALITY,
                 clip=clip,  # type: ignore[arg-type]  # a clip
             )
-            found.append(match["name"])
+            count += 1
         await browser.close()
-    return found
+    return count
 
 
 def build_page(names: list[str]) -> str:
@@ -88,22 +90,23 @@ def build_page(names: list[str]) -> str:
         if some:
             lines += ["", f"## {title}", ""]
         for name in some:
-            plain = name.replace("_", "-")
-            words = (
-                plain.removeprefix("portal-").removeprefix("manager-").replace("-", " ")
-            )
-            lines += [f"![{words}](images/pages/{plain}.jpg)", ""]
+            words = name.replace("-", " ")
+            for start in ("portal ", "manager ", "content "):
+                words = words.removeprefix(start)
+            lines += [f"![{words}](images/pages/{name}.jpg)", ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
 def main() -> None:
     """Convert the pictures of a folder."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    for old in FOLDER.glob("*.jpg"):
-        old.unlink()
-    names = asyncio.run(convert(sorted(Path(sys.argv[1]).glob("*.png"))))
+    if "--some" not in sys.argv[2:]:
+        for old in FOLDER.glob("*.jpg"):
+            old.unlink()
+    count = asyncio.run(convert(sorted(Path(sys.argv[1]).glob("*.png"))))
+    names = sorted(path.stem for path in FOLDER.glob("*.jpg"))
     PAGE.write_text(build_page(names))
-    print(f"{len(names)} pages")
+    print(f"{count} pictures, {len(names)} pages")
 
 
 if __name__ == "__main__":

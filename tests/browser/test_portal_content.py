@@ -20,6 +20,7 @@ from ostiary.portal.content.rendering import render_missing, render_page, render
 from ostiary.portal.content.search import build_index
 from ostiary.portal.content.site import build_site
 from ostiary.portal.content.source import SourceFile
+from tests.browser.shots import keep_picture
 
 AXE = Axe()
 BASE = "/default"
@@ -32,19 +33,27 @@ FRAME = Chrome(
     sign_out_url=f"{BASE}/logout",
     account_menu=(MenuItem(title="Settings", url=f"{BASE}/settings"),),
 )
+APIS = (
+    ("Payments", "2.4.0", "Charge cards, pay out, and find out what became of a payment.", "Money"),
+    ("Parcels", "1.0.3", "Labels, prices and tracking for parcels in 31 countries.", "Delivery"),
+    ("Pictures", "0.9.0", "Covers and photographs in every size, cut and compressed.", "Media"),
+    ("Addresses", "3.1.0", "Complete and correct postal addresses while people type them.", "Delivery"),
+)  # fmt: skip
 MORE = [
     SourceFile(
-        path=f"specs/api{n}.yaml",
-        contents=f"openapi: 3.0.0\ninfo: {{title: Api {n}, version: '{n}'}}\ntags: [{{name: t{n}}}]\npaths: {{}}\n",
+        path=f"specs/{title.lower()}.yaml",
+        contents=f"openapi: 3.0.0\ninfo: {{title: {title}, version: '{version}', description: '{said}'}}\ntags: [{{name: {tag}}}]\npaths: {{/{title.lower()}: {{get: {{summary: List, responses: {{}}}}}}}}\n",
     )
-    for n in range(4)
+    for title, version, said, tag in APIS
 ]
 SITE = build_site([*load_shipped_files(), *MORE], workspace="default", has_auth=True)
 INDEX = build_index(SITE)
-PATHS = (
-    "/", "/about", "/documentation", "/guides", "/guides/authentication", "/guides/errors",
-    "/documentation/bookshop", "/documentation/bookshop/create-order", "/search?q=order", "/nothing",
-)  # fmt: skip
+PAGES = {
+    "home": "/", "about": "/about", "catalogue": "/documentation", "guides": "/guides",
+    "guide": "/guides/authentication", "guide-with-a-table": "/guides/errors",
+    "specification": "/documentation/bookshop", "operation": "/documentation/bookshop/create-order",
+    "search": "/search?q=order", "search-without-results": "/search?q=zebra", "missing": "/nothing",
+}  # fmt: skip
 
 
 def draw(path: str, reader: Reader) -> bytes:
@@ -79,11 +88,12 @@ async def portal(
     await context.close()
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize("width", [390, 1280])
 async def test_every_page_is_for_everybody_and_fits(
-    portal: Page, path: str, width: int
+    portal: Page, name: str, width: int
 ) -> None:
+    path = PAGES[name]
     told: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
@@ -94,6 +104,7 @@ async def test_every_page_is_for_everybody_and_fits(
     headers = {"x-ada": "1"} if width == 1280 and "guides" in path else {}
     await portal.set_extra_http_headers(headers)
     await portal.goto(f"{BASE}{path}")
+    await keep_picture(portal, f"content-{name}")
     found = (await AXE.run(portal)).response["violations"]
     wide = await portal.evaluate("document.documentElement.scrollWidth")
 
@@ -109,6 +120,7 @@ async def test_samples_are_chosen_without_script_and_by_keyboard(portal: Page) -
     await portal.locator("#sample-1").focus()
     await portal.keyboard.press("ArrowRight")
     second = await shown.inner_text()
+    await keep_picture(portal, "content-operation-in-python")
 
     assert first.startswith("curl ")
     assert second.startswith("import requests")

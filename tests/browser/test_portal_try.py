@@ -11,6 +11,7 @@ import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, ConsoleMessage, Page, Route
 
+from ostiary.cli.demo.values import DemoState
 from ostiary.pages import render, security_headers
 from ostiary.portal.chrome import STYLES, Chrome
 from ostiary.portal.content.highlight import highlight_code
@@ -18,6 +19,11 @@ from ostiary.portal.content.openapi.document import read_api
 from ostiary.portal.tryit.answer import show_answer
 from ostiary.portal.tryit.vendored import PLACE, add_scripts, load_file
 from ostiary.ports.own_gateway import OwnReply
+from tests.browser.shots import keep_picture
+from tests.browser.test_pages import choose_schemes
+from tests.browser.test_portal import Keyboard, sign_in
+from tests.browser.test_portal_applications import Caller
+from tests.browser.visits import open_context, sign_up_someone
 from tests.unit.portal.tryit.try_kit import SPEC, build, form_of, operation_of
 
 AXE = Axe()
@@ -40,6 +46,8 @@ def draw(slug: str, more: Mapping[str, Any]) -> bytes:
         "curl": "",
         "values": {},
         "is_sent": False,
+        "is_missing": False,
+        "home": "https://kong-ee:8443",
     }
     spec_url = "/default/documentation/pets"
     form = form_of(slug)
@@ -58,8 +66,12 @@ PAGES = {
         "get-cat",
         {"answer": show_answer(ANSWER), "curl": build().curl, "values": {"path:name": "tom"}, "is_sent": True},
     ),
+    "missing": draw("get-cat", {"is_missing": True}),
     "wrong": draw("get-cat", {"errors": ERRORS, "is_sent": True}),
 }  # fmt: skip
+
+# Whose pictures are kept; the others are there of the demo's own API.
+SHOWN = {"wrong": "refused", "missing": "missing", "body": "with-a-body"}
 
 
 # A specification of version 3.1 whose parts are elsewhere, and one of which does something.
@@ -108,6 +120,7 @@ async def serve_explore(route: Route, sent: list[str]) -> None:
             files_url=f"/default/{PLACE}",
             csrf_token="t",
             gateway="https://kong-ee:8443",
+            is_missing=False,
         )
         await route.fulfill(body=body, content_type="text/html", headers=headers)
     elif name == "pets.json":
@@ -150,6 +163,8 @@ async def test_the_form_and_its_answer_are_for_everybody_and_fit(
     portal.on("console", note)
     await portal.set_viewport_size({"width": width, "height": 900})
     await portal.goto(f"/{name}")
+    if name in SHOWN:
+        await keep_picture(portal, f"content-try-{SHOWN[name]}")
     found = (await AXE.run(portal)).response["violations"]
     wide = await portal.evaluate("document.documentElement.scrollWidth")
 
@@ -183,7 +198,6 @@ async def test_swagger_ui_runs_under_its_policy_and_asks_nobody_else(
     await page.locator("button.execute").click()
     answer = page.locator(".live-responses-table .response").first
     await answer.wait_for()
-
     assert "404" in await answer.inner_text()
     assert len(sent) == 1
     assert not any(url.endswith("/logout") for url in asked)
@@ -195,3 +209,53 @@ async def test_swagger_ui_runs_under_its_policy_and_asks_nobody_else(
     # The picture of the description is refused by the policy, and nothing else is said.
     assert [text for text in told if "img-src data:" not in text] == []
     await context.close()
+
+
+async def keep_all(page: Page, name: str) -> None:
+    """Pictures in both colours and sizes; the page is left on a desk."""
+    for scheme in choose_schemes(is_phone=False):
+        await page.emulate_media(color_scheme=scheme)
+        for width in (390, 1280):
+            await page.set_viewport_size({"width": width, "height": 900})
+            await keep_picture(page, name)
+
+
+@pytest.mark.spec("portal#5.2")
+async def test_the_demos_example_api_answers_through_its_gateway(
+    browser: Browser, demo: DemoState
+) -> None:
+    """With the form and with swagger-ui; what is no book is a problem of the shop's own."""
+    async with open_context(browser) as context:
+        visitor = await sign_up_someone(demo, context)
+    row = {"email": visitor.person.email, "status": 0, "meta": '{"full_name": "Ada Lovelace"}'}  # fmt: skip
+    await Caller(demo).admin("POST", "/developers", row)
+    api = f"{demo.portal_url}/documentation/bookshop"
+    async with open_context(browser, reduced_motion="reduce") as context:
+        page = await context.new_page()
+        await sign_in(Keyboard(page), visitor)
+        await page.wait_for_url(f"{demo.portal_url}/dashboard")
+        await page.goto(f"{api}/get-book/try")
+        await page.locator('[name="path:book"]').fill("b-17")
+        await keep_all(page, "content-try")
+        await page.get_by_role("button", name="Send GET request").click()
+        await page.get_by_text("200 OK").wait_for()
+        await keep_all(page, "content-try-answered")
+        found = await page.get_by_role("status").inner_text()
+        await page.locator('[name="path:book"]').fill("b-99")
+        await page.get_by_role("button", name="Send GET request").click()
+        await page.get_by_text("404 Not Found").wait_for()
+        problem = await page.get_by_role("status").inner_text()
+
+        await page.goto(f"{api}/explore")
+        await page.locator("#operations-Books-getBook .opblock-summary-control").click()
+        await page.get_by_text("Try it out").click()
+        await page.locator('[data-param-name="book"] input').fill("b-17")
+        await page.locator("button.execute").click()
+        answer = page.locator(".live-responses-table .response").first
+        await answer.wait_for()
+        explored = await answer.inner_text()
+        await keep_all(page, "content-explore")
+
+    assert "The Dispossessed" in found
+    assert "There is no book b-99." in problem
+    assert "The Dispossessed" in explored

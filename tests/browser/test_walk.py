@@ -22,7 +22,7 @@ async def test_the_walk_passes_and_tells_every_step(
     passed = await run_walk(demo, out=lines.append, artifacts=tmp_path)
 
     assert passed, "\n".join(lines)
-    assert len(lines) == 23
+    assert len(lines) == 24
     assert all(line.startswith("  ok  ") and line.endswith(" s)") for line in lines)
     assert list(tmp_path.iterdir()) == []
 
@@ -73,7 +73,7 @@ def test_the_demo_that_checks_itself_exits_with_zero(tmp_path: Path) -> None:
         status = process.run_to_end()
 
         assert status == 0, process.output
-        assert sum(line.startswith("  ok  ") for line in process.lines) == 23
+        assert sum(line.startswith("  ok  ") for line in process.lines) == 24
         assert process.lines[-1] == "The walk passed."
 
 

@@ -194,12 +194,24 @@ class DeveloperEndpoints:
                 return await call.run(
                     {"GET": roles.show, "PATCH": roles.change, "DELETE": roles.delete}
                 )
+            case ["auth"] | [_, "auth"] if call.is_by_portal:
+                return await call.run({"GET": _came, "DELETE": _went})
             case [key]:
                 one = _OneCall(call, key)
                 return await call.run(
                     {"GET": one.show, "PATCH": one.change, "DELETE": one.delete}
                 )
         raise refusals.not_found()
+
+
+async def _came() -> Response:
+    """Somebody has signed in at the portal: there is nothing to do but to record it."""
+    return JSONResponse({})
+
+
+async def _went() -> Response:
+    """Somebody has signed out."""
+    return Response(status_code=204)
 
 
 class _Call:

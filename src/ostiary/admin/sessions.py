@@ -28,8 +28,9 @@ class SiteSession:
     """
     One session. `id` opens nothing; times are Unix seconds.
 
-    `who` is None where only the person's own cookie can tell; `workspace` is the name and `place`
-    the id of the workspace it is of; `plugin` is the row that signed somebody in at a route.
+    `who` is None where only the person's own cookie can tell: of portals where a provider signs in.
+    `workspace` is the name and `place` the id of the workspace it is of; `plugin` is the row that
+    signed somebody in at a route.
     """
 
     id: str

@@ -347,6 +347,7 @@ class Control:
         return replace(
             found,
             portals=LateSessions(self.source.store, SystemClock()),
+            own=self.portal.kept_sessions,
             forget=self.portal.forget_sessions,
         )
 

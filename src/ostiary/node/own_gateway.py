@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -29,6 +29,7 @@ from ostiary.model.gateway import Plugin, Route, Service
 from ostiary.model.row import Row
 from ostiary.model.workspaces import DEFAULT_WORKSPACE
 from ostiary.node.certificate import default_certificate
+from ostiary.node.likely_routes import LikelyRoutes, read_likely_routes
 from ostiary.ports.config_store import ConfigReads, ConfigStore, Wanted
 from ostiary.ports.own_gateway import NotRouted, OwnReply, OwnRequest
 from ostiary.settings import ListenAddress, Settings
@@ -55,6 +56,7 @@ class _Plan:
     revision: int
     router: Router = field(repr=False)
     restricting: tuple[Plugin, ...] = ()
+    likely: Mapping[str, LikelyRoutes] = field(default_factory=dict, repr=False)
 
 
 class NodeGateway:
@@ -87,6 +89,16 @@ class NodeGateway:
 
     def _publish(self, port: int) -> int:
         return {own: public for public, own in self._settings.port_maps}.get(port, port)
+
+    async def may_take(
+        self, method: str, host: str, path: str, *, workspace: str
+    ) -> bool:
+        """As the port says."""
+        plan = await self._load()
+        likely = plan.likely.get(workspace)
+        listeners = (self._plain, self._secure)
+        ports = frozenset(self._publish(a.port) for a in listeners if a is not None)
+        return likely is not None and likely.may_take(method, host, path, ports=ports)
 
     async def send(self, request: OwnRequest, *, workspace: str) -> OwnReply:
         """As the port says."""
@@ -213,9 +225,11 @@ class NodeGateway:
                     services[row.id or ""] = row
             routes += [r for r in await _read_all(reads, "routes") if isinstance(r, Route)]  # fmt: skip
             plugins += [p for p in await _read_all(reads, "plugins") if isinstance(p, Plugin)]  # fmt: skip
+        routes = [r for r in routes if _is_served(r, services)]
         router = await asyncio.to_thread(_build, routes, services)
+        likely = await asyncio.to_thread(_read_likely, routes)
         restricting = (p for p in plugins if p.name == _RESTRICTS and p.enabled)
-        return _Plan(revision, router, tuple(restricting))
+        return _Plan(revision, router, tuple(restricting), likely)
 
     async def close(self) -> None:
         """Let connections go."""
@@ -244,9 +258,21 @@ def _build(routes: Iterable[Route], services: dict[str, Service]) -> Router:
     return build_router(
         entry
         for route in routes
-        if (service := services.get(route.service or "")) is None or service.enabled
-        for entry in build_entries(route, service)
+        for entry in build_entries(route, services.get(route.service or ""))
     )
+
+
+def _is_served(route: Route, services: Mapping[str, Service]) -> bool:
+    service = services.get(route.service or "")
+    return service is None or service.enabled
+
+
+def _read_likely(routes: Iterable[Route]) -> dict[str, LikelyRoutes]:
+    """What routes could take, by their workspaces."""
+    spaces: dict[str, list[Route]] = {}
+    for route in routes:
+        spaces.setdefault(route.ws_id or DEFAULT_WORKSPACE, []).append(route)
+    return {space: read_likely_routes(some) for space, some in spaces.items()}
 
 
 def _is_restricted(plan: _Plan, match: Match) -> bool:

@@ -35,7 +35,7 @@ from ostiary.portal.library import Library
 from ostiary.portal.mailed import MailedLinks
 from ostiary.portal.outbox import Outbox
 from ostiary.portal.pace import Pace
-from ostiary.portal.sessions import Sessions
+from ostiary.portal.sessions import KeptSessions, Sessions
 from ostiary.portal.signing_in import SignIns
 from ostiary.portal.site import Site
 from ostiary.portal.tokens import MailedTokens
@@ -109,6 +109,7 @@ class NodePortal:
         self._gateway = NodeGateway(settings, store, orders.prefix)
         mailer = _build_mailer(settings)
         marks = LateSessions(store, clock)
+        self.kept_sessions = KeptSessions(marks, orders.ring)
         kept = KeptMails(marks, SystemEntropy(), orders.ring, node=orders.node_id)
         self._outbox = Outbox(mailer, kept=kept)
         self._hashing = Hashing(SystemEntropy())

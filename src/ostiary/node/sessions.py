@@ -7,13 +7,14 @@ Spec: decisions D14, 0047, 0050.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ostiary.admin.access import read_all
 from ostiary.admin.sessions import SiteSession
 from ostiary.manager.sessions import SessionList
+from ostiary.model.portal import Developer
 from ostiary.model.workspaces import DEFAULT_NAME, DEFAULT_WORKSPACE, Workspace
 from ostiary.node.route_sessions import RouteSessions
 from ostiary.ports.config_store import ConfigStore
@@ -21,6 +22,9 @@ from ostiary.ports.pool_store import StoreUnavailable
 from ostiary.ports.session_store import ListedStore
 from ostiary.ports.shared import SharedUnavailable
 from ostiary.signin.party import SHOWN_CHARS
+
+if TYPE_CHECKING:  # a node without a portal does without its libraries
+    from ostiary.portal.sessions import KeptSessions
 
 # Of the names of cookies, by which sessions are kept (`portal.door`).
 _PORTAL: Final = "ostiary-portal-session"
@@ -40,14 +44,16 @@ class SessionsOfNode:
     """
     The session desk of a node.
 
-    `forget` makes the portal of this node look at every session anew; other nodes do within
-    seconds. `find_workspace` tells the id and the name of the workspace that a plugin is in, None
-    for one that signs nobody in any more.
+    `portals` are those of developers who sign in at a provider, `own` of those who do not. `forget`
+    makes the portal of this node look at every session anew; other nodes do within seconds.
+    `find_workspace` tells the id and the name of the workspace that a plugin is in, None for one
+    that signs nobody in any more.
     """
 
     managers: SessionList
     store: ConfigStore
     portals: ListedStore | None = None
+    own: KeptSessions | None = None
     forget: Callable[[], None] = field(default=_do_nothing, repr=False)
     routes: RouteSessions | None = None
     find_workspace: Callable[[str], tuple[str, str] | None] = field(
@@ -96,36 +102,63 @@ class SessionsOfNode:
         found: list[SiteSession] = []
         if self.portals is None:
             return found
-        portals = await self._name_portals()
+        places = await self._read_places()
+        portals = {
+            hashlib.sha256(f"portal:{place}".encode()).hexdigest()[:SHOWN_CHARS]: place
+            for place in places
+        }
         for key, ends in await self.portals.keys(_PORTAL, most=_MOST):
             cookie = key.rpartition(":")[0]
-            place, workspace = portals.get(cookie.rpartition("-")[2], (None, None))
+            place = portals.get(cookie.rpartition("-")[2], "")
             found.append(
                 SiteSession(
                     id=_hide(key),
                     site="portal",
-                    workspace=workspace,
-                    place=place,
+                    workspace=places.get(place),
+                    place=place or None,
                     ends_at=int(ends),
+                )
+            )
+        return [*found, *await self._find_own(places)]
+
+    async def _find_own(self, places: Mapping[str, str]) -> list[SiteSession]:
+        """Those of developers whom no provider signs in, as long as they are of their epoch."""
+        if self.own is None:
+            return []
+        found = []
+        for key, session in await self.own.find_all(most=_MOST):
+            whose = await self._find_developer(session.portal, session.developer)
+            if whose is None or whose.epoch != session.epoch:
+                continue  # it has ended by what they changed
+            found.append(
+                SiteSession(
+                    id=_hide(key),
+                    site="portal",
+                    who=whose.email,
+                    workspace=places.get(session.portal),
+                    place=session.portal,
+                    began_at=int(session.begun_at),
+                    ends_at=int(session.expires_at),
                 )
             )
         return found
 
-    async def _name_portals(self) -> dict[str, tuple[str, str]]:
-        """The id and name of every workspace by what their portals' cookies end in."""
+    async def _find_developer(self, place: str, identity: str) -> Developer | None:
+        try:
+            row = await self.store.within(place).get("developers", identity)
+        except StoreUnavailable as error:
+            raise SharedUnavailable(str(error)) from error
+        return row if isinstance(row, Developer) else None
+
+    async def _read_places(self) -> dict[str, str]:
+        """The names of the workspaces by their ids."""
         try:
             rows = await read_all(self.store, "workspaces")
         except StoreUnavailable as error:
             raise SharedUnavailable(str(error)) from error
         places = {row.id or "": row.name for row in rows if isinstance(row, Workspace)}
         places.setdefault(DEFAULT_WORKSPACE, DEFAULT_NAME)
-        return {
-            hashlib.sha256(f"portal:{place}".encode()).hexdigest()[:SHOWN_CHARS]: (
-                place,
-                name,
-            )
-            for place, name in places.items()
-        }
+        return places
 
     async def end(self, identity: str) -> bool:
         """As the desk says."""
@@ -140,6 +173,12 @@ class SessionsOfNode:
             if _hide(key) == identity:
                 await self.portals.delete(key)
                 self.forget()
+                return True
+        if self.own is None:
+            return False
+        for key, _ in await self.own.find_all(most=_MOST):
+            if _hide(key) == identity:
+                await self.own.end(key)
                 return True
         return False
 

@@ -161,6 +161,11 @@ class LateSessions:
     async def keys(self, part: str, *, most: int) -> tuple[tuple[str, float], ...]:
         return await (await self._open()).keys(part, most=most)
 
+    async def records(
+        self, start: str, *, most: int
+    ) -> tuple[tuple[str, bytes, float], ...]:
+        return await (await self._open()).records(start, most=most)
+
     async def get(self, key: str) -> bytes | None:
         return await (await self._open()).get(key)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -31,14 +32,16 @@ from ostiary.portal.call import (
     refuse_wrong,
     say,
 )
+from ostiary.portal.comings import tell_coming, tell_going
 from ostiary.portal.config import Portal
 from ostiary.portal.door import DoorClosed
 from ostiary.portal.library import Library
+from ostiary.portal.people import Visitor, meet
 from ostiary.portal.places import NEXT_COOKIE, NEXT_FOR_S, base_of
 from ostiary.portal.replies import add_fields, carry_out, looks_for_page
 from ostiary.portal.site import NoPortal, Site, client_ip
 from ostiary.ports.pool_store import StoreUnavailable
-from ostiary.signin.values import Allowed, SendAway
+from ostiary.signin.values import Allowed, Respond, SendAway, Step
 from ostiary.web.cookies import read_cookie
 
 _VERBS: Final = ("GET", "POST", "PATCH", "DELETE", "OPTIONS")
@@ -55,10 +58,12 @@ async def enter(call: Call) -> Response:
         return await api_own.enter_own(call)
     if portal.oidc is None:
         raise say(404, "Not found")
+    leaving = await _meet_leaving(call)
     try:
         step = await call.site.door.enter(request, portal)
     except AmbiguousTarget as error:
         raise say(400, "the request cannot be read") from error
+    await _tell_audit(call, step, leaving)
     if isinstance(step, Allowed):
         if not wants_page:
             fields = [f for f in step.downstream_fields if f[0] == b"Set-Cookie"]
@@ -77,6 +82,33 @@ async def enter(call: Call) -> Response:
     if isinstance(step, SendAway) and step.why in {"login_action", "signed_in"}:
         _keep_next(response, request, portal)
     return response
+
+
+async def _meet_leaving(call: Call) -> Visitor | None:
+    """Whose sign-out this may be, while it can be known; None for other requests."""
+    request, oidc = call.request, call.portal.oidc
+    argument = oidc.logout_query_arg if oidc is not None else None
+    is_asked = argument is not None and argument in request.query_params
+    if request.method == "GET" and not is_asked:
+        return None
+    read = await call.site.door.read(request, call.portal)
+    return await meet(call.site.store, call.portal, read)
+
+
+async def _tell_audit(call: Call, step: Step, leaving: Visitor | None) -> None:
+    """Have the audit log say who came, and who went."""
+    site, request, portal = call.site, call.request, call.portal
+    match step:
+        case SendAway(why="login_action" | "signed_in", fields=fields):
+            visitor = Visitor()
+            with suppress(DoorClosed, StoreUnavailable):  # they are in all the same
+                read = await site.door.read_newcomer(request, portal, fields)
+                visitor = await meet(site.store, portal, read)
+            await tell_coming(site, request, portal, visitor.developer)
+        case SendAway(why="logout") | Respond() if (
+            leaving is not None and leaving.signed_in is not None
+        ):
+            await tell_going(site, request, portal, leaving.developer)
 
 
 def _after_login(portal: Portal) -> str:

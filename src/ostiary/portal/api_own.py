@@ -23,6 +23,7 @@ from ostiary.portal.call import (
     refuse_wrong,
     say,
 )
+from ostiary.portal.comings import tell_coming, tell_going
 from ostiary.portal.config import Portal
 from ostiary.portal.own import BASIC_AUTH, NOT_CURRENT
 from ostiary.portal.people import standing_of
@@ -36,7 +37,10 @@ async def enter_own(call: Call) -> Response:
     """`/auth`: a session for an address and a password, or a key; DELETE ends it."""
     request, portal = call.request, call.portal
     if request.method == "DELETE":
+        visitor = await call.meet()
         fields = await call.site.sign_ins.end(request, portal)
+        if visitor.signed_in is not None:
+            await tell_going(call.site, request, portal, visitor.developer)
         return add_fields(JSONResponse({}), fields)
     if request.method == "POST":
         raise say(405, "Method not allowed")
@@ -53,6 +57,7 @@ async def enter_own(call: Call) -> Response:
         body = {"message": "Forbidden", "standing": standing_of(developer)}
         raise Refused(403, body)
     fields = await call.site.sign_ins.begin(request, portal, developer)
+    await tell_coming(call.site, request, portal, developer)
     return add_fields(JSONResponse({}), fields)
 
 

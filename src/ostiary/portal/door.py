@@ -141,6 +141,21 @@ class Door:
         fields = step.fields if isinstance(step, Refused) else ()
         return Read(fields=tuple(f for f in fields if f[0].lower() == b"set-cookie"))
 
+    async def read_newcomer(
+        self, request: Request, portal: Portal, set_now: Fields
+    ) -> Read:
+        """
+        Who has just signed in: whoever the browser will be with the cookies that it is given now.
+
+        Raises:
+            DoorClosed: It cannot be known now.
+        """
+        jar = [v.partition(b";")[0] for n, v in set_now if n.lower() == b"set-cookie"]
+        kept = b"; ".join(pair for pair in jar if not pair.endswith(b"="))
+        fields = [f for f in request.headers.raw if f[0].lower() != b"cookie"]
+        scope = {**request.scope, "headers": [*fields, (b"cookie", kept)]}
+        return await self.read(Request(scope), portal)
+
     def _parties(self, portal: Portal) -> _Parties:
         if portal.oidc is None:
             raise DoorClosed(portal.problem or "the portal has no sign-in")

@@ -15,6 +15,7 @@ from ostiary.http.head import Fields
 from ostiary.model.portal import APPROVED, Developer
 from ostiary.portal.accounts import Registered, TooOften
 from ostiary.portal.asked import Asked, Content, draw, go, too_often, wanted_by
+from ostiary.portal.comings import tell_coming, tell_going
 from ostiary.portal.own import BASIC_AUTH, NOT_CURRENT
 from ostiary.portal.people import Visitor, standing_of
 from ostiary.portal.places import read_next
@@ -60,6 +61,7 @@ class OwnPages:
         if developer.status != APPROVED:
             return await self._explain(asked, developer)
         fields = await asked.site.sign_ins.begin(asked.request, asked.portal, developer)
+        await tell_coming(asked.site, asked.request, asked.portal, developer)
         return add_fields(go(wanted or f"{asked.base}/dashboard"), fields)
 
     async def _check(
@@ -106,6 +108,8 @@ class OwnPages:
         if "prefetch" in asked.request.headers.get("sec-purpose", ""):
             return go(asked.base)
         fields = await asked.site.sign_ins.end(asked.request, asked.portal)
+        whose = asked.visitor.developer  # somebody: nobody else is led here
+        await tell_going(asked.site, asked.request, asked.portal, whose)
         return add_fields(go(asked.base), fields)
 
     async def set_password(

@@ -32,11 +32,14 @@ from ostiary.portal.config import Portal
 from ostiary.portal.door import COOKIE_PREFIX, DoorClosed
 from ostiary.portal.session_conf import ABSOLUTE_S, SessionConf
 from ostiary.ports.clock import Clock, Entropy
-from ostiary.ports.session_store import SessionStore
+from ostiary.ports.session_store import ListedStore, SessionStore
 from ostiary.ports.shared import SharedUnavailable
 from ostiary.sessions.keys import KeyRing, Sealer
 from ostiary.web.cookies import read_cookie
 
+_PURPOSE: Final = b"portal session"
+# What keys begin with, and nothing else does.
+_START: Final = "portal:"
 _ID_BYTES: Final = 32
 _ID: Final = re.compile(rf"[0-9a-f]{{{2 * _ID_BYTES}}}")
 # How often at most the database hears that a session is in use.
@@ -46,12 +49,48 @@ _KEPT_TIMES: Final = 4096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnSession:
-    """A session: whose, of which epoch, and when it ends without another request. Unix seconds."""
+    """
+    A session: whose, of which epoch, and when it ends without another request. Unix seconds.
+
+    `portal` is the id of its workspace; the key is bound to that as well.
+    """
 
     developer: str
     epoch: int
     begun_at: float
     expires_at: float = 0.0
+    portal: str = ""
+
+
+class KeptSessions:
+    """Which sessions there are, for whoever may end them."""
+
+    def __init__(self, store: ListedStore, ring: KeyRing) -> None:
+        self._store = store
+        self._sealer = Sealer(ring, _PURPOSE)
+
+    async def find_all(self, *, most: int) -> list[tuple[str, OwnSession]]:
+        """
+        Sessions by their keys; a key opens none, its id is in the developer's cookie alone.
+
+        Raises:
+            SharedUnavailable: The store does not answer.
+        """
+        found = []
+        for key, sealed, ends in await self._store.records(_START, most=most):
+            session = _open(self._sealer, key, sealed)
+            if session is not None:
+                found.append((key, replace(session, expires_at=ends)))
+        return found
+
+    async def end(self, key: str) -> None:
+        """
+        End one for its next request.
+
+        Raises:
+            SharedUnavailable: It may still be there.
+        """
+        await self._store.delete(key)
 
 
 class Sessions:
@@ -63,7 +102,7 @@ class Sessions:
         self._store = store
         self._clock = clock
         self._entropy = entropy
-        self._sealer = Sealer(ring, b"portal session")
+        self._sealer = Sealer(ring, _PURPOSE)
         self._kept: OrderedDict[str, float] = OrderedDict()
 
     async def begin(self, portal: Portal, developer: str, epoch: int) -> Field:
@@ -77,7 +116,14 @@ class Sessions:
         identity = self._entropy.bytes(_ID_BYTES).hex()
         key = _key(portal, conf, identity)
         now = self._clock.now()
-        record = json.dumps({"developer": developer, "epoch": epoch, "begun_at": now})
+        record = json.dumps(
+            {
+                "developer": developer,
+                "epoch": epoch,
+                "begun_at": now,
+                "portal": portal.id,
+            }
+        )
         nonce = self._entropy.bytes(NONCE_BYTES)
         sealed = self._sealer.seal(record.encode(), binding=key.encode(), nonce=nonce)
         try:
@@ -99,7 +145,7 @@ class Sessions:
             return None
         try:
             sealed = await self._store.get(key)
-            found = None if sealed is None else self._open(key, sealed)
+            found = None if sealed is None else _open(self._sealer, key, sealed)
             if found is None:
                 return None
             left = found.begun_at + ABSOLUTE_S - self._clock.now()
@@ -109,13 +155,6 @@ class Sessions:
         except SharedUnavailable as error:
             raise DoorClosed(str(error)) from error
         return replace(found, expires_at=self._clock.now() + ttl_s)
-
-    def _open(self, key: str, sealed: bytes) -> OwnSession | None:
-        try:
-            opened = self._sealer.open(sealed, binding=key.encode())
-        except BrokenSeal:
-            return None  # of a key that is not in the ring any more
-        return OwnSession(**json.loads(opened))
 
     async def _keep(self, key: str, ttl_s: float) -> bool:
         """Let a session that is used live on; the database hears of it now and then."""
@@ -145,6 +184,14 @@ class Sessions:
             except SharedUnavailable as error:
                 raise DoorClosed(str(error)) from error
         return b"set-cookie", build_delete_cookie(*_cookie(portal, conf))
+
+
+def _open(sealer: Sealer, key: str, sealed: bytes) -> OwnSession | None:
+    try:
+        opened = sealer.open(sealed, binding=key.encode())
+    except BrokenSeal:
+        return None  # of a key that is not in the ring any more
+    return OwnSession(**json.loads(opened))
 
 
 def _conf(portal: Portal) -> SessionConf:
@@ -179,4 +226,4 @@ def _key(portal: Portal, conf: SessionConf, identity: str) -> str:
     """What a session is kept under: of its workspace, its id and the operator's secret."""
     secret = (conf.secret or "").encode()
     digest = hmac.digest(secret or b"portal", f"{portal.id} {identity}".encode(), "sha256")  # fmt: skip
-    return f"portal:{digest.hex()}"
+    return f"{_START}{digest.hex()}"

@@ -81,6 +81,24 @@ class OwnGateway(Protocol):
         """How people reach it: `https` where it can be."""
         ...
 
+    async def may_take(
+        self, method: str, host: str, path: str, *, workspace: str
+    ) -> bool:
+        """
+        Whether some request like this could be one for a route of the workspace.
+
+        True is no promise: fields, other workspaces' routes and what stands in place of braces
+        decide when it is sent. False is one.
+
+        Args:
+            host: As a Host field has it.
+            path: As specifications write it: what is in braces may be anything.
+
+        Raises:
+            StoreUnavailable: The database does not answer.
+        """
+        ...
+
     async def send(self, request: OwnRequest, *, workspace: str) -> OwnReply:
         """
         Send a request that a route of a workspace takes.

@@ -102,6 +102,12 @@ class ListedStore(Protocol):
         """
         ...
 
+    async def records(
+        self, start: str, *, most: int
+    ) -> tuple[tuple[str, bytes, float], ...]:
+        """The same with the values, of keys that begin with a text. Raises SharedUnavailable."""
+        ...
+
     async def delete(self, key: str) -> None:
         """Forget a key. Raises SharedUnavailable."""
         ...

@@ -94,7 +94,10 @@ async def audited_node(
             audit=AuditRules(**given),
             rbac=RbacEndpoints(users=Users(store, secret=KEY), entropy=Numbers()),
             admins=AdminEndpoints(
-                users=Users(store, secret=KEY), entropy=Numbers(), now=clock
+                users=Users(store, secret=KEY),
+                entropy=Numbers(),
+                now=clock,
+                gui_url="https://gw.example:8445",
             ),
             autofill=Autofill(now=clock, entropy=Numbers()),
             **more,

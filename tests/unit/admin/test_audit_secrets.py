@@ -545,3 +545,25 @@ def test_no_planted_secret_is_in_either_table_whatever_the_body(
     check()
     assert PLANTED not in node.written()
     assert len(node.table("audit_requests")) > 500
+
+
+async def test_a_registration_link_is_told_by_the_change_that_it_is_and_not_written(
+    tmp_path: Path,
+) -> None:
+    """Kong makes it with GET: the record of the row, with its request's id, tells it from a reading."""
+    async with audited_node(tmp_path) as node:
+        said = {"username": "ada", "email": "ada@example.com"}
+        assert (await node.send("POST", "/admins", said)).status == 200
+        await node.call("/admins/ada")
+        made = await node.call("/admins/ada?generate_register_url=true")
+        link = made.json()["token"]
+        about = {r["request_id"]: r for r in await node.records()}
+        changes = [
+            (r["dao_name"], r["operation"], about[r["request_id"]]["method"])
+            for r in await node.records("objects")
+            if r["dao_name"] == "admins"
+        ]
+        text = node.written()
+
+    assert changes == [("admins", "update", "GET"), ("admins", "create", "POST")]
+    assert link not in text

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -17,10 +18,15 @@ from ostiary.manager.sessions import Listed, SessionList
 from ostiary.model.workspaces import DEFAULT_WORKSPACE
 from ostiary.node.route_sessions import RouteSession
 from ostiary.node.sessions import SessionsOfNode
+from ostiary.portal.config import Portal
+from ostiary.portal.sessions import KeptSessions
+from ostiary.portal.sessions import Sessions as OwnSessions
 from ostiary.ports.shared import SharedUnavailable
 from tests.support.ports import FakeClock
 from tests.unit.admin.admin_kit import KEY, Node, database_node
 from tests.unit.manager.manager_kit import ADA, EVE, Browser, Site, manager_site
+from tests.unit.portal.own_kit import PASSWORD, switch_own
+from tests.unit.portal.portal_kit import portal_world
 
 PLAIN = "ostiary-manager"
 
@@ -301,6 +307,84 @@ async def test_a_developers_session_is_listed_and_ended_without_its_key(
     assert told == ["forget"]
     assert await kept.get(key) is None
     assert await kept.get("session-of-a-plugin:x") == b"sealed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnPortal:
+    """A portal that signs developers in itself, and a node that lists its sessions."""
+
+    node: Node
+    sessions: OwnSessions
+    portal: Portal
+
+    async def begin(self, developer: str, epoch: int = 0) -> str:
+        """A session; its id, as the cookie has it."""
+        _, cookie = await self.sessions.begin(self.portal, developer, epoch)
+        return cookie.decode().partition(";")[0].partition("=")[2]
+
+    async def list(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = (
+            await self.node.call("/openid-connect/sessions")
+        ).json()["data"]
+        return found
+
+
+@pytest.fixture
+async def own(tmp_path: Path) -> AsyncIterator[OwnPortal]:
+    async with portal_world(tmp_path) as world:
+        await switch_own(world)
+        clock, ring = world.base.clock, world.base.ring
+        store = cast("SqlConfigStore", world.node.store)
+        kept = store.open_sessions(clock)
+        desk = SessionsOfNode(
+            managers=SessionList(MemoryShared(FakeClock())),
+            store=store,
+            portals=kept,
+            own=KeptSessions(kept, ring),
+        )
+        yield OwnPortal(
+            node=Node(store=store, sessions=desk, portal=world.site.portals),
+            sessions=OwnSessions(kept, clock, world.base.entropy, ring),
+            portal=await world.site.find("default"),
+        )
+
+
+async def test_a_session_that_the_portal_keeps_shows_whose_it_is_and_is_ended(
+    own: OwnPortal,
+) -> None:
+    body = {"email": "ada@example.com", "meta": '{"full_name": "Ada"}', "status": 0, "password": PASSWORD}  # fmt: skip
+    ada = (await own.node.send("POST", "/developers", body)).json()["id"]
+    cookie = await own.begin(ada)
+    rows = await own.list()
+    gone = await own.node.call(f"/openid-connect/sessions/{rows[0]['id']}", "DELETE")
+
+    assert [(row["site"], row["workspace"], row["who"]) for row in rows] == [
+        ("portal", "default", "ada@example.com")
+    ]
+    assert rows[0]["began_at"] < rows[0]["ends_at"]
+    assert cookie not in str(rows)
+    assert rows[0]["id"] != cookie
+    assert gone.status == 204
+    assert await own.list() == []
+    again = await own.node.call(f"/openid-connect/sessions/{rows[0]['id']}", "DELETE")
+    assert again.status == 404
+
+
+async def test_sessions_that_have_ended_or_are_not_ours_are_not_listed(
+    own: OwnPortal,
+) -> None:
+    body = {"email": "ada@example.com", "meta": '{"full_name": "Ada"}', "status": 0, "password": PASSWORD}  # fmt: skip
+    ada = (await own.node.send("POST", "/developers", body)).json()["id"]
+    await own.begin(ada)
+    await own.begin("00000000-0000-4000-8000-000000000000")
+    kept = own.sessions._store
+    await kept.set(f"portal:{'ab' * 32}", b"of another ring", ttl_s=600)
+    await kept.set("portal-attempts:x", b"3", ttl_s=600)
+    before = [row["who"] for row in await own.list()]
+    await own.node.send("PATCH", f"/developers/{ada}", {"password": f"{PASSWORD} 2"})
+
+    assert before == ["ada@example.com"]
+    assert await own.list() == []
 
 
 async def test_what_cannot_be_known_is_no_empty_list(site: Site) -> None:

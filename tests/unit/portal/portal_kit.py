@@ -12,6 +12,7 @@ from urllib.parse import urlencode, urlsplit
 
 from starlette.types import Message
 
+from ostiary.admin.audit import AuditRules
 from ostiary.admin.inside import InsideClient
 from ostiary.http.url import origin_of
 from ostiary.portal.accounts import Accounts
@@ -29,6 +30,7 @@ from ostiary.portal.signing_in import SignIns
 from ostiary.portal.site import Site
 from ostiary.portal.tokens import MailedTokens
 from ostiary.ports.app_clients import AppClients
+from ostiary.ports.audit import AuditLog
 from ostiary.ports.config_store import ConfigStore
 from ostiary.ports.mail import MailUnavailable
 from ostiary.ports.mail import Message as Mail
@@ -292,6 +294,7 @@ async def portal_world(
     *,
     usage: UsageStore | None = None,
     clients: AppClients | None = None,
+    audit: bool = False,
     **settings: Any,
 ) -> AsyncIterator[PortalWorld]:
     """A node whose portal is not switched on yet."""
@@ -308,14 +311,16 @@ async def portal_world(
     outbox = Outbox(post, waits_s=())
     hashing = Hashing(base.entropy, cost=HashCost(memory_kib=8))
     tokens = MailedTokens(base.ring, base.clock.now)
-    late = LateStore()
+    late, late_log = LateStore(), LateStore()
+    rules = AuditRules(log=cast("AuditLog", late_log), ttl_s=1000) if audit else None
     desk = Desk(
         chosen, cast("ConfigStore", late), outbox, post, hashing=hashing, tokens=tokens
     )
     async with database_node(
-        folder, portal=desk, usage=usage, app_clients=clients
+        folder, portal=desk, usage=usage, app_clients=clients, audit=rules
     ) as node:
         late.store = node.store
+        late_log.store = cast("Any", node.store).audit  # Any: of the database
         accounts = Accounts(InsideClient(node.app), base.clock.now)
         marks = base.stores.store
         sessions = Sessions(marks, base.clock, base.entropy, base.ring)

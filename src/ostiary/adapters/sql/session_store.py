@@ -95,6 +95,23 @@ class SqlSessionStore:
         async with self._reading() as db:
             return tuple((key, ends) for key, ends in await db.execute(query))
 
+    async def records(
+        self, start: str, *, most: int
+    ) -> tuple[tuple[str, bytes, float], ...]:
+        record = SESSION_RECORDS
+        query = (
+            select(record.c.key, record.c.value, record.c.expires_at)
+            .where(
+                record.c.key.startswith(start, autoescape=True),
+                record.c.expires_at > self._clock.now(),
+            )
+            .order_by(record.c.expires_at.desc(), record.c.key)
+            .limit(most)
+        )
+        async with self._reading() as db:
+            rows = await db.execute(query)
+            return tuple((key, bytes(value), ends) for key, value, ends in rows)
+
     async def set(self, key: str, value: bytes, *, ttl_s: float) -> None:
         async with self._writing() as db:
             row = {"key": _short(key), "value": value}

@@ -1,5 +1,5 @@
 """
-The demo's upstream: it answers every request with what arrived.
+The demo's upstream: it answers every request with what arrived, but for those to its bookshop.
 
 People get a page, programs get JSON. Tokens are decoded but never repeated: whoever sees the
 reply cannot use it to sign in. The signature is not checked here; the gateway has done that.
@@ -18,9 +18,10 @@ from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
 
+from ostiary.cli.demo.bookshop import bookshop_app
 from ostiary.http.cookies import parse_cookies
 from ostiary.http.negotiate import decide_kind
 from ostiary.pages import render
@@ -203,4 +204,5 @@ class Echo:
 
 def echo_app(*, landing_url: str | None = None) -> Starlette:
     """The upstream; its page links back to the demo's page when told where that is."""
-    return Starlette(routes=[Route("/{path:path}", Echo(landing_url=landing_url))])
+    echo = Route("/{path:path}", Echo(landing_url=landing_url))
+    return Starlette(routes=[Mount("/bookshop", bookshop_app()), echo])

@@ -228,6 +228,24 @@ def _approve_step(state: DemoState, users: int) -> Step:
     )  # fmt: skip
 
 
+def _try_step(state: DemoState, users: int) -> Step:
+    operation = f"{state.portal_url}/documentation/bookshop/list-books"
+    return Step(
+        key="try",
+        title="Try an API in the portal",
+        text="The catalogue has an example, and here it has a service: its operations can be tried "
+        "from their pages, by developers who are approved. The request goes through the gateway.",
+        facts=(
+            Fact(name="Catalogue", values=(f"{state.portal_url}/documentation",), is_link=True),
+            Fact(name="Its route", values=(f"{state.proxy_tls_url}/bookshop/books",), is_link=True),
+        ),
+        state="extra" if users else "later",
+        status="Added by the demo" if users else "After signing up",
+        link=f"{operation}/try",
+        link_label="Try “List books”",
+    )  # fmt: skip
+
+
 def build_steps(state: DemoState, users: int) -> tuple[Step, ...]:
     """The page's steps in the page's order, then the ones that this demo adds."""
     return (
@@ -242,6 +260,7 @@ def build_steps(state: DemoState, users: int) -> tuple[Step, ...]:
         _logout_step(state),
         _portal_step(state),
         _approve_step(state, users),
+        _try_step(state, users),
     )
 
 

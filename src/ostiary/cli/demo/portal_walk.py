@@ -46,6 +46,7 @@ class PortalWalk:
             ("An admin approves the developer in the Manager", self._approve),
             ("The next request is the dashboard", self._dashboard),
             ("The developer is told by mail", self._approved_mail),
+            ("An operation of the catalogue is tried: the gateway answers", self._try),
             ("Log out of the portal: the pool's session ends too", self._log_out),
             ("Log in to the portal with the user pool's password", self._log_in),
         )
@@ -103,6 +104,17 @@ class PortalWalk:
 
     async def _approved_mail(self) -> None:
         await self._mail(self._person.email, "was approved")
+
+    async def _try(self) -> None:
+        page = self._page
+        await page.goto(f"{self._portal}/documentation/bookshop/get-book")
+        await page.get_by_role("link", name="Try it", exact=True).click()
+        await page.locator('[name="path:book"]').fill("b-17")
+        await page.get_by_role("button", name="Send GET request").click()
+        await page.get_by_role("heading", name="Answer", exact=True).wait_for()
+        answer = await page.get_by_role("status").inner_text()
+        if "200 OK" not in answer or "The Dispossessed" not in answer:
+            raise WalkFailed(f"the answer is {answer[:200]!r}")
 
     async def _log_out(self) -> None:
         await self._page.goto(f"{self._portal}/logout")

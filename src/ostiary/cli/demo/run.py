@@ -278,6 +278,7 @@ async def running_demo(
         )
         await asyncio.to_thread(steps.configure_portal, site, made)
         say("Dev Portal: on, Open ID Connect, the Auth Config JSON pasted")
+        say(f"Extra: the portal's example API can be tried, at {site.gateway}{steps.BOOKSHOP_ROUTE}")  # fmt: skip
         pids = tuple(sorted(set(supervisor.pids.values())))
         state = build_state(site, made, ports, trust, pids)
         landing = landing_app(state, count_users=lambda: _count_users(site, made))

@@ -23,6 +23,15 @@ REGION = "ap-southeast-1"
 READ_WRITE = ["email", "family_name", "given_name"]
 SCOPES = ["email", "openid", "aws.cognito.signin.user.admin", "profile"]
 LOGOUT_ROUTE = "/members"
+BOOKSHOP_ROUTE = "/bookshop"
+_BOOKSHOP_FILE: Final = "specs/bookshop.yaml"
+# As the portal's shipped file has them: nobody serves them.
+_BOOKSHOP_SERVERS: Final = """\
+  - url: https://api.example.com/bookshop
+    description: For everybody
+  - url: https://sandbox.example.com/bookshop
+    description: For tests; orders are not delivered
+"""
 _SERVED_WITHIN_S: Final = 10.0
 _LOOK_EVERY_S: Final = 0.02
 
@@ -369,3 +378,23 @@ def configure_portal(site: Site, made: Made) -> None:
         "portal_auth_conf": json.dumps(build_auth_config(site, made)),
     }
     _ask(site.admin, "PATCH", "/workspaces/default", {"config": config})
+    open_bookshop(site)
+
+
+def open_bookshop(site: Site) -> None:
+    """
+    Let the portal's example API be one that answers: a route for it, and its address as the server.
+
+    A specification that somebody has given another server is left as it is.
+
+    Raises:
+        StepFailed: It was refused.
+    """
+    route = {"name": "bookshop", "paths": [BOOKSHOP_ROUTE]}
+    service = {"name": "bookshop", "url": f"{site.upstream}/bookshop", "routes": [route]}  # fmt: skip
+    put_services(site.admin, {"services": [service]})
+    files = _ask(site.admin, "GET", "/files?size=1000")["data"]
+    said = next((f["contents"] for f in files if f["path"] == _BOOKSHOP_FILE), "")
+    contents = said.replace(_BOOKSHOP_SERVERS, f"  - url: {site.gateway}{BOOKSHOP_ROUTE}\n")  # fmt: skip
+    if contents != said:
+        _ask(site.admin, "PATCH", f"/files/{_BOOKSHOP_FILE}", {"contents": contents})

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from ostiary.portal.chrome import Chrome
 from ostiary.portal.content.finding import Page
 from ostiary.portal.content.links import build_route_url
-from ostiary.portal.content.markdown import render_markdown
+from ostiary.portal.content.markdown import MAX_TOIL, render_markdown, weigh_markdown
 from ostiary.portal.content.site import Entry
 
 MAX_MARKDOWN_CHARS: Final = 100_000
@@ -39,12 +39,13 @@ def build_data(page: Page, chrome: Chrome, body: Markup) -> Json:
     def translate(key: str, fallback: str = "") -> str:
         return str(words.get(key, fallback))
 
-    left = [MAX_MARKDOWN_CHARS]
+    left, toil = [MAX_MARKDOWN_CHARS], [MAX_TOIL]
 
     def write(text: str) -> Markup:
         # It takes longer than what else a layout may do.
         left[0] -= len(str(text)) + _PER_CALL
-        if left[0] < 0:
+        toil[0] -= weigh_markdown(str(text))
+        if left[0] < 0 or toil[0] < 0:
             raise ValueError("markdown() is given too much")
         return render_markdown(str(text), base=chrome.base).html
 

@@ -10,6 +10,7 @@ Spec: GitHub Flavored Markdown 0.29; CommonMark 0.31.
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -25,8 +26,18 @@ from mdit_py_plugins.gfm import gfm_plugin
 from ostiary.portal.content.highlight import CLASSES, highlight_code
 from ostiary.portal.content.links import build_picture_url, build_url
 
-# What is nothing but brackets takes two seconds at this length.
 MAX_CHARS: Final = 150_000
+# Microseconds, about: what a page's Markdown may take. The parser looks ahead from every bracket and goes
+# back from every colon that could be a link's; other marks are looked at by a dozen rules.
+MAX_TOIL: Final = 700_000
+_PER_CALL: Final = 200
+_PER_MARK: Final = 8
+_COSTS: Final = {
+    **dict.fromkeys(string.punctuation, _PER_MARK),
+    "[": 35,
+    ":": 60,
+    "\n": 16,
+}
 _WORDS_OF_TAGS: Final = (
     "a abbr b blockquote br caption cite code col colgroup dd del details dfn div dl dt em",
     "figcaption figure h1 h2 h3 h4 h5 h6 hr i img input ins kbd li mark ol p pre q s samp",
@@ -125,10 +136,21 @@ def slugify(text: str) -> str:
     return _WORDS.sub("-", text.lower()).strip("-")[:_MAX_SLUG] or "section"
 
 
+def weigh_markdown(text: str) -> int:
+    """About how many microseconds a text takes, found out without parsing it."""
+    marks = sum(cost * text.count(mark) for mark, cost in _COSTS.items())
+    return _PER_CALL + len(text) + marks
+
+
+def show_plainly(text: str) -> Markup:
+    """A text as it was written."""
+    return Markup('<p class="as-written">{}</p>').format(text)
+
+
 def render_markdown(text: str, *, base: str = "") -> Rendered:
     """A text as HTML; links and pictures are of the portal at `base`."""
-    if len(text) > MAX_CHARS:
-        return Rendered(html=Markup("<pre>{}</pre>").format(text))
+    if len(text) > MAX_CHARS or weigh_markdown(text) > MAX_TOIL:
+        return Rendered(html=show_plainly(text))
     env: dict[str, object] = {}
     parser = _parser()
     tokens = parser.parse(text, env)

@@ -26,7 +26,14 @@ from ostiary.portal.content.finding import (
 from ostiary.portal.content.highlight import highlight_code
 from ostiary.portal.content.layouts import BadLayout
 from ostiary.portal.content.links import build_route_url, build_url
-from ostiary.portal.content.markdown import MAX_CHARS, Rendered, render_markdown
+from ostiary.portal.content.markdown import (
+    MAX_CHARS,
+    MAX_TOIL,
+    Rendered,
+    render_markdown,
+    show_plainly,
+    weigh_markdown,
+)
 from ostiary.portal.content.openapi.details import read_details
 from ostiary.portal.content.openapi.lengths import LEFT_OUT
 from ostiary.portal.content.search import (
@@ -122,13 +129,17 @@ def render_page(
 
 
 def _context(page: Page, chrome: Chrome) -> dict[str, object]:
-    left = [MAX_CHARS]
+    left, toil = [MAX_CHARS], [MAX_TOIL]
 
     def write(text: str) -> Markup:
-        # Each of hundreds of descriptions may be long: together they are as one page.
+        # Each of hundreds of descriptions may be long, or slow: together they are as one page.
         room = left[0]
         left[0] -= len(text)
         if left[0] >= 0:
+            cost = weigh_markdown(text)
+            if cost > toil[0]:
+                return show_plainly(text)
+            toil[0] -= cost
             return render_markdown(text, base=chrome.base).html
         if room <= 0:
             return Markup("<p>{}</p>").format(LEFT_OUT)
@@ -381,7 +392,7 @@ def render_search(
     ]
     return render(
         "portal-search.html", chrome=chrome, asked=asked, results=shown,
-        llms_url=f"{chrome.base}{LLMS}",
+        llms_url=f"{chrome.base}{LLMS}", catalogue_url=_at(chrome, "/documentation"),
     )  # fmt: skip
 
 

@@ -10,12 +10,12 @@ Spec: portal §3.5 (theme data); WCAG 2.2 §1.4.3 (contrast).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from ostiary.model.safe_yaml import BadText, parse_yaml
-from ostiary.model.theme import COLOUR, FONT, HEX, PICTURE
+from ostiary.model.theme import HEX, is_colour, is_font, is_picture
 from ostiary.portal.content.source import Trouble
 
 _KEY: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -71,10 +71,10 @@ def read_theme(name: str, text: str) -> tuple[Theme, tuple[Trouble, ...]]:
     told: list[str] = []
     theme = Theme(
         name=name,
-        colors=dict(_read(said.get("colors"), COLOUR, "color", told)),
-        dark_colors=dict(_read(said.get("dark_colors"), COLOUR, "color", told)),
-        fonts=dict(_read(said.get("fonts"), FONT, "font", told)),
-        images=dict(_read(said.get("images"), PICTURE, "image", told)),
+        colors=dict(_read(said.get("colors"), is_colour, "color", told)),
+        dark_colors=dict(_read(said.get("dark_colors"), is_colour, "color", told)),
+        fonts=dict(_read(said.get("fonts"), is_font, "font", told)),
+        images=dict(_read(said.get("images"), is_picture, "image", told)),
         styles=_read_styles(said.get("styles"), told),
     )
     told += _judge_contrast(theme.colors)
@@ -82,7 +82,7 @@ def read_theme(name: str, text: str) -> tuple[Theme, tuple[Trouble, ...]]:
 
 
 def _read(
-    value: object, pattern: re.Pattern[str], word: str, told: list[str]
+    value: object, is_good: Callable[[str], bool], word: str, told: list[str]
 ) -> Iterator[tuple[str, str]]:
     if not isinstance(value, dict):
         return
@@ -93,7 +93,7 @@ def _read(
         text = text.strip()
         if not text:
             continue
-        if not pattern.fullmatch(text) or ".." in text.split("/"):
+        if not is_good(text):
             told.append(f"the {word} {key} is not one: {text[:40]!r}")
         else:
             yield key, text

@@ -27,7 +27,7 @@ from ostiary.portal.tryit.fields import BadField, check_name
 
 MAX_INPUTS: Final = 60
 _MAX_CHOICES: Final = 100
-_MAX_SERVERS: Final = 20
+MAX_SERVERS: Final = 20
 _IN_BRACES: Final = re.compile(r"\{([^{}]{1,200})\}")
 _NAMED: Final = frozenset({"accept", "authorization", "content-type"})
 
@@ -127,7 +127,7 @@ def read_form(api: Api, operation: Operation) -> Form:
     }
     return Form(
         operation=operation,
-        servers=list_servers(api, operation)[:_MAX_SERVERS] or ("/",),
+        servers=list_servers(api, operation)[:MAX_SERVERS] or ("/",),
         inputs=tuple(inputs[:MAX_INPUTS]),
         credentials=tuple(credentials[:MAX_INPUTS // 3]),
         examples=bodies,

@@ -95,9 +95,20 @@ class TryPages:
         if not found.operation.can_be_tried:
             return await self._say(asked, found, f"{found.operation.method} requests are not sent from here.")  # fmt: skip
         form = await asyncio.to_thread(read_form, found.entry.api, found.operation)
+        if not await trying.could_work(found.entry.api, found.operation, asked.portal):
+            return await self._tell_missing(asked, found, form, trying)
         if asked.request.method != "POST":
             return await self._draw(asked, found, form, {})
         return await self._send(asked, found, form, trying)
+
+    async def _tell_missing(
+        self, asked: Asked, found: Found, form: Form, trying: TryIt
+    ) -> Response:
+        """No form that cannot work, but what is missing and who can do what about it."""
+        return await self._page(
+            "portal-try.html", asked, found, status=200, form=form, values={}, errors={},
+            details=form.details, is_missing=True, home=trying.home(asked.portal).origin,
+        )  # fmt: skip
 
     async def _send(
         self, asked: Asked, found: Found, form: Form, trying: TryIt
@@ -129,6 +140,7 @@ class TryPages:
             raw_url=build_route_url(raw, chrome.base), explore_url=f"{own_url}{EXPLORE_END}",
             files_url=f"{chrome.base}/{PLACE}", csrf_token=asked.csrf_token,
             gateway=trying.home(asked.portal).origin,
+            is_missing=not await trying.any_could_work(api, asked.portal),
         )  # fmt: skip
         name = "Content-Security-Policy"
         # Where it asks for the specification and where it sends, and nowhere else of the portal.
@@ -172,7 +184,7 @@ class TryPages:
             "portal-try.html", asked, found, status=400 if errors else 200,
             form=form, values={k: v for k, v in values.items() if k not in untold},
             errors=errors or {}, answer=answer, curl=curl, csrf_token=asked.csrf_token,
-            details=form.details, is_sent=bool(values),
+            details=form.details, is_sent=bool(values), is_missing=False,
         )  # fmt: skip
 
     async def _say(self, asked: Asked, found: Found, text: str) -> Response:

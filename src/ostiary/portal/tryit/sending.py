@@ -11,17 +11,19 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from typing import Final
 from urllib.parse import urlsplit
 
 from ostiary.model.portal import Developer
 from ostiary.portal.accounts import TooOften
 from ostiary.portal.config import Portal
-from ostiary.portal.content.openapi.document import Api
+from ostiary.portal.content.openapi.details import list_servers
+from ostiary.portal.content.openapi.document import Api, Operation
 from ostiary.portal.tryit.answer import Shown, show_answer
-from ostiary.portal.tryit.building import Built, Home, build_request
+from ostiary.portal.tryit.building import Built, Home, build_request, read_server
 from ostiary.portal.tryit.exploring import build_explored
-from ostiary.portal.tryit.form import Form
+from ostiary.portal.tryit.form import MAX_SERVERS, Form
 from ostiary.ports.own_gateway import TIMEOUT_S, OwnGateway
 from ostiary.web.buckets import Buckets
 
@@ -33,6 +35,7 @@ PORTAL_PER_S: Final = 5.0
 # Requests that have no answer yet.
 AT_ONCE: Final = 2
 AT_ONCE_OF_ALL: Final = 8
+_LOOKED_AT: Final = 200
 
 
 class TryIt:
@@ -53,6 +56,39 @@ class TryIt:
             host=f"[{host}]" if ":" in host else host,
             port=self._gateway.port,
         )
+
+    async def could_work(self, api: Api, operation: Operation, portal: Portal) -> bool:
+        """
+        Whether some request of an operation could find a route here; False is for certain.
+
+        Raises:
+            StoreUnavailable: As `OwnGateway.may_take` says.
+        """
+        home = self.home(portal)
+        for server in list_servers(api, operation)[:MAX_SERVERS] or ("/",):
+            try:
+                origin, base = read_server(server, home)
+            except ValueError:
+                continue
+            host, path = (
+                origin.partition("://")[2],
+                f"{base}/{operation.path.lstrip('/')}",
+            )
+            if await self._gateway.may_take(operation.method, host, path, workspace=portal.id):  # fmt: skip
+                return True
+        return False
+
+    async def any_could_work(self, api: Api, portal: Portal) -> bool:
+        """
+        Whether one of the operations could; those of long lists are not all looked at.
+
+        Raises:
+            StoreUnavailable: As `OwnGateway.may_take` says.
+        """
+        for operation in islice(api.operations, _LOOKED_AT):
+            if await self.could_work(api, operation, portal):
+                return True
+        return sum(1 for _ in islice(api.operations, _LOOKED_AT + 1)) > _LOOKED_AT
 
     def build(
         self, form: Form, values: Mapping[str, str], portal: Portal, client_ip: str

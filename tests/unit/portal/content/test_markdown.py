@@ -10,7 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ostiary.portal.content.links import build_url
-from ostiary.portal.content.markdown import render_markdown
+from ostiary.portal.content.markdown import (
+    MAX_TOIL,
+    render_markdown,
+    weigh_markdown,
+)
 
 ATTACKS = (
     "<script>alert(1)</script>",
@@ -148,7 +152,27 @@ def test_links_are_the_portals_own_or_plainly_elsewhere(
 
 
 def test_a_text_without_end_is_shown_as_it_is() -> None:
-    assert render_markdown("<b>" * 200_000).html.startswith("<pre>&lt;b&gt;")
+    assert render_markdown("<b>" * 200_000).html.startswith(
+        '<p class="as-written">&lt;b&gt;'
+    )
+
+
+@pytest.mark.parametrize("mark", ["[", "![", "[^", "*_", "http://a ", "a\n", "|a"])
+def test_a_text_that_takes_too_long_is_shown_as_it_is(mark: str) -> None:
+    text = mark * (149_000 // len(mark))
+    costs = weigh_markdown(text)
+    html = render_markdown(text).html
+
+    assert costs > MAX_TOIL
+    assert html.startswith('<p class="as-written">')
+
+
+def test_a_long_page_of_every_day_is_no_toil() -> None:
+    words = "Some *words* about [a field](guides/fields), in a line of text:\n\n- one\n- two\n\n"
+    text = words * (140_000 // len(words))
+
+    assert weigh_markdown(text) < MAX_TOIL
+    assert render_markdown(text).html.startswith("<p>Some <em>words</em>")
 
 
 def test_deep_nesting_ends() -> None:

@@ -281,12 +281,28 @@ def test_the_catalogue_filters_by_tag_and_by_words() -> None:
     assert "?tag=a%20b" in by_tag
 
 
-def test_descriptions_without_end_are_shown_plainly() -> None:
-    fields = {f"f{n}": {"type": "string", "description": "[" * 9000} for n in range(60)}
+def show_descriptions(said: list[str]) -> str:
+    """The page of an operation whose body has fields with these descriptions."""
+    fields = {
+        f"f{n}": {"type": "string", "description": text} for n, text in enumerate(said)
+    }
     document = {
         "openapi": "3.0.0",
         "paths": {"/x": {"post": {"operationId": "x", "requestBody": {"content": {"application/json": {"schema": {"properties": fields}}}}}}},
     }  # fmt: skip
-    html = show(site_of({"specs/s.json": json.dumps(document)}), "/documentation/s/x")
+    return show(site_of({"specs/s.json": json.dumps(document)}), "/documentation/s/x")
+
+
+def test_descriptions_without_end_are_shown_plainly() -> None:
+    html = show_descriptions(["[" * 9000] * 60)
 
     assert html.count("[[[") > 50
+    # Two of them take half a second: the others are not even parsed.
+    assert 16 - 2 <= html.count('class="as-written"') <= 16
+
+
+def test_descriptions_that_cost_little_stay_markdown_on_any_page() -> None:
+    html = show_descriptions(["Some *words* about [a field](guides)."] * 300)
+
+    assert html.count("<em>words</em>") == 300
+    assert 'class="as-written"' not in html

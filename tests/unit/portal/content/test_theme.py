@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -54,6 +55,18 @@ def test_what_is_no_colour_gets_into_no_style_sheet() -> None:
 
     assert build_style_sheet(theme) == ""
     assert len(told) == 4
+
+
+@pytest.mark.spec("portal#3.5")
+@pytest.mark.parametrize(
+    "path",
+    ["//evil.example/l.svg", "/l.svg", "assets//l.svg", "../l.svg", "https://e/l.svg"],
+)
+def test_pictures_are_files_of_the_theme(path: str) -> None:
+    theme, told = read_theme("base", f"images: {{logo: '{path}', favicon: assets/f.png}}")  # fmt: skip
+
+    assert theme.images == {"favicon": "assets/f.png"}
+    assert [t.text for t in told] == [f"the image logo is not one: {path!r}"]
 
 
 @settings(max_examples=200, deadline=None)

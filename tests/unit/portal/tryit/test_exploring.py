@@ -161,6 +161,18 @@ async def test_the_page_runs_its_own_scripts_alone(
     assert (stranger.status, off.status) == (303, 404)
 
 
+async def test_a_specification_without_any_route_says_so_above_it(
+    ada: Browser, gateway: FakeGateway
+) -> None:
+    """Who reads it learns that nothing can be sent before they fill in anything."""
+    with_routes = await ada.ask(EXPLORE)
+    gateway.away = {"kong-ee:8443", "pets.example.com:444"}
+    without = await ada.ask(EXPLORE)
+
+    assert "can be tried here yet" not in with_routes.text
+    assert "Nothing of this can be tried here yet" in without.text
+
+
 async def test_its_files_are_from_the_package_and_kept(world: PortalWorld) -> None:
     """With their types, packed for who takes that, and without a cookie; nothing else is there."""
     browser = world.browser()
@@ -183,6 +195,6 @@ async def test_its_files_are_from_the_package_and_kept(world: PortalWorld) -> No
 def test_the_template_has_no_script_of_its_own() -> None:
     """What stands in it are addresses and values of attributes."""
     values: dict[str, Any] = dict.fromkeys(("page_title", "spec_url", "catalogue_url", "raw_url", "explore_url", "files_url", "csrf_token", "gateway"), '"><script>')  # fmt: skip
-    text = render("portal-explore.html", chrome=Chrome(site_name="a", base="/a"), **values).decode()  # fmt: skip
+    text = render("portal-explore.html", chrome=Chrome(site_name="a", base="/a"), is_missing=True, **values).decode()  # fmt: skip
 
     assert "<script>" not in text

@@ -185,6 +185,27 @@ async def test_errors_are_at_their_fields_and_nothing_is_sent(
     assert gateway.sent == []
 
 
+@pytest.mark.spec("portal#5.2")
+async def test_what_no_route_takes_has_no_form_but_what_is_missing(
+    ada: Browser, gateway: FakeGateway
+) -> None:
+    """Also for a form that was filled in before the route went; the documentation stays."""
+    with_form = await ada.ask(TRY)
+    gateway.away = {"kong-ee:8443", "pets.example.com:444"}
+    page = await ada.ask(TRY)
+    sent = await send(ada)
+
+    assert '<form class="card try-form"' in with_form.text
+    for seen in (page, sent):
+        assert seen.status == 200
+        assert "This cannot be tried here yet" in seen.text
+        assert (
+            "add a route for the host and the path of one of these servers" in seen.text
+        )
+        assert "try-form" not in seen.text.partition("<body")[2]
+    assert gateway.sent == []
+
+
 @pytest.mark.parametrize(
     "error", [NotRouted("No route of this workspace"), GatewayAway("No answer")]
 )

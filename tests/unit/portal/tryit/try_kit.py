@@ -96,6 +96,14 @@ class FakeGateway:
     spaces: list[str] = field(default_factory=list)
     scheme: str = "https"
     port: int = 8443
+    # Hosts that have no route here.
+    away: set[str] = field(default_factory=set)
+
+    async def may_take(
+        self, method: str, host: str, path: str, *, workspace: str
+    ) -> bool:
+        assert (method.isupper(), path[:1], bool(workspace)) == (True, "/", True)
+        return host not in self.away
 
     async def send(self, request: OwnRequest, *, workspace: str) -> OwnReply:
         self.sent.append(request)
