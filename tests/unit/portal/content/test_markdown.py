@@ -157,7 +157,10 @@ def test_a_text_without_end_is_shown_as_it_is() -> None:
     )
 
 
-@pytest.mark.parametrize("mark", ["[", "![", "[^", "*_", "http://a ", "a\n", "|a"])
+@pytest.mark.parametrize(
+    "mark",
+    ["[", "![", "[^", "*_", "http://a ", "a\n", "|a", "x\n> ---\n", "> x\n> > y\n"],
+)
 def test_a_text_that_takes_too_long_is_shown_as_it_is(mark: str) -> None:
     text = mark * (149_000 // len(mark))
     costs = weigh_markdown(text)
@@ -173,6 +176,41 @@ def test_a_long_page_of_every_day_is_no_toil() -> None:
 
     assert weigh_markdown(text) < MAX_TOIL
     assert render_markdown(text).html.startswith("<p>Some <em>words</em>")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (":" * 15_000, "<p>:::"),
+        ("xmpp:" * 4000, "<p>xmpp:xmpp:"),
+        ("*https://a.b/<" * 3000, "<p>*https://a.b/&lt;*"),
+        ("*www.a.b<" * 3000, "<p>*www.a.b&lt;*"),
+        ("a\n---\n" * 6000, '<h2 id="a">a'),
+        ("> x\n" * 5000, "<blockquote>"),
+    ],
+)
+def test_marks_that_could_be_looked_back_from_for_ever_are_not(
+    text: str, shown: str
+) -> None:
+    """Each took minutes, with the square of its length."""
+    assert render_markdown(text).html.startswith(shown)
+
+
+def test_bare_addresses_are_links_unless_they_are_longer_than_anybody_writes() -> None:
+    short, long = f"https://a.b/{'c' * 500}", f"https://a.b/{'c' * 2000}"
+    html = render_markdown(f"See {short} and www.a.b, mailto:a@b.c.\n\n{long} ").html
+
+    assert f'<a href="{short}"' in html
+    assert '<a href="http://www.a.b"' in html
+    assert '<a href="mailto:a@b.c"' in html
+    assert f'<a href="{long}"' not in html
+    assert long in html
+
+
+def test_headings_of_one_text_have_anchors_of_their_own() -> None:
+    html = render_markdown("# A\n\n## A\n\n## A-2\n\n## A\n\n## content\n").html
+
+    assert re.findall(r'<h. id="([^"]+)"', html) == ["a", "a-2", "a-2-2", "a-3", "content-2"]  # fmt: skip
 
 
 def test_deep_nesting_ends() -> None:
