@@ -32,6 +32,7 @@ from ostiary.portal.call import (
     say,
 )
 from ostiary.portal.config import Portal
+from ostiary.portal.credentials import api as credentials
 from ostiary.portal.door import DoorClosed
 from ostiary.portal.library import Library
 from ostiary.portal.places import NEXT_COOKIE, NEXT_FOR_S, base_of
@@ -200,11 +201,6 @@ def _read_number(text: str | None, usual: int) -> int:
     return max(int(text[:9]), min(usual, 1))
 
 
-async def show_config(_: Call) -> Response:
-    """`GET /config`: which credentials a developer can have; none yet."""
-    return JSONResponse({"plugins": {"enabled_in_cluster": []}})
-
-
 _ROUTES: Final[Mapping[str, Mapping[str, Handler]]] = {
     "/auth": {"GET": enter, "POST": enter, "DELETE": enter},
     "/session": {"GET": show_session},
@@ -220,8 +216,8 @@ _ROUTES: Final[Mapping[str, Mapping[str, Handler]]] = {
     "/developer/meta": {"PATCH": set_meta},
     "/developer/email": {"PATCH": api_own.set_email},
     "/developer/password": {"PATCH": api_own.set_password},
-    "/config": {"GET": show_config},
     **applications.ROUTES,
+    **credentials.ROUTES,
     "/files": {"GET": list_files},
 }
 
