@@ -13,6 +13,7 @@ from typing import Final
 
 from starlette.responses import JSONResponse, Response
 
+from ostiary.portal.applications.acts import Json
 from ostiary.portal.applications.api import (
     OwnCall,
     for_owner,
@@ -48,6 +49,15 @@ def _key(own: OwnCall) -> str:
     return str(own.call.request.path_params["key"])
 
 
+async def _read(own: OwnCall) -> Json:
+    """What is given; a form's numbers are texts."""
+    given = await own.call.read()
+    said = given.get("ttl")
+    if isinstance(said, str) and re.fullmatch(r"[0-9]{1,9}", said):
+        given["ttl"] = int(said)
+    return given
+
+
 async def list_credentials(own: OwnCall, acts: CredentialActs) -> Response:
     """`GET /credentials/{plugin}`: without what is secret of them."""
     return show_page(own, await acts.read(), f"/credentials/{acts.plugin}")
@@ -55,7 +65,7 @@ async def list_credentials(own: OwnCall, acts: CredentialActs) -> Response:
 
 async def create_credential(own: OwnCall, acts: CredentialActs) -> Response:
     """`POST /credentials/{plugin}`: what was generated is told this once."""
-    reply = await acts.call("POST", body=await own.call.read())
+    reply = await acts.call("POST", body=await _read(own))
     response = pass_on(reply)
     # As Kong's portal says it, unlike the Admin API.
     response.status_code = 200
@@ -69,7 +79,7 @@ async def show_credential(own: OwnCall, acts: CredentialActs) -> Response:
 
 async def change_credential(own: OwnCall, acts: CredentialActs) -> Response:
     """`PATCH /credentials/{plugin}/{id}`: another password, another public key, or an end."""
-    body = await own.call.read()
+    body = await _read(own)
     return pass_on(await acts.call("PATCH", _key(own), body=body))
 
 
