@@ -413,8 +413,8 @@ class _Call:
         if self.plugin == KEY_AUTH and "key" not in data:
             assert isinstance(built, KeyAuth)
             made["key"] = built.key
-        is_new = row.secret is not None and (before is None or before.secret != row.secret)  # fmt: skip
-        if is_new and row.secret is not None and "secret" not in data:
+        had_secret = before is not None and before.secret is not None
+        if row.secret is not None and not had_secret and "secret" not in data:
             made["secret"] = row.secret
         if before is None or before.name != row.name:
             await self._check_free(write, built, row)
