@@ -39,10 +39,12 @@ from ostiary.model.developer_credentials import (
     DeveloperCredential,
     build_hint,
     build_name,
+    judge_public_key,
 )
 from ostiary.model.kinds import EVERY_KIND, KINDS
 from ostiary.model.portal import APPROVED, Developer
 from ostiary.model.row import Row
+from ostiary.model.words import Problem
 from ostiary.model.workspaces import Workspace
 from ostiary.ports.config_store import (
     ConfigReads,
@@ -311,7 +313,7 @@ class _Call:
             if developer.status != APPROVED:
                 text = "only an approved developer can have credentials"
                 raise refusals.say(400, text)
-            self._judge_password(workspace, developer, given)
+            self._judge_chosen(workspace, developer, given)
             if len(await self._read(write, developer)) >= MAX_CREDENTIALS:
                 text = f"a developer has at most {MAX_CREDENTIALS} credentials of {self.plugin}: delete one first"
                 raise refusals.say(400, text)
@@ -334,9 +336,12 @@ class _Call:
             row = before = await self._find(write, key)
             developer = await self.find_developer(write)
             workspace = await self._find_workspace(write)
-            self._judge_password(workspace, developer, given)
+            self._judge_chosen(workspace, developer, given)
             if given.data:
                 row = await self._make(write, developer, given, made, before)
+                # What a developer has changed is theirs, and no longer as an admin made it.
+                is_theirs = before.self_made or self._is_by_portal
+                row = row.model_copy(update={"self_made": is_theirs})
             ends = self._ends_at(ttl)
             if ends is not None and (row.expires_at is None or ends < row.expires_at):
                 row = row.model_copy(update={"expires_at": ends})
@@ -371,16 +376,27 @@ class _Call:
             raise refusals.schema_violation(wrong)
         return Given(data=data, is_form=given.is_form)
 
-    def _judge_password(
+    def _judge_chosen(
         self, workspace: Workspace, developer: Developer, given: Given
     ) -> None:
-        """A password that a developer chooses is as good as one of the portal. Raises Refused."""
-        password = given.data.get("password")
-        if not self._is_by_portal or not isinstance(password, str):
+        """
+        What a developer chooses: a password as good as one of the portal, a key that costs little.
+
+        Raises:
+            Refused: It is not.
+        """
+        if not self._is_by_portal:
             return
-        wrong = self.desk.judge_password(workspace, password, developer.email)
-        if wrong is not None:
-            raise refusals.schema_violation([(("password",), wrong)])
+        problems: list[Problem] = []
+        password, pem = given.data.get("password"), given.data.get("rsa_public_key")
+        if isinstance(password, str) and (
+            wrong := self.desk.judge_password(workspace, password, developer.email)
+        ):
+            problems.append((("password",), wrong))
+        if isinstance(pem, str) and (wrong := judge_public_key(pem)):
+            problems.append((("rsa_public_key",), wrong))
+        if problems:
+            raise refusals.schema_violation(problems)
 
     async def _make(
         self,

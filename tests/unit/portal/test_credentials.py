@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ostiary.model.developer_credentials import CREDENTIAL_PLUGINS, DeveloperCredential
 from ostiary.model.identity import hash_password
@@ -150,6 +152,69 @@ async def test_a_public_key_may_be_given(ada: Browser) -> None:
 
     assert (made["secret"], made["algorithm"]) == (None, "ES256")
     assert made["rsa_public_key"] == PAIR.public
+
+
+def make_pem(bits: int, exponent: int) -> str:
+    """An RSA key of nobody's: verifying with it would cost as much."""
+    numbers = rsa.RSAPublicNumbers(exponent, (1 << (bits - 1)) + 1)
+    return (
+        numbers.public_key()
+        .public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        .decode()
+    )
+
+
+@pytest.mark.spec("RFC8725#3.5")
+@pytest.mark.parametrize(
+    ("pem", "is_taken"),
+    [
+        (make_pem(2048, 65537), True),
+        (make_pem(4096, 3), True),
+        (make_pem(1024, 65537), False),
+        (make_pem(8192, 65537), False),
+        (make_pem(2048, (1 << 2000) + 1), False),
+        ("no key", False),
+    ],
+)
+async def test_a_public_key_costs_a_worker_little(
+    ada: Browser, pem: str, *, is_taken: bool
+) -> None:
+    said = {"algorithm": "RS256", "rsa_public_key": pem}
+    reply = await ada.call("POST", "/credentials/jwt", said)
+
+    assert (reply.status == 200) is is_taken
+    if not is_taken:
+        assert [*reply.json()["fields"]] == ["rsa_public_key"]
+
+
+async def test_what_an_admin_made_is_theirs_once_they_have_changed_it(
+    world: PortalWorld, ada: Browser
+) -> None:
+    path = f"/developers/{EMAIL}/credentials/basic-auth"
+    made = (await world.node.send("POST", path)).json()["id"]
+    own = f"/credentials/basic-auth/{made}"
+    await ada.call("PATCH", own, {"ttl": 1000})
+    ended = (await kept(world, made)).self_made
+    await ada.call("PATCH", own, {"password": "long enough for it"})
+    changed = (await kept(world, made)).self_made
+    await world.node.send("PATCH", f"{path}/{made}", {"password": "of an admin"})
+
+    assert (ended, changed) == (False, True)
+    assert (await kept(world, made)).self_made is True
+
+
+async def test_nobody_gives_theirs_away_or_takes_anothers(
+    world: PortalWorld, ada: Browser
+) -> None:
+    bob = (await world.developer(BOB, status=0))["id"]
+    made = await make(ada, "jwt")
+    said = {"developer": {"id": bob}, "consumer": {"id": bob}}
+    await ada.call("PATCH", f"/credentials/jwt/{made['id']}", {**said, "algorithm": "HS512"})  # fmt: skip
+    other = await make(ada, "jwt", **said)
+
+    assert (await kept(world, made["id"])).developer != bob
+    assert (await kept(world, made["id"])).algorithm == "HS512"
+    assert (await kept(world, other["id"])).developer != bob
 
 
 async def test_forms_are_taken_as_json_is(ada: Browser) -> None:
