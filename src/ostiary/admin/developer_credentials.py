@@ -23,13 +23,19 @@ from ostiary.admin.autofill import new_key
 from ostiary.admin.bodies import Given, read_given
 from ostiary.admin.collections import allow
 from ostiary.admin.collisions import is_taken
+from ostiary.admin.credential_rows import (
+    CREDENTIALS,
+    as_consumers,
+    key_of,
+    read_built,
+    show_credential,
+)
 from ostiary.admin.developer_usage import answer_days, read_since, read_usage
 from ostiary.admin.entities import Entities
 from ostiary.admin.known_rows import answer_known
 from ostiary.admin.rows import is_uuid, read_every
 from ostiary.admin.scope import is_by_portal, scoped
-from ostiary.admin.shapes import Json
-from ostiary.model.credentials import BasicAuth, JwtSecret, KeyAuth
+from ostiary.model.credentials import KeyAuth
 from ostiary.model.developer_credentials import (
     BASIC_AUTH,
     CREDENTIAL_KINDS,
@@ -37,8 +43,6 @@ from ostiary.model.developer_credentials import (
     JWT,
     KEY_AUTH,
     DeveloperCredential,
-    build_hint,
-    build_name,
     judge_public_key,
 )
 from ostiary.model.kinds import EVERY_KIND, KINDS
@@ -54,7 +58,6 @@ from ostiary.ports.config_store import (
 from ostiary.ports.usage import UsageStore
 
 MAX_CREDENTIALS: Final = 20
-_KIND: Final = EVERY_KIND["developer_credentials"]
 _DEVELOPERS: Final = EVERY_KIND["developers"]
 _CREDENTIAL: Final = "{developer_credentials}"
 PATHS: Final = (
@@ -65,7 +68,6 @@ PATHS: Final = (
     ),
     "/developers/{developers}/usage",
 )
-_HIDDEN: Final = "*" * 8
 # What may be said of one, by whom.
 _OF_ADMINS: Final[Mapping[str, frozenset[str]]] = {
     KEY_AUTH: frozenset({"key"}),
@@ -102,47 +104,6 @@ class CredentialDesk(Protocol):
     ) -> str | None:
         """Why a password is not taken, None for one that is."""
         ...
-
-
-def show_credential(
-    row: DeveloperCredential, made: Mapping[str, str] | None = None
-) -> Json:
-    """A credential as JSON; `made` are secrets that were generated for it just now."""
-    secrets = made or {}
-    beginning = f"{row.hint}{_HIDDEN}"
-    shown: Json = {
-        "id": row.id,
-        "developer": {"id": row.developer},
-        "consumer": {"id": row.developer},
-        "created_at": row.created_at,
-        "updated_at": row.updated_at,
-        "expires_at": row.expires_at,
-        "self_made": row.self_made,
-    }
-    match row.plugin:
-        case "key-auth":
-            shown["key"] = secrets.get("key", beginning)
-        case "basic-auth":
-            password = secrets.get("password", _HIDDEN)
-            shown |= {"username": row.value, "password": password}
-        case _:
-            kept = None if row.secret is None else beginning
-            shown |= {
-                "key": row.value,
-                "secret": secrets.get("secret", kept),
-                "algorithm": row.algorithm,
-                "rsa_public_key": row.rsa_public_key,
-            }
-    return shown
-
-
-async def hold_credentials(write: ConfigWrites, developer: Developer) -> None:
-    """Let a developer's credentials work while the developer is approved, and not otherwise."""
-    held = developer.status != APPROVED
-    mine = {"developer": developer.id or ""}
-    for row in await read_every(write, _KIND.name, mine):
-        if isinstance(row, DeveloperCredential) and row.held != held:
-            await write.put(row.model_copy(update={"held": held}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,7 +228,7 @@ class _Call:
         mine = {"developer": developer.id or ""}
         rows = [
             row
-            for row in await read_every(reads, _KIND.name, mine)
+            for row in await read_every(reads, CREDENTIALS.name, mine)
             if isinstance(row, DeveloperCredential) and row.plugin == self.plugin
         ]
         return sorted(rows, key=lambda row: (row.created_at or 0, row.id or ""))
@@ -275,7 +236,7 @@ class _Call:
     async def _find(self, reads: ConfigReads, key: str) -> DeveloperCredential:
         """One of the developer's, for the plugin, by id. Raises Refused."""
         developer = await self.find_developer(reads)
-        row = await reads.get(_KIND.name, key) if is_uuid(key) else None
+        row = await reads.get(CREDENTIALS.name, key) if is_uuid(key) else None
         is_theirs = isinstance(row, DeveloperCredential) and (
             (row.developer, row.plugin) == (developer.id, self.plugin)
         )
@@ -364,14 +325,14 @@ class _Call:
         data = {k: v for k, v in given.data.items() if k not in _OURS and v is not None}
         known = _OF_ADMINS[self.plugin]
         own = _OF_PORTAL[self.plugin] if self._is_by_portal else known
-        wrong = [
-            (
-                (name,),
-                "is chosen here: leave it out" if name in known else "unknown field",
-            )
-            for name in data
-            if name not in own and name != "ttl"
-        ]
+        wrong: list[Problem] = []
+        for name, value in data.items():
+            if name in own and value == "":
+                # It would be generated, and told to nobody.
+                wrong.append(((name,), "length must be at least 1"))
+            elif name not in own and name != "ttl":
+                text = "is chosen here: leave it out" if name in known else "unknown field"  # fmt: skip
+                wrong.append(((name,), text))
         if wrong:
             raise refusals.schema_violation(wrong)
         return Given(data=data, is_form=given.is_form)
@@ -421,9 +382,9 @@ class _Call:
             write,
             kind,
             Given(data=mine, is_form=given.is_form),
-            before=None if before is None else _as_consumers(before),
+            before=None if before is None else as_consumers(before),
         )
-        row = _read_built(self.plugin, built, before)
+        row = read_built(self.plugin, built, before)
         if self.plugin == KEY_AUTH and before is not None and "key" not in data:
             return before
         if self.plugin == KEY_AUTH and "key" not in data:
@@ -449,82 +410,10 @@ class _Call:
     ) -> None:
         """What opens something is one's alone: of all consumers and developers. Raises Refused."""
         if not await is_taken(reads, built):
-            found = await reads.find(CREDENTIAL_KINDS[self.plugin], _key_of(built))
+            found = await reads.find(CREDENTIAL_KINDS[self.plugin], key_of(built))
             if found is None:
                 return
         field = _NAME_FIELD[self.plugin]
         said = row.value if self.plugin == BASIC_AUTH else "in use"
-        taken = UniqueViolation(_KIND.name, {field: said})
+        taken = UniqueViolation(CREDENTIALS.name, {field: said})
         raise refusals.unique_violation(taken)
-
-
-def _key_of(built: Row) -> dict[str, str]:
-    """What a consumer's credential is found by."""
-    if isinstance(built, BasicAuth):
-        return {"username": built.username}
-    assert isinstance(built, KeyAuth | JwtSecret)
-    return {"key": built.key}
-
-
-def _as_consumers(row: DeveloperCredential) -> Row:
-    """A credential as if it were a consumer's, to be judged as those are when it changes."""
-    known: dict[str, Any] = {
-        "id": row.id,
-        "ws_id": row.ws_id,
-        "created_at": row.created_at,
-        "consumer": row.developer,
-    }
-    match row.plugin:
-        case "key-auth":
-            return KeyAuth(**known, key=row.value)
-        case "basic-auth":
-            return BasicAuth(**known, username=row.value, password=row.password or "-")
-    return JwtSecret(
-        **known,
-        key=row.value,
-        secret=row.secret,
-        algorithm=row.algorithm or "HS256",
-        rsa_public_key=row.rsa_public_key,
-    )
-
-
-def _read_built(
-    plugin: str, built: Row, before: DeveloperCredential | None
-) -> DeveloperCredential:
-    """What is kept of a credential that was judged as a consumer's."""
-    found: dict[str, Any] = {}
-    match built:
-        case KeyAuth():
-            found = {
-                "name": build_name(plugin, built.key),
-                "hint": build_hint(built.key),
-            }
-        case BasicAuth():
-            found = {
-                "name": build_name(plugin, built.username),
-                "password": built.password,
-            }
-        case JwtSecret():
-            is_shared = built.algorithm.startswith("HS")
-            secret = built.secret if is_shared else None
-            found = {
-                "name": build_name(plugin, built.key),
-                "hint": build_hint(secret or ""),
-                "secret": secret,
-                "algorithm": built.algorithm,
-                "rsa_public_key": None if is_shared else built.rsa_public_key,
-            }
-        case _:
-            raise RuntimeError("no credential")
-    if before is not None:
-        return before.model_copy(update=found)
-    owner: str = built.consumer
-    return DeveloperCredential(
-        id=built.id,
-        ws_id=built.ws_id,
-        created_at=built.created_at,
-        updated_at=built.updated_at,
-        developer=owner,
-        plugin=plugin,
-        **found,
-    )

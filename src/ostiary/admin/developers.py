@@ -25,7 +25,8 @@ from ostiary.admin.application_clients import forget_clients, read_applications
 from ostiary.admin.applications import ApplicationDesk
 from ostiary.admin.bodies import Given, read_given
 from ostiary.admin.collections import allow
-from ostiary.admin.developer_credentials import CredentialDesk, hold_credentials
+from ostiary.admin.credential_rows import hold_credentials
+from ostiary.admin.developer_credentials import CredentialDesk
 from ostiary.admin.developer_secrets import check_free, keep_secret, split_secrets
 from ostiary.admin.entities import Entities
 from ostiary.admin.paging import build_list, read_asked

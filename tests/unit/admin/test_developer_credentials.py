@@ -148,6 +148,9 @@ async def test_they_change_one_by_one(world: PortalWorld) -> None:
     [
         ("key-auth", {"username": "ada"}, "username"),
         ("key-auth", {"key": 7}, "key"),
+        ("key-auth", {"key": ""}, "key"),
+        ("basic-auth", {"password": ""}, "password"),
+        ("jwt", {"secret": ""}, "secret"),
         ("key-auth", {"ttl": 0}, "ttl"),
         ("basic-auth", {"key": "k"}, "key"),
         ("jwt", {"algorithm": "none"}, "algorithm"),
