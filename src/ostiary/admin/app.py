@@ -33,6 +33,8 @@ from ostiary.admin.autofill import Autofill
 from ostiary.admin.certificates import CertificateNames
 from ostiary.admin.collections import Collections, allow
 from ostiary.admin.configuration import ConfigurationEndpoint, WholeConfiguration
+from ostiary.admin.developer_credentials import PATHS as CREDENTIAL_PATHS
+from ostiary.admin.developer_credentials import CredentialEndpoints
 from ostiary.admin.developers import PATHS as DEVELOPER_PATHS
 from ostiary.admin.developers import DeveloperEndpoints, PortalDesk
 from ostiary.admin.documents import PATHS as DOCUMENT_PATHS
@@ -73,7 +75,13 @@ from ostiary.ports.usage import UsageStore
 from ostiary.web.guard import build_guard
 
 MAX_FLOWS = 100
-PORTAL_PATHS = (*DEVELOPER_PATHS, *APPLICATION_PATHS, *DOCUMENT_PATHS, *FILE_PATHS)
+PORTAL_PATHS = (
+    *DEVELOPER_PATHS,
+    *CREDENTIAL_PATHS,
+    *APPLICATION_PATHS,
+    *DOCUMENT_PATHS,
+    *FILE_PATHS,
+)
 _LOG = logging.getLogger("ostiary.admin")
 # Starlette's own stops where a name has a line feed.
 _ANYTHING = re.compile(r"^/(?P<rows>.*)\Z", re.DOTALL)
@@ -232,6 +240,15 @@ class _Rows:
                 return await OperatorGroups().answer(request, rest)
             case ["auth"] if self._config.admins is not None:
                 return await answer_auth(request)
+            case ["developers", _, "credentials", _, *_] | [
+                "developers",
+                _,
+                "usage",
+            ] if self._config.portal is not None and steps[1] != "roles":
+                credentials = CredentialEndpoints(
+                    desk=self._config.portal, usage=self._config.usage
+                )
+                return await credentials.answer(request, steps[1:])
             case ["developers", *rest] if self._config.portal is not None:
                 developers = DeveloperEndpoints(
                     desk=self._config.portal, clients=self._config.app_clients

@@ -29,6 +29,27 @@ MAX_KEYS: Final = 20
 _MAX_TTL_S: Final = 100_000_000
 
 
+def take_ttl(given: Given) -> tuple[Given, int | None]:
+    """
+    What is given without `ttl`, and `ttl` in seconds; None where it is not said.
+
+    Raises:
+        Refused: It is no such number.
+    """
+    said = given.data.get("ttl")
+    rest = {name: value for name, value in given.data.items() if name != "ttl"}
+    if isinstance(said, str) and given.is_form and said.isdecimal() and len(said) < 12:
+        said = int(said)
+    if said is not None and (
+        isinstance(said, bool)
+        or not isinstance(said, int)
+        or not 1 <= said <= _MAX_TTL_S
+    ):
+        text = f"value should be between 1 and {_MAX_TTL_S}"
+        raise refusals.schema_violation([(("ttl",), text)])
+    return Given(data=rest, is_form=given.is_form), said
+
+
 def read_ttl(given: Given) -> int | None:
     """
     How long a key is to work, in seconds; None where nothing is said.
@@ -36,23 +57,10 @@ def read_ttl(given: Given) -> int | None:
     Raises:
         Refused: It is no such number, or something else is said.
     """
-    said = given.data.get("ttl")
-    if isinstance(said, str) and given.is_form and said.isdecimal() and len(said) < 12:
-        said = int(said)
-    unknown: list[Problem] = [
-        ((name,), "unknown field") for name in given.data if name != "ttl"
-    ]
+    rest, said = take_ttl(given)
+    unknown: list[Problem] = [((name,), "unknown field") for name in rest.data]
     if unknown:
         raise refusals.schema_violation(unknown)
-    if said is None:
-        return None
-    if (
-        isinstance(said, bool)
-        or not isinstance(said, int)
-        or not 1 <= said <= _MAX_TTL_S
-    ):
-        text = f"value should be between 1 and {_MAX_TTL_S}"
-        raise refusals.schema_violation([(("ttl",), text)])
     return said
 
 

@@ -9,10 +9,8 @@ Spec: portal §§1.5 (statuses), 1.7 (paths and shapes), 1.9, 3.8.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
 from starlette.requests import Request
@@ -34,10 +32,11 @@ from ostiary.admin.application_keys import (
 )
 from ostiary.admin.bodies import Given, read_given
 from ostiary.admin.collections import allow
+from ostiary.admin.developer_usage import answer_usage, read_since, read_usage
 from ostiary.admin.entities import Entities
-from ostiary.admin.paging import build_list, read_asked
+from ostiary.admin.known_rows import answer_known
 from ostiary.admin.rows import is_uuid, read_every
-from ostiary.admin.scope import scoped, shown_path
+from ostiary.admin.scope import is_by_portal, scoped
 from ostiary.admin.service_contracts import (
     EVENTS,
     INSTANCES,
@@ -63,15 +62,11 @@ from ostiary.model.portal import APPROVED, PENDING, Developer
 from ostiary.model.row import Row
 from ostiary.model.words import Problem
 from ostiary.model.workspaces import Workspace
-from ostiary.ports.admin_client import OPERATOR, Operator
 from ostiary.ports.app_clients import AppClients
 from ostiary.ports.config_store import ConfigReads
 from ostiary.ports.usage import UsageStore
 
 MAX_APPLICATIONS: Final = 100
-_DAY_S: Final = 86400
-_USUAL_DAYS: Final = 30
-_MOST_DAYS: Final = 365
 _DEVELOPERS: Final = EVERY_KIND["developers"]
 _APPLICATIONS: Final = EVERY_KIND["applications"]
 _SERVICES: Final = KINDS["services"]
@@ -187,8 +182,7 @@ class _Call:
     @property
     def is_by_portal(self) -> bool:
         """Whether a developer asks, and no admin."""
-        operator = self.request.scope.get(OPERATOR)
-        return isinstance(operator, Operator) and operator.site == "portal"
+        return is_by_portal(self.request)
 
     async def run(self, verbs: Mapping[str, Any]) -> Response:
         """
@@ -231,16 +225,7 @@ class _Call:
 
     async def show_list(self, rows: Sequence[Row], shown: Sequence[Json]) -> Response:
         """A page of rows that are all known."""
-        query = dict(self.request.query_params)
-        asked = read_asked(query)
-        seen = asked.after[0] if asked.after else None
-        start = next((n for n, row in enumerate(rows, 1) if row.id == seen), 0)
-        ends = start + asked.size
-        after = (rows[ends - 1].id or "",) if ends < len(rows) else None
-        found = build_list(
-            shown[start:ends], after=after, path=shown_path(self.request), query=query
-        )
-        return JSONResponse({**found, "total": len(rows)})
+        return answer_known(self.request, rows, shown)
 
     async def list(self) -> Response:
         """`GET /applications`, `GET /developers/{developer}/applications`."""
@@ -414,27 +399,10 @@ class _OneCall:
 
     async def show_usage(self) -> Response:
         """`GET …/usage`: requests by day and service, of the last `days`."""
-        said = self.call.request.query_params.get("days", str(_USUAL_DAYS))
-        if not re.fullmatch(r"[0-9]{1,3}", said) or not 1 <= int(said) <= _MOST_DAYS:
-            raise refusals.say(400, f"days must be a number from 1 to {_MOST_DAYS}")
+        since = read_since(self.call.request, self._entities.autofill.now())
         application = await self.find(self._entities.store)
-        today = int(self._entities.autofill.now()) // _DAY_S
-        since = today - int(said) + 1
-        usage = self.call.usage
-        found = (
-            () if usage is None else await usage.read(application.id or "", since=since)
-        )
-        data = [
-            {
-                "service": {"id": one.service},
-                "day": f"{datetime.fromtimestamp(one.day * _DAY_S, UTC):%Y-%m-%d}",
-                "ok": one.ok,
-                "refused": one.refused,
-                "failed": one.failed,
-            }
-            for one in found
-        ]
-        return JSONResponse({"data": data, "next": None})
+        mine = (application.id or "",)
+        return answer_usage(await read_usage(self.call.usage, mine, since=since))
 
     # Contracts.
 

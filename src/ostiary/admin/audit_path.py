@@ -108,6 +108,8 @@ def find_kind(steps: Sequence[str]) -> Kind | None:
                 return EVERY_KIND["developer_roles"]
             case ["developers", *rest] if len(rest) <= 1:
                 return EVERY_KIND["developers"]
+            case ["developers", _, "credentials", _, *rest] if len(rest) <= 1:
+                return EVERY_KIND["developer_credentials"]
             case ["admins" | "groups" as what, *rest] if len(rest) <= 1:
                 return EVERY_KIND[what]
             case ["rbac", "users" | "roles" as what, *rest] if len(rest) <= 1:

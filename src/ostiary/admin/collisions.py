@@ -1,7 +1,9 @@
 """
-A route must not take the requests of another workspace's.
+What a row must not take from others.
 
-Spec: gateway §1.15 (`route_validation_strategy = smart`).
+A route not the requests of another workspace's; a credential not what a developer's is found by.
+
+Spec: gateway §1.15 (`route_validation_strategy = smart`); decision 0049.
 """
 
 from __future__ import annotations
@@ -11,14 +13,52 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Final
 
 from ostiary.admin import refusals
+from ostiary.model.applications import digest_key
+from ostiary.model.credentials import BasicAuth, JwtSecret, KeyAuth
+from ostiary.model.developer_credentials import (
+    BASIC_AUTH,
+    JWT,
+    KEY_AUTH,
+    build_name,
+)
 from ostiary.model.fields import compile_pattern
 from ostiary.model.gateway import Route
 from ostiary.model.row import Row
 from ostiary.model.workspaces import DEFAULT_WORKSPACE, workspace_of
-from ostiary.ports.config_store import ConfigReads, Wanted
+from ostiary.ports.config_store import ConfigReads, UniqueViolation, Wanted
 
 _MANY: Final = 1000
 _SIGNS: Final = re.compile(r"[\\\[\](){}.*+?^$|]")
+
+
+async def is_taken(reads: ConfigReads, row: Row) -> bool:
+    """Whether a developer, or an application, has what a consumer's credential would be found by."""
+    match row:
+        case KeyAuth():
+            name = build_name(KEY_AUTH, row.key)
+            digest = {"digest": digest_key(row.key)}
+            if await reads.find("application_keys", digest) is not None:
+                return True
+        case BasicAuth():
+            name = build_name(BASIC_AUTH, row.username)
+        case JwtSecret():
+            name = build_name(JWT, row.key)
+        case _:
+            return False
+    return await reads.find("developer_credentials", {"name": name}) is not None
+
+
+async def refuse_taken(reads: ConfigReads, row: Row) -> None:
+    """
+    Let a credential be one's alone: of all consumers and developers.
+
+    Raises:
+        UniqueViolation: A developer has it; whose it is is not told.
+    """
+    if await is_taken(reads, row):
+        field = "username" if isinstance(row, BasicAuth) else "key"
+        said = row.username if isinstance(row, BasicAuth) else "in use"
+        raise UniqueViolation("credentials", {field: said})
 
 
 async def refuse_collision(reads: ConfigReads, row: Route) -> None:

@@ -25,11 +25,13 @@ from ostiary.admin.application_clients import forget_clients, read_applications
 from ostiary.admin.applications import ApplicationDesk
 from ostiary.admin.bodies import Given, read_given
 from ostiary.admin.collections import allow
+from ostiary.admin.credential_rows import hold_credentials
+from ostiary.admin.developer_credentials import CredentialDesk
 from ostiary.admin.developer_secrets import check_free, keep_secret, split_secrets
 from ostiary.admin.entities import Entities
 from ostiary.admin.paging import build_list, read_asked
 from ostiary.admin.rows import is_uuid
-from ostiary.admin.scope import scoped, shown_path
+from ostiary.admin.scope import is_by_portal, scoped, shown_path
 from ostiary.admin.service_contracts import hold_contracts
 from ostiary.admin.shapes import Json, show_row
 from ostiary.model.kinds import EVERY_KIND, KINDS
@@ -50,7 +52,6 @@ from ostiary.model.portal import (
 from ostiary.model.row import Row
 from ostiary.model.words import Problem
 from ostiary.model.workspaces import Workspace
-from ostiary.ports.admin_client import OPERATOR, Operator
 from ostiary.ports.app_clients import AppClients
 from ostiary.ports.config_store import ConfigReads, ConfigWrites
 
@@ -89,7 +90,7 @@ class Told(Protocol):
         ...
 
 
-class PortalDesk(ApplicationDesk, Protocol):
+class PortalDesk(ApplicationDesk, CredentialDesk, Protocol):
     """What the portal says of workspaces and of developers."""
 
     def judge(self, workspace: Workspace) -> Sequence[Problem]:
@@ -234,8 +235,7 @@ class _Call:
     @property
     def is_by_portal(self) -> bool:
         """Whether the portal asks, for whoever is before it."""
-        operator = self.request.scope.get(OPERATOR)
-        return isinstance(operator, Operator) and operator.site == "portal"
+        return is_by_portal(self.request)
 
     async def run(self, verbs: Mapping[str, object]) -> Response:
         """
@@ -453,6 +453,7 @@ class _OneCall:
             await write.put(row)
             if row.status != before.status:
                 await hold_contracts(write, row)
+                await hold_credentials(write, row)
             if kept:
                 await keep_secret(write, row, kept)
         for event in decide_events(before, row, by_portal=self._call.is_by_portal):

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from ostiary.admin import refusals
 from ostiary.admin.autofill import Autofill
 from ostiary.admin.bodies import Given
-from ostiary.admin.collisions import refuse_collision
+from ostiary.admin.collisions import refuse_collision, refuse_taken
 from ostiary.admin.contracts import Extra, PluginRules, RowRights
 from ostiary.admin.rows import (
     is_uuid,
@@ -299,11 +299,13 @@ class Entities:
 
     async def _judge_place(self, write: ConfigWrites, row: Row) -> None:
         """
-        What a row must not be to those of other workspaces.
+        What a row must not be to others, here and in other workspaces.
 
         Raises:
             Refused: It is.
+            UniqueViolation: It is a credential that a developer has.
         """
+        await refuse_taken(write, row)
         if isinstance(row, Route) and self.keeps_routes_apart:
             await refuse_collision(write, row)
         if isinstance(row, File) and (problems := await judge_readers(write, row)):

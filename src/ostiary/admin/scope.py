@@ -9,6 +9,7 @@ from __future__ import annotations
 from starlette.requests import Request
 
 from ostiary.admin.entities import Entities
+from ostiary.ports.admin_client import OPERATOR, Operator
 
 
 def split_path(path: str) -> list[str]:
@@ -32,3 +33,9 @@ def scoped(request: Request) -> Entities:
     """The rows that a request is about: those of its workspace, as far as it may."""
     found: Entities = request.state.entities
     return found
+
+
+def is_by_portal(request: Request) -> bool:
+    """Whether a portal asks for whoever is before it, and no admin."""
+    operator = request.scope.get(OPERATOR)
+    return isinstance(operator, Operator) and operator.site == "portal"

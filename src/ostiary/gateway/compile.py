@@ -21,7 +21,7 @@ from ostiary.gateway.changes import NO_LINES, Changes, Key, Lines, Puts
 from ostiary.gateway.check import check_plugin, describe_taken
 from ostiary.gateway.choice import Choices, Instance, ScopeTaken
 from ostiary.gateway.directory import KINDS as OF_DIRECTORY
-from ostiary.gateway.directory import Directory
+from ostiary.gateway.directory import Directory, SelfService
 from ostiary.gateway.fields import CookieFilter
 from ostiary.gateway.outoforder import OutOfOrder, Unfit
 from ostiary.gateway.phases import Hooks, plan_hooks
@@ -39,7 +39,7 @@ from ostiary.model.gateway import Plugin, Route, Service
 from ostiary.model.keys import Vault
 from ostiary.model.row import Row
 from ostiary.model.words import Problem
-from ostiary.model.workspaces import Workspace
+from ostiary.model.workspaces import DEFAULT_WORKSPACE, Workspace
 
 Steps = Generator[None, None, "Compiled"]
 Checked = Entity | Unfit
@@ -55,7 +55,8 @@ class Workshop:
 
     `seed` is another for each worker, so that they do not begin with the same targets;
     `environ` is what vaults read. Where nothing is served, a configuration is only checked:
-    routes get no plans, and nobody is found by name.
+    routes get no plans, and nobody is found by name. `self_service` are the plugins whose
+    credentials developers make for themselves where a workspace does not say.
     """
 
     catalog: Catalog
@@ -63,6 +64,7 @@ class Workshop:
     verify: bool = True
     seed: int = 0
     serves: bool = True
+    self_service: frozenset[str] = frozenset()
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
@@ -183,7 +185,7 @@ def compile_step(
     plans, entries = {**previous.snapshot.plans}, {**previous.entries}
     builder = RouterBuilder(previous.snapshot.router)
     if workshop.serves:
-        consumers = yield from _change_people(draft)
+        consumers = yield from _change_people(draft, workshop)
         for key in _find_touched(draft, handlers):
             plan = _plan(draft, key, choices, workshop, referred)
             _reroute(builder, entries, plans.get(key), plan, key)
@@ -537,9 +539,13 @@ def _reroute(
             builder.add(entry)
 
 
-def _change_people(draft: _Draft) -> Generator[None, None, Directory]:
+def _change_people(
+    draft: _Draft, workshop: Workshop
+) -> Generator[None, None, Directory]:
     """The same directory while its rows are the same: remembered answers hang on it."""
     before = draft.previous.snapshot.consumers
+    if draft.of("workspaces") or before.self_service.usual != workshop.self_service:
+        before = before.serving(_read_self_service(draft, workshop))
     gone = [key for key in draft.gone if key[0] in OF_DIRECTORY]
     if not gone and not draft.people:
         return before
@@ -558,3 +564,13 @@ def _keep_cookies(previous: Compiled, handlers: Mapping[str, Instance]) -> Cooki
         prefixes=tuple({p: None for keeper in keepers for p in keeper.prefixes}),
     )
     return before if before.own == own else CookieFilter(own)
+
+
+def _read_self_service(draft: _Draft, workshop: Workshop) -> SelfService:
+    """What workspaces say of credentials that developers make for themselves."""
+    said = {
+        "" if row.id == DEFAULT_WORKSPACE else row.id or "": frozenset(plugins)
+        for row in draft.every(Workspace)
+        if (plugins := row.config.portal_developer_credentials) is not None
+    }
+    return SelfService(usual=workshop.self_service, own=said)

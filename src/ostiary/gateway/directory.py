@@ -18,6 +18,7 @@ from ostiary.gateway.changes import NO_LINES, Key, Lines, Puts
 from ostiary.gateway.layered import EMPTY_MAP, Layered
 from ostiary.model.applications import digest_key
 from ostiary.model.declarative import dump_row
+from ostiary.model.developer_credentials import CREDENTIAL_KINDS, build_name
 from ostiary.model.kinds import OF_MODEL
 from ostiary.model.portal import APPROVED
 from ostiary.model.row import Row
@@ -40,7 +41,9 @@ _NAMED = {
     "jwt_secrets": (("key", "jwt_secrets"),),
     "applications": (("custom_id", "applications"),),
     "application_keys": (("digest", "application_keys"),),
+    "developer_credentials": (("name", "developer_credentials"),),
 }
+_PLUGINS = {kind: plugin for plugin, kind in CREDENTIAL_KINDS.items()}
 # Kinds that put somebody into groups: what the sets are called, the field that says whom, and
 # the field of the group.
 _GROUPS = {
@@ -72,6 +75,25 @@ def _is_good(row: Values) -> bool:
     return bool(row["status"] == APPROVED and not row["suspended"] and not row["held"])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelfService:
+    """
+    Of which plugins developers may make credentials for themselves; others of theirs open nothing.
+
+    `own` is what workspaces say ("" is `default`), `usual` what holds for all others.
+    """
+
+    usual: frozenset[str] = frozenset()
+    own: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def has(self, workspace: str, plugin: str) -> bool:
+        """Whether developers of a workspace may make some of a plugin."""
+        return plugin in self.own.get(workspace, self.usual)
+
+
+NO_SELF_SERVICE = SelfService()
+
+
 @dataclass(frozen=True, slots=True)
 class Directory:
     """
@@ -87,6 +109,7 @@ class Directory:
     sets: Layered[Place, tuple[tuple[str, str], ...]] = field(
         default=EMPTY_MAP, repr=False
     )
+    self_service: SelfService = NO_SELF_SERVICE
     _views: dict[tuple[str | None, bool], People] = field(
         default_factory=dict, repr=False, compare=False
     )
@@ -95,7 +118,8 @@ class Directory:
         """
         Whom a workspace knows, the same object each time; None is `default`.
 
-        With `applications` also the applications of its developers.
+        Credentials of developers themselves are among those that are found, after all others. With
+        `applications` also the applications of its developers.
         """
         view = (workspace, applications)
         found = self._views.get(view)
@@ -106,6 +130,12 @@ class Directory:
             found = People(alone, workspace or "", applications=applications)
             self._views[view] = found
         return found
+
+    def serving(self, self_service: SelfService) -> Directory:
+        """The same where developers may make other credentials than before."""
+        if self_service == self.self_service:
+            return self
+        return replace(self, self_service=self_service, _views={})
 
     def row(self, kind: str, identity: str) -> Values | None:
         """A row by its id."""
@@ -203,8 +233,7 @@ class People:
         identity = known.name((self.workspace, kind), name)
         row = None if identity is None else known.row(kind, identity)
         if row is None or identity is None:
-            is_key = self.applications and kind == "keyauth_credentials"
-            return self._application_key(name) if is_key else None
+            return self._of_portal(kind, name)
         consumer = self._consumer(row["consumer"])
         if consumer is None:
             return None
@@ -214,6 +243,39 @@ class People:
             consumer=consumer,
             values=row,
             expires_at=float((row["created_at"] or 0) + ttl) if ttl else None,
+        )
+
+    def _of_portal(self, kind: CredentialKind, name: str) -> Credential | None:
+        """What no consumer has: an application's key, or a credential of a developer's own."""
+        if self.applications and kind == "keyauth_credentials":
+            found = self._application_key(name)
+            if found is not None:
+                return found
+        names = (self.workspace, "developer_credentials")
+        # Where no developer has any, a wrong key costs no digest.
+        if names not in self.directory.named:
+            return None
+        plugin = _PLUGINS[kind]
+        identity = self.directory.name(names, build_name(plugin, name))
+        return None if identity is None else self._of_developer(identity, plugin, name)
+
+    def _of_developer(self, identity: str, plugin: str, name: str) -> Credential | None:
+        known = self.directory
+        row = known.row("developer_credentials", identity)
+        if row is None or row["held"]:
+            return None
+        if row["self_made"] and not known.self_service.has(self.workspace, plugin):
+            return None
+        developer = row["developer"]
+        # An id that an operator gave to a consumer is that one's, with all that hangs on it.
+        if known.row("consumers", developer) is not None:
+            return None
+        # Without a name: whatever a developer is called, nobody has checked it.
+        return Credential(
+            id=identity,
+            consumer=Consumer(id=developer),
+            values={**row, "key": name},
+            expires_at=row["expires_at"],
         )
 
     def _application_key(self, key: str) -> Credential | None:
@@ -323,13 +385,16 @@ class _Draft:
             named={**before.named, **named},
             folded=before.folded.changed(self._folded),
             sets=before.sets.changed(self._sets),
+            self_service=before.self_service,
         )
 
 
 EMPTY_DIRECTORY = Directory()
 
 
-def build_directory(rows: Iterable[Row]) -> Directory:
+def build_directory(
+    rows: Iterable[Row], self_service: SelfService = NO_SELF_SERVICE
+) -> Directory:
     """A directory from nothing."""
     kinds = ((OF_MODEL[type(row)], row) for row in rows)
     lines, changes = NO_LINES.put(dump_row(row, kind) for kind, row in kinds)
@@ -339,4 +404,4 @@ def build_directory(rows: Iterable[Row]) -> Directory:
             next(steps)
         except StopIteration as end:
             made: Directory = end.value
-            return made
+            return made.serving(self_service)

@@ -13,6 +13,12 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
+from ostiary.manager.developer_credentials import (
+    LABELS,
+    change_credentials,
+    read_credentials,
+    show_new,
+)
 from ostiary.manager.forms import Sheet
 from ostiary.manager.placing import flatten
 from ostiary.manager.visit import Refused, Visit
@@ -124,6 +130,8 @@ async def _show_developer(
         row=_show(row),
         roles=[role["name"] for role in told["data"]],
         applications=[] if apps is None else apps["data"],
+        credentials=await read_credentials(visit, row["id"]),
+        labels=LABELS,
         sheet=sheet,
     )
 
@@ -134,6 +142,11 @@ async def post_developer(visit: Visit) -> Response:
     row = await visit.get("developers", key)
     tab = _OF_STATUS[row["status"]]
     match visit.form.get("go"):
+        case "add-credential" | "delete-credential":
+            reply = await change_credentials(visit, row["id"])
+            if reply.status == 201:
+                return show_new(visit, _show(row), reply.value)
+            done = "credential-deleted"
         case "delete":
             reply = await visit.call("DELETE", "developers", row["id"])
             done = "developer-deleted"
@@ -151,7 +164,7 @@ async def post_developer(visit: Visit) -> Response:
     if not reply.is_good:
         texts = [text for _, text in flatten(reply.fields)] or [reply.message]
         return await _show_developer(visit, row, Sheet(errors={"": tuple(texts)}), 400)
-    if visit.form.get("go") == "roles":
+    if visit.form.get("go") in {"roles", "delete-credential"}:
         return visit.go("developers", row["id"], done=done)
     return visit.go("developers", tab.key, done=done)
 

@@ -49,6 +49,9 @@ _NUMBERS: Final = ("portal_auth_login_attempts", "portal_token_exp")
 _SESSION_CONF: Final = "portal_session_conf"
 _AUTH_CONF: Final = "portal_auth_conf"
 _LISTS: Final = ("portal_smtp_admin_emails", "portal_cors_origins")
+_PLUGINS: Final = "portal_developer_credentials"
+# An empty box is what the node has, so that none at all needs a word.
+_NO_PLUGINS: Final = "none"
 
 
 async def _load(visit: Visit) -> Json:
@@ -145,6 +148,8 @@ def _fill(config: Mapping[str, Any], fields: Sequence[Field]) -> Form:
         values[name] = ("" if said is None else str(said),)
     for name in _LISTS:
         values[name] = (", ".join(config.get(name) or ()),)
+    plugins = config.get(_PLUGINS)
+    values[_PLUGINS] = (_NO_PLUGINS if plugins == [] else ", ".join(plugins or ()),)
     for name, _, _ in SWITCHES:
         said = config.get(name)
         values[name] = ("" if said is None else "on" if said else "off",)
@@ -193,6 +198,7 @@ async def post_settings(visit: Visit) -> Response:
         **{name: form.get(name) or None for name in _TEXTS},
         **{name: _read_number(form.get(name)) for name in _NUMBERS},
         **{name: _split(form.get(name)) for name in _LISTS},
+        _PLUGINS: _read_plugins(form.get(_PLUGINS)),
         **{name: _CHOICES.get(form.get(name)) for name, _, _ in SWITCHES},
     }
     if form.get("stamp") != build_stamp(row["config"]):
@@ -252,6 +258,10 @@ def _explain(text: str) -> str:
 def _split(text: str) -> list[str] | None:
     found = [part.strip() for part in text.replace("\n", ",").split(",")]
     return [part for part in found if part] or None
+
+
+def _read_plugins(text: str) -> list[str] | None:
+    return [] if text.strip().lower() == _NO_PLUGINS else _split(text)
 
 
 def _place(reply: AdminReply) -> dict[str, tuple[str, ...]]:

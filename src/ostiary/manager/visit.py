@@ -45,6 +45,7 @@ NOTICES: Final = {
     "contract-freed": "The contract goes on.",
     "contract-deleted": "The contract was deleted.",
     "key-deleted": "The key was deleted, and opens nothing from now on.",
+    "credential-deleted": "The credential was deleted, and opens nothing from now on.",
     "application-deleted": "The application was deleted, with its keys and contracts.",
     "invited": "They are invited. Give them roles, and a link or a word that they may come.",
     "registered": "You are an admin now. Sign in with the token that you chose.",

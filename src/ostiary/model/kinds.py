@@ -2,7 +2,7 @@
 Every kind of entity in one table: its names, its keys, what it refers to, what it hides.
 
 `KINDS` are those that a file may say; `SERVED_KINDS` those that requests are served by, which has
-developers' applications besides. `EVERY_KIND` has those about access, those of the portal
+developers' applications and credentials besides. `EVERY_KIND` has those about access, those of the portal
 (`PORTAL_KINDS`) and what is never shown as well.
 
 The Admin API, the store and the declarative file read this table; none of them knows a kind by
@@ -34,6 +34,7 @@ from ostiary.model.applications import (
 from ostiary.model.balancing import Target, Upstream, expand_algorithm
 from ostiary.model.certificates import CaCertificate, Certificate, Sni
 from ostiary.model.credentials import Acl, BasicAuth, JwtSecret, KeyAuth
+from ostiary.model.developer_credentials import DeveloperCredential
 from ostiary.model.files import File
 from ostiary.model.gateway import (
     Consumer,
@@ -264,6 +265,11 @@ _OF_APPLICATIONS = (
     _kind(
         "application_keys", ApplicationKey, path=None, unique=(("digest",),),
         references=(_OF_APPLICATION,),
+    ),
+    _kind(
+        "developer_credentials", DeveloperCredential, path=None, unique=(("name",),),
+        references=(Reference(field="developer", kind="developers"),),
+        sealed=("name", "password", "secret"),
     ),
 )  # fmt: skip
 

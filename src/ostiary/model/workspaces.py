@@ -13,6 +13,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from ostiary.model.developer_credentials import CREDENTIAL_PLUGINS
 from ostiary.model.entity import Entity
 from ostiary.model.fields import SET, NonEmpty, between, one_of
 from ostiary.model.portal import Email, read_meta_fields
@@ -134,6 +135,9 @@ class WorkspaceConfig(Entity):
     portal_application_request_email: bool | None = None
     portal_application_status_email: bool | None = None
     portal_cors_origins: Annotated[tuple[NonEmpty, ...] | None, SET] = None
+    portal_developer_credentials: Annotated[
+        tuple[Annotated[str, one_of(*CREDENTIAL_PLUGINS)], ...] | None, SET
+    ] = None
     portal_developer_meta_fields: MetaFields | None = None
     portal_emails_from: NonEmpty | None = None
     portal_emails_reply_to: NonEmpty | None = None

@@ -18,6 +18,8 @@ from ostiary.http.forms import first
 from ostiary.http.head import Fields
 from ostiary.model.portal import APPROVED, Developer
 from ostiary.portal.accounts import Registered, TooOften
+from ostiary.portal.applications.acts import acts_of
+from ostiary.portal.applications.pages import DAYS, sum_days
 from ostiary.portal.asked import (
     Asked,
     Content,
@@ -191,9 +193,12 @@ class AccountPages:
         developer = asked.visitor.developer
         assert developer is not None
         chrome = await self._content.frame(asked)
+        rows = await acts_of(asked).all_usage(DAYS)
         return draw(
-            "portal-dashboard.html", chrome, developer=developer, base=asked.base
-        )
+            "portal-dashboard.html", chrome, developer=developer, base=asked.base,
+            has_credentials=bool(asked.portal.credentials), days=DAYS,
+            usage=sum_days(rows, asked.site.clock.now()),
+        )  # fmt: skip
 
     async def settings(self, asked: Asked) -> Response:
         """What a developer tells of themselves, and what they sign in with."""

@@ -34,6 +34,7 @@ from ostiary.portal.call import (
 )
 from ostiary.portal.comings import tell_coming, tell_going
 from ostiary.portal.config import Portal
+from ostiary.portal.credentials import api as credentials
 from ostiary.portal.door import DoorClosed
 from ostiary.portal.library import Library
 from ostiary.portal.people import Visitor, meet
@@ -232,11 +233,6 @@ def _read_number(text: str | None, usual: int) -> int:
     return max(int(text[:9]), min(usual, 1))
 
 
-async def show_config(_: Call) -> Response:
-    """`GET /config`: which credentials a developer can have; none yet."""
-    return JSONResponse({"plugins": {"enabled_in_cluster": []}})
-
-
 _ROUTES: Final[Mapping[str, Mapping[str, Handler]]] = {
     "/auth": {"GET": enter, "POST": enter, "DELETE": enter},
     "/session": {"GET": show_session},
@@ -252,8 +248,8 @@ _ROUTES: Final[Mapping[str, Mapping[str, Handler]]] = {
     "/developer/meta": {"PATCH": set_meta},
     "/developer/email": {"PATCH": api_own.set_email},
     "/developer/password": {"PATCH": api_own.set_password},
-    "/config": {"GET": show_config},
     **applications.ROUTES,
+    **credentials.ROUTES,
     "/files": {"GET": list_files},
 }
 

@@ -97,6 +97,11 @@ def build_chrome(asked: Asked, *, site_name: str, menu: tuple[MenuItem, ...]) ->
         (
             MenuItem(title="Dashboard", url=f"{base}/dashboard"),
             MenuItem(title="Applications", url=f"{base}/applications"),
+            *(
+                (MenuItem(title="Credentials", url=f"{base}/credentials"),)
+                if asked.portal.credentials
+                else ()
+            ),
             MenuItem(title="Settings", url=f"{base}/settings"),
         )
         if developer is not None

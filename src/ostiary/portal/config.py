@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from ostiary.http.cookies import OWN_PREFIXES
 from ostiary.http.url import build_origin, origin_of, split_host
+from ostiary.model.developer_credentials import CREDENTIAL_PLUGINS
 from ostiary.model.portal import MetaField, read_meta_fields
 from ostiary.model.words import Problem, read_problems
 from ostiary.model.workspaces import Workspace
@@ -103,6 +104,7 @@ class Portal:
     a portal without sign-in. `token_exp_s` is how long a link to reset a password is good. `claim`
     is the path of the claim that tells who a developer is, and `looked_up_by` which of their fields
     it may be.
+    `credentials` are the plugins that developers may make credentials of for themselves.
     `problem` is why nobody can sign in, for the log. With `trusts_email` an address counts as
     verified where the provider does not say that it is not.
     """
@@ -125,6 +127,7 @@ class Portal:
     problem: str | None = None
     app_auth: str = "kong-oauth2"
     makes_clients: bool = False
+    credentials: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
@@ -197,6 +200,7 @@ def read_portal(settings: Settings, workspace: Workspace) -> Portal:
         app_auth=settings.portal_app_auth,
         makes_clients=settings.portal_user_pool_id is not None
         and settings.portal_app_auth != "kong-oauth2",
+        credentials=_read_credentials(settings, workspace),
         oidc=oidc,
         own=own,
         token_exp_s=config.portal_token_exp or settings.portal_token_exp,
@@ -208,6 +212,13 @@ def read_portal(settings: Settings, workspace: Workspace) -> Portal:
 
 def _choose(own: bool | None, usual: bool) -> bool:  # noqa: FBT001 - a fold of two
     return usual if own is None else own
+
+
+def _read_credentials(settings: Settings, workspace: Workspace) -> tuple[str, ...]:
+    """The plugins that developers may make credentials of, in an order of ours."""
+    own = workspace.config.portal_developer_credentials
+    said = settings.portal_developer_credentials if own is None else own
+    return tuple(plugin for plugin in CREDENTIAL_PLUGINS if plugin in said)
 
 
 def _read_mails(settings: Settings, workspace: Workspace) -> Mails:

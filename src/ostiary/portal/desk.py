@@ -17,6 +17,7 @@ from ostiary.model.files import File
 from ostiary.model.portal import Developer, MetaField
 from ostiary.model.words import Problem
 from ostiary.model.workspaces import Workspace
+from ostiary.portal.complexity import read_complexity
 from ostiary.portal.config import Portal, describe_warnings, judge_portal, read_portal
 from ostiary.portal.content.defaults import load_shipped_files
 from ostiary.portal.hashing import Hashing, hash_key
@@ -97,6 +98,23 @@ class Desk:
     def meta_fields(self, workspace: Workspace) -> Sequence[MetaField]:
         """What developers tell of themselves."""
         return self.portal(workspace).meta_fields
+
+    def credential_plugins(self, workspace: Workspace) -> Sequence[str]:
+        """The plugins that developers may make credentials of."""
+        return self.portal(workspace).credentials
+
+    def judge_password(
+        self, workspace: Workspace, password: str, email: str
+    ) -> str | None:
+        """Why a password is not taken, None for one that is."""
+        rules = (
+            workspace.config.portal_auth_password_complexity
+            or self._settings.portal_auth_password_complexity
+        )
+        try:
+            return read_complexity(rules).judge(password, email)
+        except ValueError:
+            return "cannot be judged: portal_auth_password_complexity is wrong"
 
     async def secure(
         self, workspace: Workspace, typed: Mapping[str, object], email: str

@@ -28,6 +28,7 @@ from ostiary.portal.accounts import TooOften
 from ostiary.portal.applications.pages import ApplicationPages
 from ostiary.portal.asked import Asked, Content, go, is_tls, next_attributes, too_often
 from ostiary.portal.config import Portal
+from ostiary.portal.credentials.pages import CredentialPages
 from ostiary.portal.door import DoorClosed
 from ostiary.portal.places import NEXT_COOKIE, read_next
 from ostiary.portal.replies import add_fields
@@ -53,6 +54,7 @@ class Gui:
         self._pages = {
             **AccountPages(content).pages,
             **ApplicationPages(content).pages,
+            **CredentialPages(content).pages,
         }
 
     async def home(self, _: Request) -> Response:

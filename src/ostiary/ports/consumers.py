@@ -24,10 +24,11 @@ class Application:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consumer:
     """
-    A consumer as plugins see it. At least one of `username` and `custom_id` is set.
+    A consumer as plugins see it.
 
-    An `application` is a developer's: it has no username, and a `custom_id` only where that was
-    proven. It may call what it has a contract with, and nothing else.
+    At least one of `username` and `custom_id` is set of those that operators entered. An `application` is a developer's: it has no username, and a `custom_id` only where that was
+    proven. It may call what it has a contract with, and nothing else. A developer by a credential of
+    their own has neither, and nobody finds them but by that.
     """
 
     id: str

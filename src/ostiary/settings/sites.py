@@ -13,6 +13,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from ostiary.http.url import MalformedUrl, split_host
+from ostiary.model.developer_credentials import CREDENTIAL_PLUGINS
 from ostiary.model.entity import Entity
 from ostiary.settings.listen import parse_listen
 from ostiary.settings.operators import read_admin_auth
@@ -65,6 +66,15 @@ def _read_scopes(value: object) -> object:
     return found
 
 
+def _read_plugins(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    found = [part for part in re.split(r"[,\s]+", value) if part]
+    if not {*found} <= {*CREDENTIAL_PLUGINS}:
+        raise ValueError(f"must be some of: {', '.join(CREDENTIAL_PLUGINS)}")
+    return tuple(dict.fromkeys(found))
+
+
 JsonText = Annotated[str, AfterValidator(_check_json)]
 Addresses = Annotated[tuple[str, ...], BeforeValidator(_read_addresses)]
 PublicHost = Annotated[str, AfterValidator(_check_public_host)]
@@ -77,6 +87,7 @@ def _check_auth(value: str) -> str:
 
 
 Scopes = Annotated[tuple[str, ...], BeforeValidator(_read_scopes)]
+CredentialPlugins = Annotated[tuple[str, ...], BeforeValidator(_read_plugins)]
 AppAuth = Literal["kong-oauth2", "external-oauth2"]
 PortalAuth = Annotated[str, AfterValidator(_check_auth)]
 AdminAuth = Annotated[str | None, BeforeValidator(read_admin_auth)]
@@ -209,6 +220,10 @@ class SiteSettings(Entity):
     portal_app_auth: AppAuth = Field(
         "kong-oauth2",
         description="What applications call services with: `kong-oauth2`, keys of the gateway; or `external-oauth2`, a client of an identity provider.",
+    )
+    portal_developer_credentials: CredentialPlugins = Field(
+        (),
+        description="Plugins whose credentials developers may make for themselves, where a workspace does not say: some of `key-auth`, `basic-auth`, `jwt`, comma-separated. With one of them, whoever is an approved developer passes every route with that plugin.",
     )
     portal_user_pool_id: str | None = Field(
         None,

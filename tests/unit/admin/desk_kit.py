@@ -48,6 +48,12 @@ class OpenDesk:
     ) -> None:
         self.contracts.append((event, developer.email, application.name))
 
+    def credential_plugins(self, _: Workspace) -> Sequence[str]:
+        return ()
+
+    def judge_password(self, _: Workspace, password: str, email: str) -> str | None:
+        return "must be another" if password == email else None
+
     async def secure(
         self, workspace: Workspace, typed: Mapping[str, object], email: str
     ) -> tuple[Mapping[str, str], Sequence[Problem]]:

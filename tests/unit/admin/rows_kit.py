@@ -162,6 +162,7 @@ SAMPLES: tuple[Sample, ...] = (
                 "portal_session_conf": None, "portal_access_request_email": None,
                 "portal_approved_email": None, "portal_application_request_email": None,
                 "portal_application_status_email": None, "portal_cors_origins": None,
+                "portal_developer_credentials": None,
                 "portal_developer_meta_fields": None, "portal_emails_from": None,
                 "portal_emails_reply_to": None, "portal_invite_email": None,
                 "portal_reset_email": None, "portal_reset_success_email": None,

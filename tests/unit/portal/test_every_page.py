@@ -10,6 +10,7 @@ import pytest
 
 from ostiary.portal.account_pages import AccountPages
 from ostiary.portal.applications.pages import ApplicationPages
+from ostiary.portal.credentials.pages import CredentialPages
 from tests.unit.portal.portal_kit import HOME, Browser, PortalWorld, Seen, portal_world
 
 CONTENT: object = None
@@ -17,15 +18,27 @@ PATHS = (
     "", "documentation", "guides", "search", "nothing-here",
     *AccountPages(CONTENT).pages,  # type: ignore[arg-type]  # only its paths are asked for
     *ApplicationPages(CONTENT).pages,  # type: ignore[arg-type]  # as above
+    *CredentialPages(CONTENT).pages,  # type: ignore[arg-type]  # as above
 )  # fmt: skip
 HOSTILE = quote("\"><script>alert(1)</script>'{{7*7}}")
-ARGUMENTS = ("next", "q", "id", "key", "contract", "token", "email", "reason", "tag")
+ARGUMENTS = (
+    "next",
+    "q",
+    "id",
+    "key",
+    "plugin",
+    "contract",
+    "token",
+    "email",
+    "reason",
+    "tag",
+)
 
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[PortalWorld]:
     async with portal_world(tmp_path) as made:
-        await made.switch_on()
+        await made.switch_on(portal_developer_credentials=["key-auth", "jwt"])
         await made.developer(status=0)
         yield made
 

@@ -12,6 +12,7 @@ from typing import Final
 from ostiary.admin.openapi.access import build_access
 from ostiary.admin.openapi.admins import build_admins
 from ostiary.admin.openapi.applications import build_applications
+from ostiary.admin.openapi.credentials import build_credentials
 from ostiary.admin.openapi.others import TAGS, build_others, change_rows
 from ostiary.admin.openapi.paths import build_paths, build_tags
 from ostiary.admin.openapi.portal import build_portal
@@ -58,6 +59,7 @@ def build_document(
     change_rows(paths)
     paths |= build_others() | build_access(more) | build_portal(more)
     paths |= build_applications(more)
+    paths |= build_credentials(more)
     paths |= build_admins(more)
     tags = [{"name": name, "description": text} for name, text in TAGS.items()]
     return {

@@ -33,9 +33,10 @@ class BasicAuth(Authenticator):
         self,
         config: BasicAuthConfig,
         row_id: str,  # noqa: ARG002 - what every plugin is built with
-        services: Services,  # noqa: ARG002 - same
+        services: Services,
     ) -> None:
         super().__init__(anonymous=config.anonymous)
+        self._now = services.now
         self._hides = config.hide_credentials
         challenge = f'Basic realm="{config.realm}"'.encode("latin-1", "replace")
         self._challenge = ((b"WWW-Authenticate", challenge),)
@@ -49,14 +50,17 @@ class BasicAuth(Authenticator):
                 return found
         return refuse(exchange, 401, "Unauthorized", self._challenge)
 
-    @staticmethod
-    def _find(exchange: Exchange, username: str, password: str) -> Admitted | None:
+    def _find(
+        self, exchange: Exchange, username: str, password: str
+    ) -> Admitted | None:
         found = exchange.consumers.credential("basicauth_credentials", username)
         consumer_id = "" if found is None else found.consumer.id
         kept = "" if found is None else str(found.values.get("password", ""))
         made = hash_password(password, consumer_id)
         is_right = hmac.compare_digest(made.encode(), kept.lower().encode())
         if found is None or not is_right:
+            return None
+        if found.expires_at is not None and found.expires_at <= self._now():
             return None
         return Admitted(
             consumer=found.consumer, credential=found.id, identifier=username

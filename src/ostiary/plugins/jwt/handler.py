@@ -193,7 +193,9 @@ class Jwt(Authenticator):
         if not isinstance(key, str):
             raise _refused(f"Invalid '{name}' in claims")
         found = exchange.consumers.credential("jwt_secrets", key)
-        if found is None:
+        if found is None or (
+            found.expires_at is not None and found.expires_at <= self._now()
+        ):
             raise _refused(f"No credentials found for given '{name}'")
         return found
 

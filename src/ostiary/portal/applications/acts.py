@@ -15,7 +15,9 @@ from urllib.parse import quote
 
 from ostiary.model.portal import APPROVED, Developer
 from ostiary.portal.accounts import Accounts
+from ostiary.portal.asked import Asked
 from ostiary.portal.config import Portal
+from ostiary.portal.site import client_ip
 from ostiary.ports.admin_client import AdminClient, AdminReply, Operator
 from ostiary.ports.pool_store import StoreUnavailable
 
@@ -27,7 +29,7 @@ _MANY: Final = {"size": "1000"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acts:
-    """A developer's applications, for one request."""
+    """A developer's applications, and whatever else is theirs, for one request."""
 
     admin: AdminClient
     accounts: Accounts
@@ -42,6 +44,22 @@ class Acts:
         Ask below the developer's applications.
 
         Raises:
+            StoreUnavailable, TooOften: As `reach` does.
+        """
+        query = _MANY if method == "GET" else None
+        return await self.reach(method, "applications", *steps, query=query, body=body)
+
+    async def reach(
+        self,
+        method: str,
+        *steps: str,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> AdminReply:
+        """
+        Ask below the developer.
+
+        Raises:
             StoreUnavailable: The Admin API cannot answer now.
             TooOften: This developer has made or asked for much in little time.
         """
@@ -52,17 +70,22 @@ class Acts:
         reply = await self.admin.call(
             Operator(site="portal", client_ip=self.client_ip),
             method,
-            f"/{place}/developers/{self.developer.id}/applications{said}",
-            query=_MANY if method == "GET" else None,
+            f"/{place}/developers/{self.developer.id}{said}",
+            query=query,
             body=body,
         )
         if reply.status >= 500:
             raise StoreUnavailable("the Admin API does not answer")
         return reply
 
+    async def all_usage(self, days: int) -> list[Json]:
+        """Requests of all their applications by day, of so many days with today."""
+        query = {"days": str(days)}
+        return read_rows(await self.reach("GET", "usage", query=query))
+
     async def read(self) -> list[Json]:
         """Every application, by name."""
-        return _rows(await self.call("GET"))
+        return read_rows(await self.call("GET"))
 
     async def get(self, app: str) -> Json | None:
         """One of them; None where there is none of this developer's."""
@@ -71,11 +94,11 @@ class Acts:
 
     async def contracts(self, app: str) -> list[Json]:
         """Its contracts."""
-        return _rows(await self.call("GET", app, "application_instances"))
+        return read_rows(await self.call("GET", app, "application_instances"))
 
     async def keys(self, app: str) -> list[Json]:
         """Its keys, their beginnings alone."""
-        return _rows(await self.call("GET", app, "credentials", "key-auth"))
+        return read_rows(await self.call("GET", app, "credentials", "key-auth"))
 
     async def add_key(self, app: str) -> AdminReply:
         """A new key, which is told this once."""
@@ -100,7 +123,7 @@ class Acts:
 
     async def usage(self, app: str) -> list[Json]:
         """Requests by day and service, of the last 30 days."""
-        return _rows(await self.call("GET", app, "usage"))
+        return read_rows(await self.call("GET", app, "usage"))
 
     async def ask(self, app: str, service: str) -> AdminReply:
         """Ask for a contract; the caller knows that the service is offered."""
@@ -108,6 +131,20 @@ class Acts:
         return await self.call("POST", app, "application_instances", body=body)
 
 
-def _rows(reply: AdminReply) -> list[Json]:
+def read_rows(reply: AdminReply) -> list[Json]:
+    """The rows of a list; none where it was refused."""
     found: list[Json] = reply.value["data"] if reply.is_good else []
     return found
+
+
+def acts_of(asked: Asked) -> Acts:
+    """Those of whoever asks for a page, a developer in good standing."""
+    developer = asked.visitor.developer
+    assert developer is not None
+    return Acts(
+        admin=asked.site.admin,
+        accounts=asked.site.accounts,
+        portal=asked.portal,
+        developer=developer,
+        client_ip=client_ip(asked.request),
+    )

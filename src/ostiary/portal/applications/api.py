@@ -29,7 +29,7 @@ _MOST: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Own:
+class OwnCall:
     """One request of a developer in good standing."""
 
     call: Call
@@ -75,7 +75,9 @@ class _Own:
         return [(offer, routes.get(offer.document or "")) for offer in found]
 
 
-def _own(work: Callable[[_Own], Awaitable[Response]]) -> Handler:
+def for_owner(work: Callable[[OwnCall], Awaitable[Response]]) -> Handler:
+    """What is answered to developers in good standing alone."""
+
     async def handler(call: Call) -> Response:
         visitor = await call.developer()
         assert visitor.developer is not None
@@ -86,13 +88,13 @@ def _own(work: Callable[[_Own], Awaitable[Response]]) -> Handler:
             developer=visitor.developer,
             client_ip=client_ip(call.request),
         )
-        response = await work(_Own(call=call, acts=acts, visitor=visitor))
+        response = await work(OwnCall(call=call, acts=acts, visitor=visitor))
         return add_fields(response, visitor.fields)
 
     return handler
 
 
-def _answer(reply: AdminReply) -> Response:
+def pass_on(reply: AdminReply) -> Response:
     """
     What the Admin API answered, as the portal's.
 
@@ -106,7 +108,7 @@ def _answer(reply: AdminReply) -> Response:
     return JSONResponse(reply.value, status_code=reply.status)
 
 
-def _page(own: _Own, rows: Sequence[Json], path: str) -> Response:
+def show_page(own: OwnCall, rows: Sequence[Json], path: str) -> Response:
     """Some of the rows, as `size` and `offset` say."""
     query = own.query
     size, offset = _read(query.get("size"), 100), _read(query.get("offset"), 0)
@@ -144,16 +146,17 @@ def judge_given(portal: Portal, given: Mapping[str, Any], *, is_new: bool) -> Js
     if is_needed and not said and (is_new or "custom_id" in given):
         fields["custom_id"] = "required field missing"
     if fields:
-        raise _wrong(fields)
+        raise tell_wrong(fields)
     return dict(given)
 
 
-def _wrong(fields: Mapping[str, str]) -> Refused:
+def tell_wrong(fields: Mapping[str, str]) -> Refused:
+    """What is wrong, at its fields."""
     body = {"code": 2, "name": "schema violation", "fields": dict(fields)}
     return Refused(400, body)
 
 
-async def list_applications(own: _Own) -> Response:
+async def list_applications(own: OwnCall) -> Response:
     """`GET /applications`, with `include_instances`, and filters by any field."""
     query = own.query
     asked = [name for name in sorted(_OWN) if name in query]
@@ -169,34 +172,34 @@ async def list_applications(own: _Own) -> Response:
             {**row, "application_instances": await own.acts.contracts(row["id"])}
             for row in rows
         ]
-    return _page(own, rows, "/applications")
+    return show_page(own, rows, "/applications")
 
 
-async def create_application(own: _Own) -> Response:
+async def create_application(own: OwnCall) -> Response:
     """`POST /applications`."""
     given = await own.call.read()
     body = judge_given(own.call.portal, given, is_new=True)
-    return _answer(await own.acts.call("POST", body=body))
+    return pass_on(await own.acts.call("POST", body=body))
 
 
-async def show_application(own: _Own) -> Response:
+async def show_application(own: OwnCall) -> Response:
     """`GET /applications/{application}`."""
-    return _answer(await own.acts.call("GET", own.app))
+    return pass_on(await own.acts.call("GET", own.app))
 
 
-async def change_application(own: _Own) -> Response:
+async def change_application(own: OwnCall) -> Response:
     """`PATCH /applications/{application}`."""
     given = await own.call.read()
     body = judge_given(own.call.portal, given, is_new=False)
-    return _answer(await own.acts.call("PATCH", own.app, body=body))
+    return pass_on(await own.acts.call("PATCH", own.app, body=body))
 
 
-async def delete_application(own: _Own) -> Response:
+async def delete_application(own: OwnCall) -> Response:
     """`DELETE /applications/{application}`."""
-    return _answer(await own.acts.call("DELETE", own.app))
+    return pass_on(await own.acts.call("DELETE", own.app))
 
 
-async def list_services(own: _Own) -> Response:
+async def list_services(own: OwnCall) -> Response:
     """`GET /application_services`, with `app_id`, `name` and `status`."""
     query = own.query
     held: dict[str, Json] = {}
@@ -214,7 +217,7 @@ async def list_services(own: _Own) -> Response:
         rows = [row for row in rows if name.lower() in _words(row)]
     if (status := query.get("status")) is not None:
         rows = [r for r in rows if str(r.get("instance", {}).get("status")) == status]
-    return _page(own, rows, "/application_services")
+    return show_page(own, rows, "/application_services")
 
 
 def _words(row: Json) -> str:
@@ -222,74 +225,77 @@ def _words(row: Json) -> str:
     return f"{row['name']} {said}".lower()
 
 
-async def list_contracts(own: _Own) -> Response:
+async def list_contracts(own: OwnCall) -> Response:
     """`GET /applications/{application}/application_instances`."""
     await own.check_app()
     rows = await own.acts.contracts(own.app)
-    return _page(own, rows, f"/applications/{own.app}/application_instances")
+    return show_page(own, rows, f"/applications/{own.app}/application_instances")
 
 
-async def ask_for_service(own: _Own) -> Response:
+async def ask_for_service(own: OwnCall) -> Response:
     """`POST /applications/{application}/application_instances`: for one that is offered."""
     given = await own.call.read()
     said = given.get("service")
     service = said.get("id") if isinstance(said, Mapping) else said
     if [*given] != ["service"] or not isinstance(service, str):
-        raise _wrong({"service": "expected a record of an id, and nothing else"})
+        raise tell_wrong({"service": "expected a record of an id, and nothing else"})
     if service not in {offer.service for offer, _ in await own.offers()}:
-        raise _wrong({"service": "there is no such service"})
-    return _answer(await own.acts.ask(own.app, service))
+        raise tell_wrong({"service": "there is no such service"})
+    return pass_on(await own.acts.ask(own.app, service))
 
 
 def _below(method: str, what: str) -> Handler:
     """One row below an application, shown or let go."""
 
-    async def work(own: _Own) -> Response:
+    async def work(own: OwnCall) -> Response:
         if what != _CONTRACTS:
             own.check_keys()
         key = str(own.call.request.path_params["key"])
-        return _answer(await own.acts.call(method, own.app, *what.split("/"), key))
+        return pass_on(await own.acts.call(method, own.app, *what.split("/"), key))
 
-    return _own(work)
+    return for_owner(work)
 
 
-async def list_keys(own: _Own) -> Response:
+async def list_keys(own: OwnCall) -> Response:
     """`GET /applications/{application}/credentials`: their beginnings."""
     own.check_keys()
     await own.check_app()
     rows = await own.acts.keys(own.app)
-    return _page(own, rows, f"/applications/{own.app}/credentials")
+    return show_page(own, rows, f"/applications/{own.app}/credentials")
 
 
-async def create_key(own: _Own) -> Response:
+async def create_key(own: OwnCall) -> Response:
     """`POST /applications/{application}/credentials`: a key, or a client, in full this once."""
     if own.call.portal.makes_clients:
-        return _answer(await own.acts.make_client(own.app))
+        return pass_on(await own.acts.make_client(own.app))
     own.check_keys()
-    return _answer(await own.acts.add_key(own.app))
+    return pass_on(await own.acts.add_key(own.app))
 
 
 _CONTRACTS: Final = "application_instances"
 _KEY: Final = "credentials/key-auth"
 ROUTES: Final[Mapping[str, Mapping[str, Handler]]] = {
-    "/applications": {"GET": _own(list_applications), "POST": _own(create_application)},
-    "/applications/{app}": {
-        "GET": _own(show_application),
-        "PATCH": _own(change_application),
-        "DELETE": _own(delete_application),
+    "/applications": {
+        "GET": for_owner(list_applications),
+        "POST": for_owner(create_application),
     },
-    "/application_services": {"GET": _own(list_services)},
+    "/applications/{app}": {
+        "GET": for_owner(show_application),
+        "PATCH": for_owner(change_application),
+        "DELETE": for_owner(delete_application),
+    },
+    "/application_services": {"GET": for_owner(list_services)},
     "/applications/{app}/application_instances": {
-        "GET": _own(list_contracts),
-        "POST": _own(ask_for_service),
+        "GET": for_owner(list_contracts),
+        "POST": for_owner(ask_for_service),
     },
     "/applications/{app}/application_instances/{key}": {
         "GET": _below("GET", _CONTRACTS),
         "DELETE": _below("DELETE", _CONTRACTS),
     },
     "/applications/{app}/credentials": {
-        "GET": _own(list_keys),
-        "POST": _own(create_key),
+        "GET": for_owner(list_keys),
+        "POST": for_owner(create_key),
     },
     "/applications/{app}/credentials/{key}": {
         "GET": _below("GET", _KEY),

@@ -19,11 +19,10 @@ from starlette.responses import Response
 
 from ostiary.model.applications import CONTRACT_NAMES
 from ostiary.model.portal import APPROVED, PENDING
-from ostiary.portal.applications.acts import Acts, Json
+from ostiary.portal.applications.acts import Acts, Json, acts_of
 from ostiary.portal.applications.api import KEYS
 from ostiary.portal.applications.offers import Offer, load_offers
 from ostiary.portal.asked import Asked, Content, Page, draw, go, stop
-from ostiary.portal.site import client_ip
 from ostiary.ports.admin_client import AdminReply
 from ostiary.web.body import read_form
 
@@ -86,16 +85,7 @@ class ApplicationPages:
         async def show(asked: Asked) -> Response:
             if (stopped := stop(asked)) is not None:
                 return stopped
-            developer = asked.visitor.developer
-            assert developer is not None
-            acts = Acts(
-                admin=asked.site.admin,
-                accounts=asked.site.accounts,
-                portal=asked.portal,
-                developer=developer,
-                client_ip=client_ip(asked.request),
-            )
-            return await work(asked, acts)
+            return await work(asked, acts_of(asked))
 
         return show
 

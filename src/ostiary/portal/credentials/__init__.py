@@ -1,0 +1,1 @@
+"""Credentials of developers themselves, in the portal."""
