@@ -94,11 +94,9 @@ async def test_a_developer_with_a_password_needs_nothing_but_the_portal_and_mail
         await page.goto(f"{home}/dashboard")
         await sign_in(person, OTHER)
         await page.get_by_role("heading", name="Hello, Grace Hopper").wait_for()
-        listed = await caller.admin("GET", "/openid-connect/sessions", None)
+        listed = await caller.admin("GET", "/team/openid-connect/sessions", None)
 
     # The one of before went with the password.
-    assert [
-        (one["workspace"], one["who"])
-        for one in listed["data"]
-        if one["workspace"] == "team"
-    ] == [("team", EMAIL)]
+    assert [(one["workspace"], one["who"]) for one in listed["data"]] == [
+        ("team", EMAIL)
+    ]
