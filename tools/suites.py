@@ -29,8 +29,15 @@ STATIC: dict[str, list[str]] = {
 }
 QUICK = ("unit", "spec", "policy")
 COVERED = ("unit", "spec")
-# Two processes where nothing waits for a port, a server or the clock.
-PARALLEL = ("unit", "spec")
+# Two processes, but not where the clock is judged or a browser keeps both cores busy already;
+# a file's tests stay together where they share a server.
+PARALLEL = {
+    "unit": "worksteal",
+    "spec": "worksteal",
+    "contract": "loadfile",
+    "userpool": "loadfile",
+    "interop": "loadfile",
+}
 COVERAGE_STEP = [
     "sh",
     "-c",
@@ -58,7 +65,7 @@ def suites(names: tuple[str, ...], reports: Path) -> list[tuple[str, list[str]]]
                 "-m",
                 *(("coverage", "run", "-m") if n in COVERED else ()),
                 *("pytest", "-q", f"tests/{n}", f"--junitxml={reports / n}.xml"),
-                *(("-n", "2", "--dist", "worksteal") if n in PARALLEL else ()),
+                *(("-n", "2", "--dist", PARALLEL[n]) if n in PARALLEL else ()),
             ],
         )
         for n in found

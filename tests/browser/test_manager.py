@@ -10,13 +10,8 @@ from playwright.async_api import Browser, BrowserContext, Page
 
 from ostiary.cli.demo.values import DemoState
 from tests.browser.console_walk import reach
+from tests.browser.judging import judge_as_ours
 from tests.browser.manager_site import ManagerSite, running_manager
-from tests.browser.test_pages import (
-    SIZES,
-    _find_barriers,
-    _keep_picture,
-    choose_schemes,
-)
 from tests.browser.visits import open_context
 
 
@@ -231,7 +226,7 @@ async def test_nobody_is_kept_out_of_the_manager(
 ) -> None:
     page = await operator.new_page()
     await page.goto(manager.url + PAGES[name].format(**manager.ids))
-    await _look_at(page, f"manager_{name}")
+    await judge_as_ours(page, f"manager_{name}")
     await page.close()
 
 
@@ -242,7 +237,7 @@ async def test_nobody_is_kept_out_of_a_form_with_everything_unfolded(
     page = await operator.new_page()
     await page.goto(f"{manager.url}/default/plugins/{manager.ids['oidc']}/edit")
     await page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")  # fmt: skip
-    await _look_at(page, "manager_unfolded")
+    await judge_as_ours(page, "manager_unfolded")
     await page.close()
 
 
@@ -256,21 +251,4 @@ async def test_nobody_is_kept_out_of_signing_in(
         await page.get_by_label("Token").fill("wrong")
         await page.get_by_role("button", name="Sign in").click()
         await page.locator("#token-error").wait_for()
-        await _look_at(page, "manager_sign_in_refused")
-
-
-async def _look_at(page: Page, name: str) -> None:
-    assert await page.get_by_role("heading", level=1).count() == 1
-    assert (await page.title()).endswith(" · Ostiary")
-
-    for size, (width, height) in SIZES.items():
-        await page.set_viewport_size({"width": width, "height": height})
-        shown = await page.evaluate("document.documentElement.scrollWidth")
-
-        assert shown <= width, f"{name} is {shown} px wide on a {size}"
-
-        for scheme in choose_schemes(is_phone=size == "phone"):
-            await page.emulate_media(color_scheme=scheme)
-            await _keep_picture(page, f"{name}-{scheme}-{size}")
-
-            assert await _find_barriers(page) == [], f"{scheme}, {size}"
+        await judge_as_ours(page, "manager_sign_in_refused")

@@ -6,37 +6,17 @@ Set `BROWSER_SHOTS` to a folder to keep a picture of each.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable, Callable
-from pathlib import Path
-from typing import Literal
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page
 
 from ostiary.cli.demo.check import new_person, sign_in, sign_up
 from tests.browser.factor_pools import TEMPORARY
+from tests.browser.judging import find_barriers, judge_as_ours
 from tests.browser.visits import Visitor, open_context
 
 Visit = Callable[[Page, Visitor], Awaitable[object]]
-SIZES = {"phone": (390, 844), "desk": (1280, 800)}
-Scheme = Literal["light", "dark"]
-SCHEMES: tuple[Scheme, ...] = ("light", "dark")
-
-
-def choose_schemes(*, is_phone: bool) -> tuple[Scheme, ...]:
-    """
-    Which colours a page is judged in at a size; in both where somebody looks at the pictures.
-
-    Contrast depends on colours alone and room on the size alone: two of the four show everything.
-    """
-    if os.environ.get("BROWSER_SHOTS"):
-        return SCHEMES
-    return ("dark",) if is_phone else ("light",)
-
-
-AXE = Axe()
 
 
 async def login(page: Page, visitor: Visitor) -> None:
@@ -309,21 +289,6 @@ PAGES: dict[str, Visit] = {
 }
 
 
-async def _keep_picture(page: Page, name: str) -> None:
-    folder = os.environ.get("BROWSER_SHOTS")
-    if folder:
-        await page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
-
-
-async def _find_barriers(page: Page) -> list[tuple[str, str, list[str]]]:
-    results = await AXE.run(page)
-    return [
-        (found["id"], found["impact"], [n["html"] for n in found["nodes"]])
-        for found in results.response["violations"]
-        if found["impact"] in {"serious", "critical"}
-    ]
-
-
 @pytest.mark.spec("WCAG22")
 @pytest.mark.parametrize("name", PAGES)
 async def test_nobody_is_kept_out_of_a_page(
@@ -334,25 +299,12 @@ async def test_nobody_is_kept_out_of_a_page(
         page = await context.new_page()
         await PAGES[name](page, visitor)
 
-        assert await page.get_by_role("heading", level=1).count() == 1
-        assert (await page.title()).endswith(" · Ostiary")
-
-        for size, (width, height) in SIZES.items():
-            await page.set_viewport_size({"width": width, "height": height})
-            shown = await page.evaluate("document.documentElement.scrollWidth")
-
-            assert shown <= width, f"{name} is {shown} px wide on a {size}"
-
-            for scheme in SCHEMES:
-                await page.emulate_media(color_scheme=scheme)
-                await _keep_picture(page, f"{name}-{scheme}-{size}")
-
-                assert await _find_barriers(page) == [], f"{scheme}, {size}"
+        await judge_as_ours(page, name)
 
 
 async def test_the_judge_finds_a_planted_barrier(page: Page) -> None:
     await page.set_content('<button></button><p style="color:#ccc">pale</p>')
-    found = {rule for rule, _, _ in await _find_barriers(page)}
+    found = {rule for rule, _, _ in await find_barriers(page)}
 
     assert {"button-name", "color-contrast"} <= found
 

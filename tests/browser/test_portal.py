@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Locator, Page
 
 from ostiary.cli.demo.check import require_place
 from ostiary.cli.demo.values import DemoState
-from tests.browser.test_pages import choose_schemes
+from tests.browser import judging
 from tests.browser.visits import Visitor, open_context, sign_up_someone
 
-AXE = Axe()
 MAX_TABS = 80
 HAS_FOCUS = "element => element === document.activeElement"
 OUTLINE = "element => getComputedStyle(element).outlineStyle"
@@ -50,20 +46,7 @@ class Keyboard:
 async def judge(page: Page, name: str, heading: str) -> None:
     """Light and dark, phone and desk; the page is left on a desk."""
     await page.get_by_role("heading", name=heading, level=1).wait_for()
-    for width in (390, 1280):
-        await page.set_viewport_size({"width": width, "height": 900})
-        shown = await page.evaluate("document.documentElement.scrollWidth")
-
-        assert shown <= width, f"{name} is {shown} px wide"
-
-        for scheme in choose_schemes(is_phone=width == 390):
-            await page.emulate_media(color_scheme=scheme)
-            if folder := os.environ.get("BROWSER_SHOTS"):
-                picture = Path(folder) / f"portal-{name}-{scheme}-{width}.png"
-                await page.screenshot(path=picture, full_page=True)
-            found = (await AXE.run(page)).response["violations"]
-
-            assert [(v["id"], v["nodes"][0]["html"]) for v in found] == [], name
+    await judging.judge(page, f"portal-{name}")
 
 
 async def register(person: Keyboard, visitor: Visitor) -> None:

@@ -8,7 +8,6 @@ from urllib.parse import parse_qsl
 
 import pytest
 import pytest_asyncio
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, ConsoleMessage, Page, Route
 
 from ostiary.cli.demo.values import DemoState
@@ -19,14 +18,13 @@ from ostiary.portal.content.openapi.document import read_api
 from ostiary.portal.tryit.answer import show_answer
 from ostiary.portal.tryit.vendored import PLACE, add_scripts, load_file
 from ostiary.ports.own_gateway import OwnReply
+from tests.browser.judging import choose_schemes, find_barriers
 from tests.browser.shots import keep_picture
-from tests.browser.test_pages import choose_schemes
 from tests.browser.test_portal import Keyboard, sign_in
 from tests.browser.test_portal_applications import Caller
 from tests.browser.visits import open_context, sign_up_someone
 from tests.unit.portal.tryit.try_kit import SPEC, build, form_of, operation_of
 
-AXE = Axe()
 API = read_api(SPEC, fallback="")
 FRAME = Chrome(site_name="Shop", base="/default", tries=True, developer_name="Ada")
 ANSWER = OwnReply(
@@ -165,10 +163,10 @@ async def test_the_form_and_its_answer_are_for_everybody_and_fit(
     await portal.goto(f"/{name}")
     if name in SHOWN:
         await keep_picture(portal, f"content-try-{SHOWN[name]}")
-    found = (await AXE.run(portal)).response["violations"]
+    found = await find_barriers(portal)
     wide = await portal.evaluate("document.documentElement.scrollWidth")
 
-    assert [(v["id"], v["nodes"][0]["html"]) for v in found] == []
+    assert found == []
     assert wide <= width
     assert told == []
 
