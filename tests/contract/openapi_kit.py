@@ -60,7 +60,7 @@ from ostiary.admin.access import Users
 from ostiary.admin.admins import AdminEndpoints
 from ostiary.admin.audit import AuditRules
 from ostiary.admin.rbac import RbacEndpoints
-from ostiary.admin.sessions import SiteSession
+from ostiary.admin.sessions import SessionsFound, SiteSession
 from ostiary.gateway.health_view import build_balancer_page, build_health_page
 from ostiary.model.balancing import Upstream
 from ostiary.node.traffic import Traffic
@@ -314,10 +314,11 @@ class _Node(Node):
 class _OneSession:
     """Somebody is signed in at the Manager."""
 
-    async def find_all(self) -> list[SiteSession]:
-        return [SiteSession(id="s", site="manager", who="ada", began_at=NOW)]
+    async def find_all(self, _: str) -> SessionsFound:
+        ada = SiteSession(id="s", site="manager", who="ada", began_at=NOW)
+        return SessionsFound(rows=[ada])
 
-    async def end(self, identity: str) -> bool:
+    async def end(self, identity: str, _: str) -> bool:
         return identity == "s"
 
 

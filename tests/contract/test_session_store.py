@@ -130,6 +130,25 @@ async def test_a_record_is_replaced_only_if_it_is_the_one_that_was_read(
     assert await kit.store.get("c:1") is None
 
 
+async def test_a_record_that_is_gone_is_not_overwritten(kit: Kit) -> None:
+    """What another node has ended stays ended while this one writes."""
+    await kit.store.set("c:1", b"1", ttl_s=10)
+    there = await kit.store.overwrite("c:1", b"2", ttl_s=50)
+    value = await kit.store.get("c:1")
+    await kit.store.delete("c:1")
+    gone = await kit.store.overwrite("c:1", b"3", ttl_s=50)
+
+    assert (there, value, gone) == (True, b"2", False)
+    assert await kit.store.get("c:1") is None
+
+
+async def test_what_is_overwritten_without_time_left_is_gone(kit: Kit) -> None:
+    await kit.store.set("c:1", b"1", ttl_s=10)
+
+    assert await kit.store.overwrite("c:1", b"2", ttl_s=0) is True
+    assert await kit.store.get("c:1") is None
+
+
 async def test_what_is_gone_is_not_replaced(kit: Kit) -> None:
     await kit.store.set("c:1", b"1", ttl_s=10)
     kit.clock.move(10)

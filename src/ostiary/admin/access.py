@@ -347,6 +347,8 @@ async def require(request: Request, steps: Sequence[str], action: Action) -> Non
 def _judged_in(workspace: Workspace, steps: Sequence[str], action: Action) -> Workspace:
     """What is the node's is nobody's of a workspace, whatever workspace the path names."""
     first = steps[0] if steps else ""
+    if [*steps[:2]] == ["openid-connect", "sessions"]:
+        return workspace
     is_shared = action == "read" and first in _READ_BY_ALL
     if first == "workspaces":
         is_shared = is_shared and [*steps[1:]] in ([workspace.id], [workspace.name])

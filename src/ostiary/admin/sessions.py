@@ -17,7 +17,6 @@ from starlette.responses import JSONResponse, Response
 
 from ostiary.admin import refusals
 from ostiary.admin.scope import scoped
-from ostiary.model.workspaces import DEFAULT_WORKSPACE
 from ostiary.ports.shared import SharedUnavailable
 
 PATHS = ("/openid-connect/sessions", "/openid-connect/sessions/{session_id}")
@@ -28,30 +27,43 @@ class SiteSession:
     """
     One session. `id` opens nothing; times are Unix seconds.
 
-    `who` is None where only the person's own cookie can tell: of portals where a provider signs in.
-    `workspace` is the name and `place` the id of the workspace it is of; `plugin` is the row that
-    signed somebody in at a route.
+    `who` is what its owner is called, None where only their own cookie can tell: of portals where a
+    provider signs in. `subject` is who they are to the provider, where it is known. `workspace` is
+    the name of the one it is of, None where that is gone; `plugin` is the row that signed somebody
+    in at a route.
     """
 
     id: str
     site: Literal["manager", "portal", "gateway"]
     who: str | None = None
+    subject: str | None = None
     workspace: str | None = None
-    place: str | None = None
     plugin: str | None = None
     began_at: int | None = None
     seen_at: int | None = None
     ends_at: int | None = None
 
 
-class SessionDesk(Protocol):
-    """Knows who is signed in. Both raise SharedUnavailable."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionsFound:
+    """Sessions, and why they may not be all."""
 
-    async def find_all(self) -> Sequence[SiteSession]:
+    rows: Sequence[SiteSession]
+    incomplete: str | None = None
+
+
+class SessionDesk(Protocol):
+    """
+    Knows who is signed in at the routes and the sites of a workspace, by its id.
+
+    Both raise SharedUnavailable.
+    """
+
+    async def find_all(self, place: str) -> SessionsFound:
         """Those that have not ended."""
         ...
 
-    async def end(self, identity: str) -> bool:
+    async def end(self, identity: str, place: str) -> bool:
         """End one for its next request; tell whether it was there."""
         ...
 
@@ -61,6 +73,7 @@ def _show(session: SiteSession) -> dict[str, Any]:
         "id": session.id,
         "site": session.site,
         "who": session.who,
+        "subject": session.subject,
         "workspace": session.workspace,
         "plugin": None if session.plugin is None else {"id": session.plugin},
         "began_at": session.began_at,
@@ -77,27 +90,22 @@ class SessionEndpoints:
 
     async def list_sessions(self, request: Request) -> Response:
         """`GET /openid-connect/sessions`."""
-        rows = [_show(session) for session in await self._find_all(request)]
-        return JSONResponse({"data": rows, "next": None})
-
-    async def _find_all(self, request: Request) -> list[SiteSession]:
-        """Those of the request's workspace."""
-        here = scoped(request).workspace
         try:
-            found = await self.desk.find_all()
+            found = await self.desk.find_all(scoped(request).workspace)
         except SharedUnavailable as error:
             raise refusals.say(503, "sessions cannot be listed now") from error
-        return [one for one in found if (one.place or DEFAULT_WORKSPACE) == here]
+        rows = [_show(session) for session in found.rows]
+        return JSONResponse(
+            {"data": rows, "next": None, "incomplete": found.incomplete}
+        )
 
     async def end_session(self, request: Request) -> Response:
         """`DELETE /openid-connect/sessions/{session_id}`."""
         identity = request.path_params["session_id"]
-        if identity not in {one.id for one in await self._find_all(request)}:
-            raise refusals.not_found()
         try:
-            is_done = await self.desk.end(identity)
+            is_done = await self.desk.end(identity, scoped(request).workspace)
         except SharedUnavailable as error:
-            text = "the session may still be there: try again"
+            text = f"the session may still be there: {error}; try again"
             raise refusals.say(503, text) from error
         if not is_done:
             raise refusals.not_found()

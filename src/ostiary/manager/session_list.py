@@ -32,6 +32,7 @@ async def get_sessions(visit: Visit) -> Response:
             if row["site"] == "gateway"
         ],
         signs_in=bool(plugins),
+        incomplete=told["incomplete"],
         asks=visit.gate.asks,
         own=visit.gate.name_session(visit.request),
     )

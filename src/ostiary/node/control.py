@@ -340,7 +340,7 @@ class Control:
             managers=SessionList(self.shared),
             store=self.source.store,
             routes=self.sessions,
-            find_workspace=self.live.find_workspace,
+            find_plugins=self.live.find_signing_in,
         )
         if self.portal is None or isinstance(self.source, FileSource):
             return found

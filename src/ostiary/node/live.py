@@ -91,13 +91,14 @@ class LiveConfiguration:
             text for judged in self.plugins.values() for text in judged.warnings
         )
 
-    def find_workspace(self, plugin: str) -> tuple[str, str] | None:
-        """The id and the name of the workspace that a plugin is in; None for one that is not live."""
-        found = self.plugins.get(plugin)
-        if found is None:
-            return None
-        place = found.row.ws_id or DEFAULT_WORKSPACE
-        return place, self.compiled.snapshot.workspaces.get(place, place)
+    def find_signing_in(self, place: str) -> frozenset[str]:
+        """The ids of the plugins of a workspace that sign people in."""
+        return frozenset(
+            key
+            for key, judged in self.plugins.items()
+            if judged.row.name == "openid-connect"
+            and (judged.row.ws_id or DEFAULT_WORKSPACE) == place
+        )
 
     def find_vaults(self, workspace: str) -> Vaults:
         """The vaults of a workspace's name, as the gateway reads them; of one that is not there none."""

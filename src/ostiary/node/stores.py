@@ -175,6 +175,9 @@ class LateSessions:
     async def replace(self, key: str, old: bytes, new: bytes, *, ttl_s: float) -> bool:
         return await (await self._open()).replace(key, old, new, ttl_s=ttl_s)
 
+    async def overwrite(self, key: str, value: bytes, *, ttl_s: float) -> bool:
+        return await (await self._open()).overwrite(key, value, ttl_s=ttl_s)
+
     async def keep(self, key: str, *, ttl_s: float) -> bool:
         return await (await self._open()).keep(key, ttl_s=ttl_s)
 

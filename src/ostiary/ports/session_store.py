@@ -69,6 +69,10 @@ class SessionStore(Protocol):
         """In one step: store `new` if `old` is what is there; tell whether it was."""
         ...
 
+    async def overwrite(self, key: str, value: bytes, *, ttl_s: float) -> bool:
+        """In one step: store a value where there is one; False when that is gone."""
+        ...
+
     async def keep(self, key: str, *, ttl_s: float) -> bool:
         """Let a key live for so long from now on. False when it is gone."""
         ...

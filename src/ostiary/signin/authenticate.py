@@ -9,6 +9,7 @@ Spec: oidc-plugin §3 (pipeline), §4.1 (precedence), §18 (replies); decisions 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from ostiary.http.cookies import parse_cookies
@@ -105,22 +106,26 @@ class Signin:
     def _hear_end(self, message: bytes) -> None:
         self._live.forget_session(message.decode())
 
-    def list_sessions(self) -> list[SeenSession]:
-        """The sessions that requests have come with lately, the latest first."""
-        return self._live.seen.list(now=self._tools.clock.now())
+    def list_sessions(self, plugins: Collection[str]) -> list[SeenSession]:
+        """The sessions of some plugins that requests have come with lately, the latest first."""
+        return self._live.seen.list(plugins, now=self._tools.clock.now())
 
-    async def end_session(self, name: str) -> bool:
+    async def end_session(self, name: str, plugins: Collection[str]) -> bool:
         """
-        End one of them everywhere, as its owner's logout would; tell whether it was known here.
+        End one of them everywhere, and for good; tell whether it was known here.
 
         Raises:
-            SharedUnavailable: The others could not be told.
+            SharedUnavailable: Not everybody could be told. It is listed still, to be ended again.
         """
-        found = self._live.seen.find(name)
-        if found is None:
-            return False
-        await self._sessions.end(found.party, found.session)
-        return True
+        found = self._live.seen.find(name, plugins)
+        try:
+            for seen in found:
+                await self._sessions.end(seen.party, seen.session, for_good=True)
+        except SharedUnavailable:
+            for seen in found:
+                self._live.seen.put(seen)
+            raise
+        return bool(found)
 
     def forget_sessions(self) -> None:
         """Look at every session anew: word of an end may have been missed."""

@@ -21,12 +21,11 @@ from ostiary.signin.arguments import Arguments
 from ostiary.signin.issuer import Issuers
 from ostiary.signin.live import ENDED_CHANNEL, Live
 from ostiary.signin.party import Party
-from ostiary.signin.storage import FOREVER_S
+from ostiary.signin.storage import longest_use_s
 from ostiary.signin.tokens import build_rules
 from ostiary.signin.values import Refused, Respond, Toolbox
 
 ARGUMENT = "logout_token"
-_QUARTER_S = 90 * 86400.0
 
 
 def build_mark(party: Party, kind: str, value: str) -> str:
@@ -95,11 +94,7 @@ class BackChannel:
         value = order.sid if order.sid is not None else order.sub
         mark = build_mark(party, kind, value or "")
         shared, now = self._tools.shared, self._tools.clock.now()
-        # Other parties of the provider have clocks of their own: it must outlive theirs too.
-        longest = [_QUARTER_S, party.timeouts.absolute_s or FOREVER_S]
-        if party.remember_timeouts is not None:
-            longest.append(party.remember_timeouts.absolute_s or FOREVER_S)
-        ttl = max(longest) + 60
+        ttl = longest_use_s(party)
         await shared.set(f"ended:{mark}", json.dumps(now).encode(), ttl_s=ttl)
         self._live.forget_session(mark)
         await shared.publish(ENDED_CHANNEL, mark.encode())

@@ -33,12 +33,13 @@ from ostiary.signin.once import Once
 from ostiary.signin.party import Party
 from ostiary.signin.refresh import Refresher
 from ostiary.signin.session_client import find_client
-from ostiary.signin.storage import Read, Storage, seconds_left
+from ostiary.signin.storage import Read, Storage, longest_use_s, seconds_left
 from ostiary.signin.tokens import TokenClient, read_claims
 from ostiary.signin.values import Allowed, SigninRequest, Toolbox
 
-# For how long a session in a store is not looked up again.
+# For how long a session is not looked at again: one in a store, and any.
 LOCAL_S = 5.0
+LISTED_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,7 +287,6 @@ class SessionKeeper:
         """
         session = find_client(party, session)
         fields = await self._storage.write(request, party, session, present)
-        self._note(party, session, self.identify(session), self.marks(party, session))
         if party.remember_timeouts is None:
             return fields
         remember = await self._storage.write(
@@ -351,19 +351,23 @@ class SessionKeeper:
             marks=opened.marks,
             downstream_fields=fields,
         )
-        self._note(party, opened.session, opened.identity, opened.marks)
         # An end that was heard since the session was looked up may have been this one's.
+        if opened.ends_heard != self._live.ends_heard:
+            return answer
+        now = self._tools.clock.now()
+        self._live.seen.note(
+            party, opened.session, opened.identity, opened.marks, now=now
+        )
         if (
             opened.text is not None
             and not party.is_bound
             and not party.asks_user_info
             and not opened.must_save
-            and opened.ends_heard == self._live.ends_heard
         ):
             key = digest(party.fingerprint, opened.text)
-            quiet = self._quiet_until(party, opened.session)
-            if party.store is not None:  # other nodes may end it there
-                quiet = min(quiet, self._tools.clock.now() + LOCAL_S)
+            # Other nodes may end it in its store; and whoever is here is listed as here.
+            most = LISTED_S if party.store is None else LOCAL_S
+            quiet = min(self._quiet_until(party, opened.session), now + most)
             self._live.sessions.put(
                 key,
                 LiveSession(
@@ -375,16 +379,6 @@ class SessionKeeper:
             )
         return answer
 
-    def _note(
-        self,
-        party: Party,
-        session: Session,
-        identity: Identity,
-        marks: tuple[str, ...],
-    ) -> None:
-        now = self._tools.clock.now()
-        self._live.seen.note(party, session, identity, marks, now=now)
-
     @staticmethod
     def _quiet_until(party: Party, session: Session) -> float:
         """Until when nothing is due: no check, no new cookie, no refresh."""
@@ -392,19 +386,25 @@ class SessionKeeper:
         due = session.expires_at
         return quiet if due is None else min(quiet, due - party.config.leeway)
 
-    async def end(self, party: Party, session: Session) -> None:
+    async def end(
+        self, party: Party, session: Session, *, for_good: bool = False
+    ) -> None:
         """
         End a session everywhere: its cookie, though still sealed, opens nothing any more.
 
+        With `for_good` not either where other clocks apply, now or after a change of this party's.
+
         Raises:
-            SharedUnavailable: The others could not be told.
+            SharedUnavailable: The others could not be told, or its record may still be there.
         """
         # No cookie of an ended session is renewed: the shortest clock from now on outlives all.
         now = self._tools.clock.now()
-        ttl = seconds_left(party, session, now)
+        ttl = longest_use_s(party) if for_good else seconds_left(party, session, now)
         if party.remember_timeouts is not None:
             ttl = max(ttl, seconds_left(party, session, now, "remember"))
         await self._tools.shared.set(f"ended:{session.id}", b"1", ttl_s=ttl)
-        self._live.forget_session(session.id)
-        await self._tools.shared.publish(ENDED_CHANNEL, session.id.encode())
-        await self._storage.forget(party, session)
+        try:
+            await self._storage.forget(party, session)
+        finally:
+            self._live.forget_session(session.id)
+            await self._tools.shared.publish(ENDED_CHANNEL, session.id.encode())

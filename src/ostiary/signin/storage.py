@@ -49,6 +49,7 @@ _PURPOSES: dict[Slot, bytes] = {
     "remember": b"ostiary remember",
 }
 RECORD = b"ostiary session record"
+_QUARTER_S = 90 * 86400.0
 FOREVER_S = 10 * 365 * 86400.0
 _MARGIN_S = 60.0
 
@@ -100,6 +101,18 @@ def seconds_left(
         timeouts.idling_s,
     )
     return max(1.0, min((s for s in left if s), default=FOREVER_S) + _MARGIN_S)
+
+
+def longest_use_s(party: Party) -> float:
+    """
+    For how long a session may be of use wherever it is read.
+
+    Other parties with the same secret, or the same one after a change, have clocks of their own.
+    """
+    longest = [_QUARTER_S, party.timeouts.absolute_s or FOREVER_S]
+    if party.remember_timeouts is not None:
+        longest.append(party.remember_timeouts.absolute_s or FOREVER_S)
+    return max(longest) + _MARGIN_S
 
 
 class Storage:
@@ -248,16 +261,22 @@ class Storage:
         ttl = seconds_left(party, session, self._tools.clock.now(), slot)
         digest = record_key(session.id)
         key = self._key(name, digest)
-        # What another node has ended, by deleting its record, must not come back.
-        if not starts and not await store.keep(key, ttl_s=ttl):
-            raise SessionInvalid("session was not found in the store")
-        if new:
+        if not new:
+            is_there = await store.keep(key, ttl_s=ttl)
+        else:
             sealed = self._sealer(party, RECORD).seal(
                 dump_session(session),
                 binding=session.id.encode(),
                 nonce=self._tools.entropy.bytes(12),
             )
-            await store.set(key, sealed, ttl_s=ttl)
+            if starts:
+                await store.set(key, sealed, ttl_s=ttl)
+                is_there = True
+            else:
+                is_there = await store.overwrite(key, sealed, ttl_s=ttl)
+        # What another node has ended, by deleting its record, must not come back.
+        if not is_there:
+            raise SessionInvalid("session was not found in the store")
         if (
             slot == "session"
             and party.config.session_store_metadata

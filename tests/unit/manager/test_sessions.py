@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -14,6 +14,7 @@ from ostiary.adapters.shared import MemoryShared
 from ostiary.adapters.sql.config_rows import Sealer
 from ostiary.adapters.sql.config_store import STEPS, SqlConfigStore
 from ostiary.adapters.sql.engine import Database
+from ostiary.admin.sessions import SessionsFound
 from ostiary.manager.sessions import Listed, SessionList
 from ostiary.model.workspaces import DEFAULT_WORKSPACE
 from ostiary.node.route_sessions import RouteSession
@@ -141,6 +142,7 @@ class Routes:
 
     def __init__(self) -> None:
         self.rows: list[RouteSession] = []
+        self.problem: str | None = None
 
     def add(self, *plugins: str) -> None:
         self.rows += [
@@ -148,6 +150,7 @@ class Routes:
                 name=f"{number:064x}",
                 plugin=plugin,
                 who=f"<i>w{number}</i>@example.com",
+                subject=f"sub-{number}",
                 began_at=1000.7,
                 seen_at=2000.7 - number,
                 ends_at=None,
@@ -155,20 +158,31 @@ class Routes:
             for number, plugin in enumerate(plugins)
         ]
 
-    async def find_all(self) -> list[RouteSession]:
-        return [*self.rows]
+    async def find_all(
+        self, plugins: Collection[str]
+    ) -> tuple[list[RouteSession], str | None]:
+        return [row for row in self.rows if row.plugin in plugins], self.problem
 
-    async def end(self, name: str) -> bool:
+    async def end(self, name: str, plugins: Collection[str]) -> bool:
         before = len(self.rows)
-        self.rows = [row for row in self.rows if row.name != name]
+        self.rows = [
+            row for row in self.rows if row.name != name or row.plugin not in plugins
+        ]
+        if self.problem and len(self.rows) == before:
+            raise SharedUnavailable(self.problem)
         return len(self.rows) < before
+
+
+def find_in(places: Mapping[str, str]) -> Callable[[str], frozenset[str]]:
+    """The plugins of a workspace, by the id of the workspace of each."""
+    return lambda place: frozenset(key for key in places if places[key] == place)
 
 
 async def test_who_is_signed_in_at_a_route_is_listed_with_the_plugin_and_ended(
     tmp_path: Path,
 ) -> None:
-    routes, places = Routes(), dict[str, tuple[str, str]]()
-    more = {"routes": routes, "find_workspace": places.get}
+    routes, places = Routes(), dict[str, str]()
+    more = {"routes": routes, "find_plugins": find_in(places)}
     async with manager_site(tmp_path, rbac=True, sessions=more) as site:
         tab = site.tab()
         await tab.sign_in(ADA)
@@ -176,13 +190,13 @@ async def test_who_is_signed_in_at_a_route_is_listed_with_the_plugin_and_ended(
         plugin = (await site.admin("POST", "/plugins", OIDC))["id"]
         nobody = await tab.get("/default/sessions")
         routes.add(plugin, "of-no-plugin")
-        places[plugin] = (DEFAULT_WORKSPACE, "default")
+        places[plugin] = DEFAULT_WORKSPACE
         page = await tab.get("/default/sessions")
         reply = await end(tab, routes.rows[0].name)
 
     assert "No plugin of this workspace signs people in" in empty.words
     assert "Nobody has come by" in nobody.words
-    assert "<i>w0</i>@example.com sso" in page.words
+    assert "<i>w0</i>@example.com sub-0 sso" in page.words
     assert "<i>" not in page.text
     assert "w1" not in page.words
     assert reply.location == "/default/sessions?done=session-ended"
@@ -193,13 +207,13 @@ async def test_who_is_signed_in_at_a_route_is_listed_with_the_plugin_and_ended(
 async def test_a_workspace_sees_and_ends_its_own_sessions_alone(
     tmp_path: Path,
 ) -> None:
-    routes, places = Routes(), {"theirs": (DEFAULT_WORKSPACE, "default")}
+    routes, places = Routes(), {"theirs": DEFAULT_WORKSPACE}
     routes.add("ours", "theirs")
-    more = {"routes": routes, "find_workspace": places.get}
+    more = {"routes": routes, "find_plugins": find_in(places)}
     async with manager_site(tmp_path, rbac=True, sessions=more) as site:
         await site.tab().sign_in(ADA)
         team = (await site.admin("POST", "/workspaces", {"name": "team"}))["id"]
-        places["ours"] = (team, "team")
+        places["ours"] = team
         ours = (await site.admin("GET", "/team/openid-connect/sessions"))["data"]
         theirs = (await site.admin("GET", "/openid-connect/sessions"))["data"]
         path = f"/team/openid-connect/sessions/{routes.rows[1].name}"
@@ -211,6 +225,85 @@ async def test_a_workspace_sees_and_ends_its_own_sessions_alone(
     assert refused.status == 404
     assert [row["site"] for row in theirs] == ["manager", "gateway"]
     assert len(routes.rows) == 2
+
+
+async def test_who_is_silent_is_told_about_and_hinders_no_end_elsewhere(
+    tmp_path: Path,
+) -> None:
+    routes = Routes()
+    routes.problem = "no answer from worker 2"
+    async with manager_site(tmp_path, rbac=True, sessions={"routes": routes}) as site:
+        tab, eve = site.tab(), site.tab()
+        await tab.sign_in(ADA)
+        await eve.sign_in(EVE)
+        told = await site.admin("GET", "/openid-connect/sessions")
+        page = await tab.get("/default/sessions")
+        row = next(row for row in told["data"] if row["who"] == "eve")
+        reply = await end(tab, row["id"])
+        out = await eve.get("/default/services")
+        unknown = await end(tab, "0" * 64)
+
+    assert told["incomplete"] == "no answer from worker 2"
+    assert "This list may not be complete: no answer from worker 2" in page.words
+    assert reply.location == "/default/sessions?done=session-ended"
+    assert out.location.startswith("/auth/sign-in")
+    assert unknown.status == 503
+    assert "no answer from worker 2" in unknown.words
+
+
+@pytest.mark.spec("D14")
+async def test_the_rights_in_a_workspace_are_those_over_its_sessions(
+    tmp_path: Path,
+) -> None:
+    """Whoever has rights in `default` alone neither reads nor ends sessions of others."""
+    routes, places = Routes(), dict[str, str]()
+    routes.add("ours", "theirs")
+    more = {"routes": routes, "find_plugins": find_in(places)}
+    async with manager_site(tmp_path, rbac=True, sessions=more) as site:
+        team = (await site.admin("POST", "/workspaces", {"name": "team"}))["id"]
+        places |= {"ours": team, "theirs": DEFAULT_WORKSPACE}
+        for name in ("default", "team"):
+            await hire(site, name)
+        statuses = {
+            (name, where): (
+                await site.node.send(
+                    "GET",
+                    f"/{where}/openid-connect/sessions",
+                    **{"kong-admin-token": f"token-of-{name}"},
+                )
+            ).status
+            for name in ("default", "team")
+            for where in ("default", "team")
+        }
+        path = f"/team/openid-connect/sessions/{routes.rows[0].name}"
+        refused = await site.node.send(
+            "DELETE", path, **{"kong-admin-token": "token-of-default"}
+        )
+        kept = [*routes.rows]
+        gone = await site.node.send(
+            "DELETE", path, **{"kong-admin-token": "token-of-team"}
+        )
+
+    assert statuses == {
+        ("default", "default"): 200,
+        ("default", "team"): 403,
+        ("team", "default"): 403,
+        ("team", "team"): 200,
+    }
+    assert refused.status == 403
+    assert len(kept) == 2
+    assert gone.status == 204
+    assert [row.plugin for row in routes.rows] == ["theirs"]
+
+
+async def hire(site: Site, workspace: str) -> None:
+    """A user with every right in one workspace, with the token `token-of-…`."""
+    rule = {"workspace": workspace, "endpoint": "*", "actions": "read,delete"}
+    await site.admin("POST", "/rbac/roles", {"name": f"of-{workspace}"})
+    await site.admin("POST", f"/rbac/roles/of-{workspace}/endpoints", rule)
+    user = {"name": f"u-{workspace}", "user_token": f"token-of-{workspace}"}
+    await site.admin("POST", "/rbac/users", user)
+    await site.admin("POST", f"/rbac/users/u-{workspace}/roles", {"roles": f"of-{workspace}"})  # fmt: skip
 
 
 async def test_a_manager_that_asks_nobody_says_so(tmp_path: Path) -> None:
@@ -389,10 +482,10 @@ async def test_sessions_that_have_ended_or_are_not_ours_are_not_listed(
 
 async def test_what_cannot_be_known_is_no_empty_list(site: Site) -> None:
     class Away:
-        async def find_all(self) -> list[Any]:
+        async def find_all(self, _: str) -> SessionsFound:
             raise SharedUnavailable("away")
 
-        async def end(self, _: str) -> bool:
+        async def end(self, *_: str) -> bool:
             raise SharedUnavailable("away")
 
     node = Node(sessions=Away())

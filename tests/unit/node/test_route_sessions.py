@@ -1,4 +1,4 @@
-"""Asking workers who is signed in at routes: merged, complete or not at all; ended for certain."""
+"""Asking workers who is signed in at routes: merged, and no half passed off as the whole; ended for certain."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from ostiary.node import route_sessions as module
 from ostiary.node.route_sessions import RouteSessions, SessionTeller
 from ostiary.ports.shared import SharedUnavailable
 from ostiary.signin.authenticate import Signin
-from tests.support.browser import World, build_party
+from tests.support.browser import World, allowed, build_party
 
 
 @pytest.fixture(autouse=True)
 def _short_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "WITHIN_S", 0.1)
+    monkeypatch.setattr(module, "LIST_WITHIN_S", 0.1)
+    monkeypatch.setattr(module, "END_WITHIN_S", 0.1)
+
+
+OURS = frozenset({"row-1"})
 
 
 def teller(world: World, signin: Signin, number: int, run: str) -> SessionTeller:
@@ -40,10 +44,12 @@ async def test_whom_two_workers_have_seen_is_one_and_was_seen_last_where_that_wa
     teller(world, other, 2, "b")
     browser = world.browser()
     await browser.sign_in(build_party())
+    await browser.visit(build_party())
     world.clock.move(5)
     await browser.visit(build_party(), worker=other)
-    (one,) = await desk(world).find_all()
+    (one,), problem = await desk(world).find_all(OURS)
 
+    assert problem is None
     assert one.who == "ada@example.com"
     assert one.plugin == "row-1"
     assert one.seen_at == world.clock.now()
@@ -56,33 +62,44 @@ async def test_an_end_reaches_the_worker_that_knows_it() -> None:
     other = world.worker()
     teller(world, world.signin, 1, "a")
     teller(world, other, 2, "b")
-    await world.browser().sign_in(build_party(), worker=other)
+    await come(world, other)
     found = desk(world)
-    (one,) = await found.find_all()
+    (one,), _ = await found.find_all(OURS)
 
-    assert await found.end(one.name)
-    assert not await found.end(one.name)
-    assert await found.find_all() == []
+    assert await found.find_all(["row-2"]) == ([], None)
+    assert not await found.end(one.name, ["row-2"])
+    assert await found.end(one.name, OURS)
+    assert not await found.end(one.name, OURS)
+    assert await found.find_all(OURS) == ([], None)
 
 
-async def test_a_worker_that_does_not_answer_is_no_empty_list() -> None:
+async def come(world: World, worker: Signin) -> None:
+    """Somebody signs in and is seen."""
+    browser = world.browser()
+    await browser.sign_in(build_party(), worker=worker)
+    allowed(await browser.visit(build_party(), worker=worker))
+
+
+async def test_a_worker_that_does_not_answer_is_told_about() -> None:
+    """Half a list says that it is half; what nobody here knows may be known there."""
     world = World()
     teller(world, world.signin, 1, "a")
+    await come(world, world.signin)
     found = desk(world)
+    (one,), problem = await found.find_all(OURS)
 
+    assert problem == "no answer from worker 2"
     with pytest.raises(SharedUnavailable, match="worker 2"):
-        await found.find_all()
-    with pytest.raises(SharedUnavailable, match="worker 2"):
-        await found.end("x")
+        await found.end("x", OURS)
+    assert await found.end(one.name, OURS)
 
 
 async def test_what_was_asked_before_is_not_heard_as_an_answer_now() -> None:
     world = World()
     found = desk(world, workers=1)
-    with pytest.raises(SharedUnavailable):
-        await found.find_all()
-    late = b'{"ask": 1, "worker": 1, "key": "node:sessions:z", "ended": true}'
-    asked = asyncio.create_task(found.end("x"))
+    await found.find_all(OURS)
+    late = b'{"ask": 1, "worker": 1, "key": "node:sessions:z", "said": "ended"}'
+    asked = asyncio.create_task(found.end("x", OURS))
     await asyncio.sleep(0)
     await world.shared.publish(module.ANSWER_CHANNEL, late)
 
@@ -100,17 +117,56 @@ async def test_a_worker_whose_socket_is_away_says_nothing(
         raise SharedUnavailable("away")
 
     monkeypatch.setattr(MemoryShared, "set", away)
-    with pytest.raises(SharedUnavailable, match="worker 1"):
-        await desk(world, workers=1).find_all()
+    _, problem = await desk(world, workers=1).find_all(OURS)
+
+    assert problem == "no answer from worker 1"
+
+
+async def test_a_list_that_has_gone_missing_is_not_empty(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World()
+    teller(world, world.signin, 1, "a")
+
+    async def lost(*_: object) -> None:
+        return None
+
+    monkeypatch.setattr(MemoryShared, "get", lost)
+    _, problem = await desk(world, workers=1).find_all(OURS)
+
+    assert problem == "no answer from worker 1"
+
+
+@pytest.mark.spec("D14")
+async def test_an_end_that_a_store_did_not_hear_is_a_failure_though_others_know_nothing() -> (
+    None
+):
+    world = World()
+    teller(world, world.signin, 1, "a")
+    teller(world, world.worker(), 2, "b")
+    party = build_party(session_storage="redis")
+    browser = world.browser()
+    await browser.sign_in(party)
+    allowed(await browser.visit(party))
+    found = desk(world)
+    (one,), _ = await found.find_all(OURS)
+    world.stores.down = True
+    with pytest.raises(SharedUnavailable, match="record"):
+        await found.end(one.name, OURS)
+    world.stores.down = False
+
+    assert await found.end(one.name, OURS)
 
 
 async def test_who_has_stopped_answers_no_more() -> None:
+    """While the last requests are served, whoever comes next speaks for this worker."""
     world = World()
     made = teller(world, world.signin, 1, "a")
     found = desk(world, workers=1)
-    asked = asyncio.create_task(found.find_all())
+    asked = asyncio.create_task(found.find_all(OURS))
     await asyncio.sleep(0)
     made.stop()
+    _, under_way = await asked
+    _, later = await found.find_all(OURS)
 
-    with pytest.raises(SharedUnavailable):
-        await asked
+    assert under_way == later == "no answer from worker 1"

@@ -67,6 +67,13 @@ class RedisStore:
         name, life = self._key(key), milliseconds(ttl_s)
         return await self._link.ask("EVAL", _REPLACE, 1, name, old, new, life) == 1
 
+    async def overwrite(self, key: str, value: bytes, *, ttl_s: float) -> bool:
+        if ttl_s <= 0:
+            return await self._link.ask("DEL", self._key(key)) == 1
+        life = milliseconds(ttl_s)
+        done = await self._link.ask("SET", self._key(key), value, "XX", "PX", life)
+        return done is not None
+
     async def keep(self, key: str, *, ttl_s: float) -> bool:
         life = milliseconds(ttl_s)
         return await self._link.ask("PEXPIRE", self._key(key), life) == 1

@@ -30,6 +30,12 @@ class MemoryStore:
         await self.set(key, new, ttl_s=ttl_s)
         return True
 
+    async def overwrite(self, key: str, value: bytes, *, ttl_s: float) -> bool:
+        if await self.get(key) is None:
+            return False
+        await self.set(key, value, ttl_s=ttl_s)
+        return True
+
     async def keep(self, key: str, *, ttl_s: float) -> bool:
         value = await self.get(key)
         if value is None:

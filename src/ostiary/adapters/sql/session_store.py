@@ -150,6 +150,14 @@ class SqlSessionStore:
         async with self._writing() as db:
             return bool((await db.execute(change)).rowcount)
 
+    async def overwrite(self, key: str, value: bytes, *, ttl_s: float) -> bool:
+        record, now = SESSION_RECORDS, self._clock.now()
+        living = and_(record.c.key == _short(key), record.c.expires_at > now)
+        async with self._writing() as db:
+            values = {"value": value, "expires_at": now + max(0.0, ttl_s)}
+            done = await db.execute(update(record).where(living).values(values))
+            return bool(done.rowcount)
+
     async def keep(self, key: str, *, ttl_s: float) -> bool:
         record, now = SESSION_RECORDS, self._clock.now()
         living = and_(record.c.key == _short(key), record.c.expires_at > now)

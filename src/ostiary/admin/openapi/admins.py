@@ -182,14 +182,25 @@ _SESSION: Final = build_object(
     {
         "id": {**_TEXT, "description": "It opens nothing."},
         "site": {"type": "string", "enum": ["manager", "portal", "gateway"]},
-        "who": {**_MAYBE, "description": "Null where only the person's own cookie can tell."},
+        "who": {**_MAYBE, "description": "What a token calls them; null where only the person's own cookie can tell."},
+        "subject": {**_MAYBE, "description": "Who they are to the provider, where they signed in at a route."},
         "plugin": {"type": ["object", "null"], "properties": {"id": _TEXT}, "description": "The openid-connect plugin that signed somebody in at a route."},
         "workspace": _MAYBE, "began_at": _WHEN, "seen_at": _WHEN, "ends_at": _WHEN,
     }
 )  # fmt: skip
+_SESSIONS_FOUND: Final = build_object(
+    {
+        "data": {"type": "array", "items": _SESSION},
+        "next": {"type": "null"},
+        "incomplete": {
+            **_MAYBE,
+            "description": "Why these may not be all; null where they are.",
+        },
+    }
+)
 _SESSIONS: Final[Mapping[str, Json]] = {
     "/openid-connect/sessions": {
-        "get": build_get("listSessions", "openid-connect", "Who is signed in: at routes and at the portal of the workspace, with `default` at the Manager too", build_page(_SESSION), "503")
+        "get": build_get("listSessions", "openid-connect", "Who is signed in: at routes and at the portal of the workspace, with `default` at the Manager too", _SESSIONS_FOUND, "503")
     },
     "/openid-connect/sessions/{session_id}": {
         "delete": build_do("endSession", "openid-connect", "End a session for its next request", "404", "503")
