@@ -20,7 +20,7 @@ from ostiary.ports.usage import Used
 from tests.unit.admin.admin_kit import NOW, database_node
 from tests.unit.admin.audit_kit import audited_node
 from tests.unit.admin.desk_kit import OpenDesk
-from tests.unit.admin.rows_kit import PAIR
+from tests.unit.admin.rows_kit import PAIR, make_pem
 from tests.unit.admin.test_applications import APPS
 from tests.unit.admin.test_rbac import ROOT, guarded
 from tests.unit.demo.asgi import Reply
@@ -29,6 +29,7 @@ from tests.unit.portal.portal_kit import EMAIL, PortalWorld, portal_world
 pytestmark = pytest.mark.spec("portal#1.7")
 OF = f"/developers/{EMAIL}/credentials"
 BOB = "bob@example.com"
+RSA = make_pem("rsa", is_rsa=True)
 
 
 @pytest.fixture
@@ -167,6 +168,28 @@ async def test_what_is_wrong_is_told_at_its_field(
 
     assert (reply.status, reply.json()["code"]) == (400, 2)
     assert field in reply.json()["fields"]
+
+
+@pytest.mark.spec("RFC8725#3.1")
+async def test_a_public_key_goes_with_its_algorithm_and_is_kept_alone(
+    world: PortalWorld,
+) -> None:
+    said = {"algorithm": "ES256", "rsa_public_key": f"# mine\n{PAIR.public}# end"}
+    made = await make(world, "jwt", **said)
+    path = f"{OF}/jwt/{made['id']}"
+    wrong = [
+        await world.node.send("POST", f"{OF}/jwt", {**said, "algorithm": "RS256"}),
+        await world.node.send("PATCH", path, {"algorithm": "ES384"}),
+        await world.node.send("PATCH", path, {"rsa_public_key": RSA.public}),
+    ]
+    both = {"algorithm": "PS256", "rsa_public_key": f"x{RSA.public}"}
+    changed = await world.node.send("PATCH", path, both)
+
+    assert made["rsa_public_key"] == PAIR.public
+    assert [reply.status for reply in wrong] == [400] * 3
+    assert [[*reply.json()["fields"]] for reply in wrong] == [["rsa_public_key"]] * 3
+    assert wrong[1].json()["fields"]["rsa_public_key"] == "must be P-384 for ES384"
+    assert (changed.status, changed.json()["rsa_public_key"]) == (200, RSA.public)
 
 
 @pytest.mark.parametrize("plugin", ["oauth2", "hmac-auth", "acl", "openid-connect"])
