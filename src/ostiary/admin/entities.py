@@ -70,7 +70,8 @@ class Entities:
 
     `changed` is called after every write; `extras` are by kind, and `record` keeps records of a
     write with it. Without `writable` nothing is written one by one: a file says what there is.
-    `rights` say what of it may be done. With `moves_rows` a row that is put below a parent is
+    `rights` say what of it may be done; `judge_portal` what is wrong with a workspace's portal, given
+    what it was before. With `moves_rows` a row that is put below a parent is
     its from then on, wherever it was.
     """
 
@@ -87,8 +88,8 @@ class Entities:
     keeps_routes_apart: bool = False
     rights: RowRights | None = field(default=None, repr=False)
     moves_rows: bool = True
-    judge_portal: Callable[[Workspace], Sequence[Problem]] = field(
-        default=lambda _: (), repr=False
+    judge_portal: Callable[[Workspace, Workspace | None], Sequence[Problem]] = field(
+        default=lambda _, __: (), repr=False
     )
 
     def visible(self, rows: Sequence[Row]) -> list[Row]:
@@ -311,14 +312,15 @@ class Entities:
         if isinstance(row, File) and (problems := await judge_readers(write, row)):
             raise refusals.schema_violation(problems)
         if isinstance(row, Workspace):
-            before = await write.get("workspaces", row.id or "")
-            if isinstance(before, Workspace) and before.name != row.name:
+            found = await write.get("workspaces", row.id or "")
+            before = found if isinstance(found, Workspace) else None
+            if before is not None and before.name != row.name:
                 raise refusals.say(400, "Cannot rename a workspace")
             is_default = row.id == DEFAULT_WORKSPACE
             if is_default != (row.name == DEFAULT_NAME):
                 taken = UniqueViolation("workspaces", {"name": DEFAULT_NAME})
                 raise refusals.unique_violation(taken)
-            if wrong := self.judge_portal(row):
+            if wrong := self.judge_portal(row, before):
                 raise refusals.schema_violation(wrong)
 
     def take(self, kind: Kind, given: Given) -> tuple[Given, object]:
