@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from ostiary.admin import refusals
 from ostiary.admin.autofill import Autofill
 from ostiary.admin.bodies import Given
-from ostiary.admin.collisions import refuse_collision, refuse_taken
+from ostiary.admin.collisions import refuse_collision, refuse_identity, refuse_taken
 from ostiary.admin.contracts import Extra, PluginRules, RowRights
 from ostiary.admin.rows import (
     is_uuid,
@@ -32,7 +32,7 @@ from ostiary.admin.shapes import Json, drop_nulls, merge, show_row, validate
 from ostiary.model.access import Action
 from ostiary.model.certificates import Sni
 from ostiary.model.files import File
-from ostiary.model.gateway import Plugin, Route
+from ostiary.model.gateway import Consumer, Plugin, Route
 from ostiary.model.kinds import EVERY_KIND, KINDS, OF_MODEL, Kind, Reference, Shorthand
 from ostiary.model.row import Row
 from ostiary.model.words import Problem
@@ -211,6 +211,7 @@ class Entities:
         """A new row, in a write that does more."""
         given, extra = self.take(kind, given)
         row = await self.build(write, kind, given, parent=parent)
+        await self._judge_identity(write, row, given)
         await self._judge_place(write, row)
         await write.add(row)
         if self.rights is not None:
@@ -249,6 +250,8 @@ class Entities:
             row = await self.build(write, kind, given, parent=parent)
             if before is not None:
                 self.check("update", before)
+            else:
+                await self._judge_identity(write, row, given)
             await self._judge_place(write, row)
             if before is not None or (self.moves_rows and parent is not None):
                 await write.put(row)
@@ -297,6 +300,18 @@ class Entities:
         await self._judge_place(write, row)
         await write.put(row)
         return row
+
+    async def _judge_identity(
+        self, write: ConfigWrites, row: Row, given: Given
+    ) -> None:
+        """
+        Whose id a new row must not have; one that was not chosen is nobody's.
+
+        Raises:
+            PrimaryKeyViolation: It is a developer's.
+        """
+        if isinstance(row, Consumer) and given.data.get("id") is not None:
+            await refuse_identity(write, row.id or "")
 
     async def _judge_place(self, write: ConfigWrites, row: Row) -> None:
         """

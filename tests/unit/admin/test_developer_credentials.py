@@ -274,6 +274,35 @@ async def test_another_workspace_has_nothing_of_them(world: PortalWorld) -> None
     assert made_there.status == 201
 
 
+@pytest.mark.spec("T-O7")
+async def test_no_consumer_of_any_workspace_gets_a_developers_id(
+    world: PortalWorld,
+) -> None:
+    node = world.node
+    made = await make(world, "key-auth")
+    theirs, free = made["developer"]["id"], "99999999-2222-4333-8444-555555555555"
+    await node.send("POST", "/workspaces", {"name": "team"})
+    wrong = []
+    for workspace in ("", "/team"):
+        path, body = f"{workspace}/consumers", {"username": "anna"}
+        wrong += [
+            await node.send("PUT", f"{path}/{theirs}", body),
+            await node.send("POST", path, {**body, "id": theirs}),
+            await node.send("PUT", f"{path}/anna", {"id": theirs}),
+        ]
+        assert (await node.call(path)).json()["data"] == []
+    good = [
+        await node.send("PUT", f"/team/consumers/{free}", {"username": "anna"}),
+        await node.send("PUT", f"/team/consumers/{free}", {"username": "anne"}),
+        await node.send("POST", "/consumers", {"username": "anna"}),
+    ]
+
+    assert [reply.status for reply in wrong] == [400] * 6
+    assert {reply.json()["code"] for reply in wrong} == {3}
+    assert not any(EMAIL in reply.text for reply in wrong)
+    assert [reply.status for reply in good] == [200, 200, 201]
+
+
 @pytest.mark.spec("portal#1.5")
 @pytest.mark.parametrize("status", [1, 2, 5])
 async def test_who_is_not_approved_gets_none(world: PortalWorld, status: int) -> None:
