@@ -88,6 +88,11 @@ _NAME_FIELD: Final[Mapping[str, str]] = {
 }
 
 
+def _is_printable(value: object) -> bool:
+    """What is no text is judged elsewhere."""
+    return not isinstance(value, str) or value.isprintable()
+
+
 class CredentialDesk(Protocol):
     """What a portal says of credentials that developers make for themselves."""
 
@@ -330,6 +335,9 @@ class _Call:
             if name in own and value == "":
                 # It would be generated, and told to nobody.
                 wrong.append(((name,), "length must be at least 1"))
+            elif name == _NAME_FIELD[self.plugin] and not _is_printable(value):
+                # It would never match, or be no value of a field for upstreams.
+                wrong.append(((name,), "must have no control characters"))
             elif name not in own and name != "ttl":
                 text = "is chosen here: leave it out" if name in known else "unknown field"  # fmt: skip
                 wrong.append(((name,), text))

@@ -182,6 +182,22 @@ async def test_the_key_may_be_named_by_another_claim_or_by_the_header() -> None:
     )
 
 
+@pytest.mark.spec("RFC9110#5.5")
+@pytest.mark.parametrize("sign", ["\r", "\n", "\0", "\r\nX-Consumer-ID: 1"])
+async def test_a_key_that_no_field_can_hold_is_nobodys(sign: str) -> None:
+    for name in (f"key{sign}", "key\t", "këy"):
+        consumers = FakeConsumers()
+        consumers.give(ANNA, "jwt_secrets", name, key=name, secret=SECRET)
+        gate = Gate(("jwt", {}), consumers=consumers)
+        asked = await gate.ask(fields=(bearer(token({"iss": name})),))
+
+        if sign in name:
+            text = "No credentials found for given 'iss'"
+            assert said(asked) == {"message": text}
+        else:
+            assert asked.sent("x-consumer-id") == [ANNA.id]
+
+
 @pytest.mark.spec("Kong#jwt")
 async def test_a_secret_may_be_in_base64() -> None:
     raw = bytes(range(250, 256)) * 6

@@ -338,6 +338,28 @@ async def test_whoever_makes_many_waits(ada: Browser) -> None:
     assert late.field("retry-after")
 
 
+@pytest.mark.spec("T-K11")
+async def test_whoever_changes_much_waits_and_a_rotation_is_one_act(
+    ada: Browser,
+) -> None:
+    made = await make(ada, "key-auth")
+    path = f"/credentials/key-auth/{made['id']}"
+    csrf = token((await ada.ask(AT)).text)
+    for _ in range(ACT_BURST - 3):
+        assert (await ada.call("PATCH", path, {"ttl": 900_000})).status == 200
+    rotated = [
+        await ada.post(f"{AT}/rotate?plugin=key-auth", _csrf=csrf, id=made["id"])
+        for _ in range(2)
+    ]
+    late = await ada.call("PATCH", path, {"ttl": 60})
+    read = await ada.call("GET", path)
+    gone = await ada.call("DELETE", path)
+
+    assert [reply.status for reply in rotated] == [200, 200]
+    assert (late.status, read.status, gone.status) == (429, 200, 204)
+    assert read.json()["expires_at"] == NOW + 86400
+
+
 @pytest.mark.spec("portal#3.6")
 @pytest.mark.parametrize(
     ("plugin", "word"), [("key-auth", "key"), ("basic-auth", "password"), ("jwt", "signing key")]

@@ -35,6 +35,7 @@ from ostiary.kit import (
     Fields,
     Reply,
     Services,
+    can_be_told,
     exit_reply,
     fold_names,
 )
@@ -216,7 +217,8 @@ class Jwt(Authenticator):
             raise _refused(f"No mandatory '{name}' in claims")
         if not isinstance(key, str):
             raise _refused(f"Invalid '{name}' in claims")
-        found = exchange.consumers.credential("jwt_secrets", key)
+        known = exchange.consumers
+        found = known.credential("jwt_secrets", key) if can_be_told(key) else None
         if found is None or (
             found.expires_at is not None and found.expires_at <= self._now()
         ):
