@@ -262,7 +262,9 @@ async def test_the_node_says_where_a_workspace_does_not(tmp_path: Path) -> None:
     usual = "jwt, key-auth"
     async with portal_world(tmp_path, portal_developer_credentials=usual) as world:
         await world.switch_on()
+        await world.developer(status=0)
         browser = world.browser()
+        await browser.sign_in()
         seen = (await browser.call("GET", "/config")).json()
         await world.configure(portal_developer_credentials=[])
         none = (await browser.call("GET", "/config")).json()
@@ -287,10 +289,11 @@ async def test_nobody_but_an_approved_developer_is_answered(
 ) -> None:
     identity = (await make(ada, "key-auth"))["id"]
     strange = await every_call(world.browser(), "key-auth", identity)
-    strange.append(await world.browser().call("GET", "/vitals/consumers/cluster"))
+    others = ("/vitals/consumers/cluster", "/config")
+    strange += [await world.browser().call("GET", path) for path in others]
     await world.set_status(3)
     revoked = await every_call(ada, "key-auth", identity)
-    revoked.append(await ada.call("GET", "/vitals/consumers/cluster"))
+    revoked += [await ada.call("GET", path) for path in others]
 
     assert {reply.status for reply in strange} == {401}
     assert {reply.status for reply in revoked} == {403}
