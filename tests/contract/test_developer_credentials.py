@@ -80,3 +80,30 @@ async def test_developers_pass_while_they_and_their_credentials_are_good(
         await live_within(node, "/a", 200, apikey=own)
         await write(node, "DELETE", OF)
         await live_within(node, "/a", 401, apikey=own)
+
+
+@pytest.mark.spec("portal#1.2")
+async def test_none_passes_on_a_node_without_a_portal_and_workspaces_can_be_narrowed(
+    tmp_path: Path,
+) -> None:
+    settings = {"portal_auth": "key-auth", "portal_developer_credentials": "key-auth"}
+    config = {"portal": True, "portal_developer_credentials": ["key-auth"]}
+    async with lean_node(tmp_path, database="sqlite", portal=True, **settings) as node:
+        await write(node, "PATCH", "/workspaces/default", {"config": config})
+        await guard(node)
+        await register(node)
+        by_admin = (await write(node, "POST", f"{OF}/credentials/key-auth")).json()
+        keys = (by_admin["key"], (await make_own(node))["key"])
+        await write(node, "POST", "/consumers", {"username": "anna"})
+        await write(node, "POST", "/consumers/anna/key-auth", {"key": "hers"})
+        for key in (*keys, "hers"):
+            await live_within(node, "/a", 200, apikey=key)
+
+    async with lean_node(tmp_path, database="sqlite", **settings) as node:
+        url = f"http://127.0.0.1:{node.ports.upstream}"
+        await write(node, "PATCH", "/services/echo", {"url": url})
+        await live_within(node, "/a", 200, apikey="hers")
+        for key in keys:
+            await live_within(node, "/a", 401, apikey=key)
+        less: dict[str, Any] = {"config": {"portal_developer_credentials": []}}
+        await write(node, "PATCH", "/workspaces/default", less)

@@ -480,15 +480,27 @@ def _build_entities(config: AdminConfig, auditor: Auditor | None) -> Entities:
     )
 
 
-def _portal_judge(desk: PortalDesk | None) -> Callable[[Workspace], Sequence[Problem]]:
-    """What is wrong with a workspace's portal; a node without any keeps nothing of one."""
-    return _refuse_portal if desk is None else desk.judge
+def _portal_judge(
+    desk: PortalDesk | None,
+) -> Callable[[Workspace, Workspace | None], Sequence[Problem]]:
+    """What is wrong with a workspace's portal; a node without any keeps nothing new of one."""
+    return _refuse_portal if desk is None else lambda row, _: desk.judge(row)
 
 
-def _refuse_portal(workspace: Workspace) -> list[Problem]:
+def _refuse_portal(workspace: Workspace, before: Workspace | None) -> list[Problem]:
+    """
+    Everything that a portal would be told; what takes away may be said all the same.
+
+    That is what was said before, `false`, and an empty list.
+    """
     text = "the portal is off on this node: see the setting portal"
+    known = {} if before is None else before.config.model_dump(exclude_defaults=True)
     said = workspace.config.model_dump(exclude_defaults=True)
-    return [(("config", name), text) for name in said]
+    return [
+        (("config", name), text)
+        for name, value in said.items()
+        if value is not False and value != () and value != known.get(name)
+    ]
 
 
 def create_app(config: AdminConfig) -> Starlette:

@@ -1,7 +1,8 @@
 """
 What a row must not take from others.
 
-A route not the requests of another workspace's; a credential not what a developer's is found by.
+A route not the requests of another workspace's; a credential not what a developer's is found by;
+a consumer not who a developer is.
 
 Spec: gateway §1.15 (`route_validation_strategy = smart`); decision 0049.
 """
@@ -25,7 +26,12 @@ from ostiary.model.fields import compile_pattern
 from ostiary.model.gateway import Route
 from ostiary.model.row import Row
 from ostiary.model.workspaces import DEFAULT_WORKSPACE, workspace_of
-from ostiary.ports.config_store import ConfigReads, UniqueViolation, Wanted
+from ostiary.ports.config_store import (
+    ConfigReads,
+    PrimaryKeyViolation,
+    UniqueViolation,
+    Wanted,
+)
 
 _MANY: Final = 1000
 _SIGNS: Final = re.compile(r"[\\\[\](){}.*+?^$|]")
@@ -61,6 +67,28 @@ async def refuse_taken(reads: ConfigReads, row: Row) -> None:
         raise UniqueViolation("credentials", {field: said})
 
 
+async def refuse_identity(reads: ConfigReads, identity: str) -> None:
+    """
+    Let an id be one's alone: of all consumers and developers, of every workspace.
+
+    Else an admin of one workspace could keep a developer of another from passing: an id that two
+    have opens nothing.
+
+    Raises:
+        PrimaryKeyViolation: A developer has it; whose it is is not told.
+    """
+    for workspace in await _list_workspaces(reads):
+        if await reads.within(workspace).get("developers", identity) is not None:
+            raise PrimaryKeyViolation("consumers", identity)
+
+
+async def _list_workspaces(reads: ConfigReads) -> set[str]:
+    found = {DEFAULT_WORKSPACE}
+    async for row in _every(reads, "workspaces"):
+        found.add(row.id or "")
+    return found
+
+
 async def refuse_collision(reads: ConfigReads, row: Route) -> None:
     """
     Compare a route with those of the other workspaces.
@@ -68,10 +96,7 @@ async def refuse_collision(reads: ConfigReads, row: Route) -> None:
     Raises:
         Refused: Requests of one of them would be this one's.
     """
-    others = {DEFAULT_WORKSPACE}
-    async for found in _every(reads, "workspaces"):
-        others.add(found.id or "")
-    for workspace in others - {workspace_of(row)}:
+    for workspace in await _list_workspaces(reads) - {workspace_of(row)}:
         async for other in _every(reads.within(workspace), "routes"):
             if isinstance(other, Route) and collides(row, other):
                 raise refusals.say(409, "API route collides with an existing API")

@@ -43,7 +43,7 @@ from ostiary.model.developer_credentials import (
     JWT,
     KEY_AUTH,
     DeveloperCredential,
-    judge_public_key,
+    read_public_key,
 )
 from ostiary.model.kinds import EVERY_KIND, KINDS
 from ostiary.model.portal import APPROVED, Developer
@@ -86,6 +86,11 @@ _NAME_FIELD: Final[Mapping[str, str]] = {
     BASIC_AUTH: "username",
     JWT: "key",
 }
+
+
+def _is_printable(value: object) -> bool:
+    """What is no text is judged elsewhere."""
+    return not isinstance(value, str) or value.isprintable()
 
 
 class CredentialDesk(Protocol):
@@ -274,7 +279,7 @@ class _Call:
             if developer.status != APPROVED:
                 text = "only an approved developer can have credentials"
                 raise refusals.say(400, text)
-            self._judge_chosen(workspace, developer, given)
+            self._judge_password(workspace, developer, given)
             if len(await self._read(write, developer)) >= MAX_CREDENTIALS:
                 text = f"a developer has at most {MAX_CREDENTIALS} credentials of {self.plugin}: delete one first"
                 raise refusals.say(400, text)
@@ -297,7 +302,7 @@ class _Call:
             row = before = await self._find(write, key)
             developer = await self.find_developer(write)
             workspace = await self._find_workspace(write)
-            self._judge_chosen(workspace, developer, given)
+            self._judge_password(workspace, developer, given)
             if given.data:
                 row = await self._make(write, developer, given, made, before)
                 # What a developer has changed is theirs, and no longer as an admin made it.
@@ -330,6 +335,9 @@ class _Call:
             if name in own and value == "":
                 # It would be generated, and told to nobody.
                 wrong.append(((name,), "length must be at least 1"))
+            elif name == _NAME_FIELD[self.plugin] and not _is_printable(value):
+                # It would never match, or be no value of a field for upstreams.
+                wrong.append(((name,), "must have no control characters"))
             elif name not in own and name != "ttl":
                 text = "is chosen here: leave it out" if name in known else "unknown field"  # fmt: skip
                 wrong.append(((name,), text))
@@ -337,27 +345,39 @@ class _Call:
             raise refusals.schema_violation(wrong)
         return Given(data=data, is_form=given.is_form)
 
-    def _judge_chosen(
+    def _judge_password(
         self, workspace: Workspace, developer: Developer, given: Given
     ) -> None:
         """
-        What a developer chooses: a password as good as one of the portal, a key that costs little.
+        A password that a developer chooses is as good as one of the portal.
 
         Raises:
             Refused: It is not.
         """
-        if not self._is_by_portal:
+        password = given.data.get("password")
+        if not self._is_by_portal or not isinstance(password, str):
             return
-        problems: list[Problem] = []
-        password, pem = given.data.get("password"), given.data.get("rsa_public_key")
-        if isinstance(password, str) and (
-            wrong := self.desk.judge_password(workspace, password, developer.email)
-        ):
-            problems.append((("password",), wrong))
-        if isinstance(pem, str) and (wrong := judge_public_key(pem)):
-            problems.append((("rsa_public_key",), wrong))
-        if problems:
-            raise refusals.schema_violation(problems)
+        wrong = self.desk.judge_password(workspace, password, developer.email)
+        if wrong:
+            raise refusals.schema_violation([(("password",), wrong)])
+
+    def _with_own_key(self, row: DeveloperCredential) -> DeveloperCredential:
+        """
+        The same with its public key alone, which its algorithm can be verified with.
+
+        Raises:
+            Refused: It cannot be.
+        """
+        if row.rsa_public_key is None or row.algorithm is None:
+            return row
+        try:
+            pem = read_public_key(
+                row.rsa_public_key, row.algorithm, is_chosen=self._is_by_portal
+            )
+        except ValueError as error:
+            problem: Problem = (("rsa_public_key",), str(error))
+            raise refusals.schema_violation([problem]) from error
+        return row.model_copy(update={"rsa_public_key": pem})
 
     async def _make(
         self,
@@ -384,7 +404,7 @@ class _Call:
             Given(data=mine, is_form=given.is_form),
             before=None if before is None else as_consumers(before),
         )
-        row = read_built(self.plugin, built, before)
+        row = self._with_own_key(read_built(self.plugin, built, before))
         if self.plugin == KEY_AUTH and before is not None and "key" not in data:
             return before
         if self.plugin == KEY_AUTH and "key" not in data:

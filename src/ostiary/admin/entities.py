@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from ostiary.admin import refusals
 from ostiary.admin.autofill import Autofill
 from ostiary.admin.bodies import Given
-from ostiary.admin.collisions import refuse_collision, refuse_taken
+from ostiary.admin.collisions import refuse_collision, refuse_identity, refuse_taken
 from ostiary.admin.contracts import Extra, PluginRules, RowRights
 from ostiary.admin.rows import (
     is_uuid,
@@ -32,7 +32,7 @@ from ostiary.admin.shapes import Json, drop_nulls, merge, show_row, validate
 from ostiary.model.access import Action
 from ostiary.model.certificates import Sni
 from ostiary.model.files import File
-from ostiary.model.gateway import Plugin, Route
+from ostiary.model.gateway import Consumer, Plugin, Route
 from ostiary.model.kinds import EVERY_KIND, KINDS, OF_MODEL, Kind, Reference, Shorthand
 from ostiary.model.row import Row
 from ostiary.model.words import Problem
@@ -70,7 +70,8 @@ class Entities:
 
     `changed` is called after every write; `extras` are by kind, and `record` keeps records of a
     write with it. Without `writable` nothing is written one by one: a file says what there is.
-    `rights` say what of it may be done. With `moves_rows` a row that is put below a parent is
+    `rights` say what of it may be done; `judge_portal` what is wrong with a workspace's portal, given
+    what it was before. With `moves_rows` a row that is put below a parent is
     its from then on, wherever it was.
     """
 
@@ -87,8 +88,8 @@ class Entities:
     keeps_routes_apart: bool = False
     rights: RowRights | None = field(default=None, repr=False)
     moves_rows: bool = True
-    judge_portal: Callable[[Workspace], Sequence[Problem]] = field(
-        default=lambda _: (), repr=False
+    judge_portal: Callable[[Workspace, Workspace | None], Sequence[Problem]] = field(
+        default=lambda _, __: (), repr=False
     )
 
     def visible(self, rows: Sequence[Row]) -> list[Row]:
@@ -210,6 +211,7 @@ class Entities:
         """A new row, in a write that does more."""
         given, extra = self.take(kind, given)
         row = await self.build(write, kind, given, parent=parent)
+        await self._judge_identity(write, row, given)
         await self._judge_place(write, row)
         await write.add(row)
         if self.rights is not None:
@@ -248,6 +250,8 @@ class Entities:
             row = await self.build(write, kind, given, parent=parent)
             if before is not None:
                 self.check("update", before)
+            else:
+                await self._judge_identity(write, row, given)
             await self._judge_place(write, row)
             if before is not None or (self.moves_rows and parent is not None):
                 await write.put(row)
@@ -297,6 +301,18 @@ class Entities:
         await write.put(row)
         return row
 
+    async def _judge_identity(
+        self, write: ConfigWrites, row: Row, given: Given
+    ) -> None:
+        """
+        Whose id a new row must not have; one that was not chosen is nobody's.
+
+        Raises:
+            PrimaryKeyViolation: It is a developer's.
+        """
+        if isinstance(row, Consumer) and given.data.get("id") is not None:
+            await refuse_identity(write, row.id or "")
+
     async def _judge_place(self, write: ConfigWrites, row: Row) -> None:
         """
         What a row must not be to others, here and in other workspaces.
@@ -311,14 +327,15 @@ class Entities:
         if isinstance(row, File) and (problems := await judge_readers(write, row)):
             raise refusals.schema_violation(problems)
         if isinstance(row, Workspace):
-            before = await write.get("workspaces", row.id or "")
-            if isinstance(before, Workspace) and before.name != row.name:
+            found = await write.get("workspaces", row.id or "")
+            before = found if isinstance(found, Workspace) else None
+            if before is not None and before.name != row.name:
                 raise refusals.say(400, "Cannot rename a workspace")
             is_default = row.id == DEFAULT_WORKSPACE
             if is_default != (row.name == DEFAULT_NAME):
                 taken = UniqueViolation("workspaces", {"name": DEFAULT_NAME})
                 raise refusals.unique_violation(taken)
-            if wrong := self.judge_portal(row):
+            if wrong := self.judge_portal(row, before):
                 raise refusals.schema_violation(wrong)
 
     def take(self, kind: Kind, given: Given) -> tuple[Given, object]:

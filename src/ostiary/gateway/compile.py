@@ -56,7 +56,8 @@ class Workshop:
     `seed` is another for each worker, so that they do not begin with the same targets;
     `environ` is what vaults read. Where nothing is served, a configuration is only checked:
     routes get no plans, and nobody is found by name. `self_service` are the plugins whose
-    credentials developers make for themselves where a workspace does not say.
+    credentials developers make for themselves where a workspace does not say; without
+    `has_portal` no credential of a developer opens anything.
     """
 
     catalog: Catalog
@@ -64,6 +65,7 @@ class Workshop:
     verify: bool = True
     seed: int = 0
     serves: bool = True
+    has_portal: bool = False
     self_service: frozenset[str] = frozenset()
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -544,7 +546,9 @@ def _change_people(
 ) -> Generator[None, None, Directory]:
     """The same directory while its rows are the same: remembered answers hang on it."""
     before = draft.previous.snapshot.consumers
-    if draft.of("workspaces") or before.self_service.usual != workshop.self_service:
+    known = (before.self_service.has_portal, before.self_service.usual)
+    node = (workshop.has_portal, workshop.self_service)
+    if draft.of("workspaces") or known != node:
         before = before.serving(_read_self_service(draft, workshop))
     gone = [key for key in draft.gone if key[0] in OF_DIRECTORY]
     if not gone and not draft.people:
@@ -573,4 +577,6 @@ def _read_self_service(draft: _Draft, workshop: Workshop) -> SelfService:
         for row in draft.every(Workspace)
         if (plugins := row.config.portal_developer_credentials) is not None
     }
-    return SelfService(usual=workshop.self_service, own=said)
+    return SelfService(
+        has_portal=workshop.has_portal, usual=workshop.self_service, own=said
+    )

@@ -80,9 +80,11 @@ class SelfService:
     """
     Of which plugins developers may make credentials for themselves; others of theirs open nothing.
 
-    `own` is what workspaces say ("" is `default`), `usual` what holds for all others.
+    `own` is what workspaces say ("" is `default`), `usual` what holds for all others. Where the
+    node has no portal nobody could take any back: none of theirs opens anything, whoever made it.
     """
 
+    has_portal: bool = True
     usual: frozenset[str] = frozenset()
     own: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
@@ -251,6 +253,8 @@ class People:
             found = self._application_key(name)
             if found is not None:
                 return found
+        if not self.directory.self_service.has_portal:
+            return None
         names = (self.workspace, "developer_credentials")
         # Where no developer has any, a wrong key costs no digest.
         if names not in self.directory.named:

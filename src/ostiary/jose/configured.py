@@ -131,6 +131,9 @@ def _read_pem(pem: str, algorithm: str) -> Mapping[str, object]:
                 key = OKPKey.import_key(found)
             case _:
                 raise MalformedKey(f"the key cannot verify {algorithm}")
+        return key.as_dict(private=False)
+    except KeyError as error:
+        # What the library says of a curve that it does not know.
+        raise MalformedKey(f"the key cannot verify {algorithm}") from error
     except (LibraryError, UnsupportedKey, ValueError, TypeError) as error:
         raise MalformedKey("the PEM holds no public key") from error
-    return key.as_dict(private=False)

@@ -10,6 +10,7 @@ from ostiary.kit.authentication import (
     Verdict,
     admit,
     admit_anonymous,
+    can_be_told,
 )
 from ostiary.kit.background import Background
 from ostiary.kit.catalog import PROTOCOLS, Catalog, Log, PluginType, Services
@@ -103,6 +104,7 @@ __all__ = [
     "Verdict",
     "admit",
     "admit_anonymous",
+    "can_be_told",
     "compile_party",
     "describe_warnings",
     "error_reply",

@@ -9,6 +9,7 @@ Spec: Kong's authentication (gateway §4.2), headers of auth plugins (§3.7).
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Final
@@ -42,7 +43,13 @@ class Admitted:
     identifier: str
 
 
+_UNTOLD: Final = re.compile(r"[\r\n\0]")
 Verdict = Admitted | Reply | NeedsIo
+
+
+def can_be_told(identifier: str) -> bool:
+    """Whether upstreams can hear of it: a line end or NUL has no place in a field (RFC 9110 §5.5)."""
+    return _UNTOLD.search(identifier) is None
 
 
 def build_consumer_fields(consumer: Consumer) -> list[Field]:

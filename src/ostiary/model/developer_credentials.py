@@ -15,9 +15,17 @@ from typing import Annotated, Final
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_public_key,
+)
 from pydantic import Field
 
+from ostiary.jose.configured import read_verifier
+from ostiary.jose.errors import MalformedKey
+from ostiary.jose.keys import EC_ALGORITHMS, MIN_RSA_BITS
 from ostiary.model.applications import HINT_CHARS, digest_key
 from ostiary.model.fields import NonEmpty, Uuid, one_of
 from ostiary.model.row import Row
@@ -36,7 +44,6 @@ CREDENTIAL_PLUGINS: Final = tuple(CREDENTIAL_KINDS)
 _MIN_HINTED: Final = 20
 # A key of a stranger's choice with a large exponent makes a worker count for milliseconds with
 # each request: these are the ones that tools make.
-_MIN_RSA_BITS: Final = 2048
 _MAX_RSA_BITS: Final = 4096
 _MAX_EXPONENT: Final = 65537
 
@@ -51,20 +58,47 @@ def build_hint(secret: str) -> str:
     return secret[:HINT_CHARS] if len(secret) >= _MIN_HINTED else ""
 
 
-def judge_public_key(pem: str) -> str | None:
-    """Why a developer's public key is not taken, None for one that is, or that is none."""
+def read_public_key(pem: str, algorithm: str, *, is_chosen: bool) -> str:
+    """
+    A public key as it is kept: the key alone, whatever text was around it.
+
+    Args:
+        is_chosen: Whether a developer chose it: then verifying with it must cost little.
+
+    Raises:
+        ValueError: It is not taken; the text says why.
+    """
     try:
         key = load_pem_public_key(pem.encode())
-    except Exception:  # noqa: BLE001 - whatever it is, it is no key, and told as such elsewhere
-        return None
+    except Exception as error:
+        raise ValueError("invalid key") from error
+    if is_chosen:
+        _check_cost(key)
+    kept = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    try:
+        read_verifier(algorithm, public_pem=kept)
+    except MalformedKey as error:
+        curve = {name: curve for curve, name in EC_ALGORITHMS.items()}.get(algorithm)
+        usual = "Ed25519" if algorithm == "EdDSA" else f"RSA with {MIN_RSA_BITS} bits or more"  # fmt: skip
+        raise ValueError(f"must be {curve or usual} for {algorithm}") from error
+    return kept
+
+
+def _check_cost(key: PublicKeyTypes) -> None:
+    """
+    Let a key go on that is verified with quickly.
+
+    Raises:
+        ValueError: It is another.
+    """
     if isinstance(key, RSAPublicKey):
-        is_usual = _MIN_RSA_BITS <= key.key_size <= _MAX_RSA_BITS
-        if is_usual and key.public_numbers().e <= _MAX_EXPONENT:
-            return None
-        return f"must have {_MIN_RSA_BITS} to {_MAX_RSA_BITS} bits, and an exponent up to {_MAX_EXPONENT}"
-    if isinstance(key, EllipticCurvePublicKey | Ed25519PublicKey):
-        return None
-    return "must be a key of RSA, of an elliptic curve, or Ed25519"
+        is_usual = MIN_RSA_BITS <= key.key_size <= _MAX_RSA_BITS
+        if not is_usual or key.public_numbers().e > _MAX_EXPONENT:
+            raise ValueError(
+                f"must have {MIN_RSA_BITS} to {_MAX_RSA_BITS} bits, and an exponent up to {_MAX_EXPONENT}"
+            )
+    elif not isinstance(key, EllipticCurvePublicKey | Ed25519PublicKey):
+        raise ValueError("must be a key of RSA, of an elliptic curve, or Ed25519")
 
 
 class DeveloperCredential(Row):

@@ -218,6 +218,7 @@ class Worker:
             services=services,
             verify=self.orders.settings.upstream_tls_verify,
             seed=self.orders.number,
+            has_portal=self.orders.settings.portal,
             self_service=frozenset(self.orders.settings.portal_developer_credentials),
             environ=os.environ,
         )

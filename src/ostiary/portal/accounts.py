@@ -76,7 +76,7 @@ class Accounts:
 
     def count_act(self, developer: Developer) -> None:
         """
-        Count what a developer makes or asks for.
+        Count what a developer makes, changes or asks for.
 
         Raises:
             TooOften: There was too much.

@@ -44,6 +44,7 @@ from ostiary.portal.site import NoPortal, Site, client_ip
 from ostiary.ports.pool_store import StoreUnavailable
 from ostiary.signin.values import Allowed, Respond, SendAway, Step
 from ostiary.web.cookies import read_cookie
+from ostiary.web.csrf import is_own_call
 
 _VERBS: Final = ("GET", "POST", "PATCH", "DELETE", "OPTIONS")
 _FILE_FIELDS: Final = ("id", "path", "contents", "checksum", "created_at")
@@ -262,15 +263,15 @@ def _allow_origin(request: Request, portal: Portal) -> str | None:
         Refused: A page of another origin asks, with whatever cookies its visitor has.
     """
     origin = request.headers.get("origin")
-    site = request.headers.get("sec-fetch-site")
+    # A provider posts the answer of a login (`form_post`); the flow's own cookie proves it.
+    is_answer = request.method == "POST" and request.url.path.endswith("/auth")
     if origin is None or origin == "null":
-        if site == "cross-site" and request.method not in {"GET", "HEAD"}:
-            raise say(403, "cross-site requests may not use this API")
-        return None
+        if request.method in {"GET", "HEAD"} or is_answer or is_own_call(request):
+            return None
+        raise say(403, "requests of other pages may not use this API")
     if origin in portal.cors or origin == _own_origin(portal):
         return origin
-    # A provider posts the answer of a login (`form_post`); the flow's own cookie proves it.
-    if request.method == "POST" and request.url.path.endswith("/auth"):
+    if is_answer:
         return None
     raise say(403, "this Origin may not use this API; see portal_cors_origins")
 

@@ -56,6 +56,19 @@ def is_own_form(
     return said == _OURS or (said in _NOTHING_SAID and _has_token(cookie, field))
 
 
+def is_own_call(request: Request) -> bool:
+    """
+    Tell whether a call that names no origin came from a page of ours, or from no browser.
+
+    It brings no token, so whatever a page would leave to one is refused: a page on another port
+    can say `Origin: null`. Programs say neither that nor what browsers add.
+    """
+    said = request.headers.get("sec-fetch-site")
+    if said is None:
+        return request.headers.get("origin") is None
+    return said == _OURS
+
+
 def _is_own_origin(request: Request, home: str | None) -> bool:
     origin = request.headers.get("origin", "null")
     # A page with `Referrer-Policy: no-referrer`, as ours, posts "null": that says nothing.

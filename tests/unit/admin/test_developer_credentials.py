@@ -20,7 +20,7 @@ from ostiary.ports.usage import Used
 from tests.unit.admin.admin_kit import NOW, database_node
 from tests.unit.admin.audit_kit import audited_node
 from tests.unit.admin.desk_kit import OpenDesk
-from tests.unit.admin.rows_kit import PAIR
+from tests.unit.admin.rows_kit import PAIR, make_pem
 from tests.unit.admin.test_applications import APPS
 from tests.unit.admin.test_rbac import ROOT, guarded
 from tests.unit.demo.asgi import Reply
@@ -29,6 +29,7 @@ from tests.unit.portal.portal_kit import EMAIL, PortalWorld, portal_world
 pytestmark = pytest.mark.spec("portal#1.7")
 OF = f"/developers/{EMAIL}/credentials"
 BOB = "bob@example.com"
+RSA = make_pem("rsa", is_rsa=True)
 
 
 @pytest.fixture
@@ -149,6 +150,10 @@ async def test_they_change_one_by_one(world: PortalWorld) -> None:
         ("key-auth", {"username": "ada"}, "username"),
         ("key-auth", {"key": 7}, "key"),
         ("key-auth", {"key": ""}, "key"),
+        ("key-auth", {"key": "a\tb"}, "key"),
+        ("basic-auth", {"username": "a\r\nX-Admin: 1"}, "username"),
+        ("jwt", {"key": "a\0"}, "key"),
+        ("jwt", {"key": "a\x7f"}, "key"),
         ("basic-auth", {"password": ""}, "password"),
         ("jwt", {"secret": ""}, "secret"),
         ("key-auth", {"ttl": 0}, "ttl"),
@@ -167,6 +172,28 @@ async def test_what_is_wrong_is_told_at_its_field(
 
     assert (reply.status, reply.json()["code"]) == (400, 2)
     assert field in reply.json()["fields"]
+
+
+@pytest.mark.spec("RFC8725#3.1")
+async def test_a_public_key_goes_with_its_algorithm_and_is_kept_alone(
+    world: PortalWorld,
+) -> None:
+    said = {"algorithm": "ES256", "rsa_public_key": f"# mine\n{PAIR.public}# end"}
+    made = await make(world, "jwt", **said)
+    path = f"{OF}/jwt/{made['id']}"
+    wrong = [
+        await world.node.send("POST", f"{OF}/jwt", {**said, "algorithm": "RS256"}),
+        await world.node.send("PATCH", path, {"algorithm": "ES384"}),
+        await world.node.send("PATCH", path, {"rsa_public_key": RSA.public}),
+    ]
+    both = {"algorithm": "PS256", "rsa_public_key": f"x{RSA.public}"}
+    changed = await world.node.send("PATCH", path, both)
+
+    assert made["rsa_public_key"] == PAIR.public
+    assert [reply.status for reply in wrong] == [400] * 3
+    assert [[*reply.json()["fields"]] for reply in wrong] == [["rsa_public_key"]] * 3
+    assert wrong[1].json()["fields"]["rsa_public_key"] == "must be P-384 for ES384"
+    assert (changed.status, changed.json()["rsa_public_key"]) == (200, RSA.public)
 
 
 @pytest.mark.parametrize("plugin", ["oauth2", "hmac-auth", "acl", "openid-connect"])
@@ -249,6 +276,35 @@ async def test_another_workspace_has_nothing_of_them(world: PortalWorld) -> None
 
     assert (await world.node.call(f"{other}/{made['id']}")).status == 404
     assert made_there.status == 201
+
+
+@pytest.mark.spec("T-O7")
+async def test_no_consumer_of_any_workspace_gets_a_developers_id(
+    world: PortalWorld,
+) -> None:
+    node = world.node
+    made = await make(world, "key-auth")
+    theirs, free = made["developer"]["id"], "99999999-2222-4333-8444-555555555555"
+    await node.send("POST", "/workspaces", {"name": "team"})
+    wrong = []
+    for workspace in ("", "/team"):
+        path, body = f"{workspace}/consumers", {"username": "anna"}
+        wrong += [
+            await node.send("PUT", f"{path}/{theirs}", body),
+            await node.send("POST", path, {**body, "id": theirs}),
+            await node.send("PUT", f"{path}/anna", {"id": theirs}),
+        ]
+        assert (await node.call(path)).json()["data"] == []
+    good = [
+        await node.send("PUT", f"/team/consumers/{free}", {"username": "anna"}),
+        await node.send("PUT", f"/team/consumers/{free}", {"username": "anne"}),
+        await node.send("POST", "/consumers", {"username": "anna"}),
+    ]
+
+    assert [reply.status for reply in wrong] == [400] * 6
+    assert {reply.json()["code"] for reply in wrong} == {3}
+    assert not any(EMAIL in reply.text for reply in wrong)
+    assert [reply.status for reply in good] == [200, 200, 201]
 
 
 @pytest.mark.spec("portal#1.5")

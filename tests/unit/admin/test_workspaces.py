@@ -12,7 +12,12 @@ import pytest
 from ostiary.admin.collisions import collides
 from ostiary.model.gateway import Route
 from ostiary.model.kinds import KINDS
-from ostiary.model.workspaces import DEFAULT_WORKSPACE, RESERVED
+from ostiary.model.workspaces import (
+    DEFAULT_WORKSPACE,
+    RESERVED,
+    Workspace,
+    WorkspaceConfig,
+)
 from tests.unit.admin.admin_kit import Node, database_node
 from tests.unit.admin.rows_kit import BY_KIND, SAMPLES, Sample, furnish, place_ids
 
@@ -207,6 +212,48 @@ async def test_a_portal_that_is_not_there_is_not_switched_on(node: Node) -> None
     text = "the portal is off on this node: see the setting portal"
     told = {"portal": text, "portal_auth": text}
     assert reply.json()["fields"] == {"config": told}
+
+
+@pytest.mark.spec("portal#1.2")
+async def test_where_there_is_no_portal_what_it_had_is_taken_away_and_nothing_added(
+    node: Node,
+) -> None:
+    had = WorkspaceConfig(
+        portal=True,
+        portal_auto_approve=True,
+        portal_developer_credentials=("key-auth", "jwt"),
+        portal_token_exp=60,
+    )
+    async with node.store.writing() as write:
+        row = await write.get("workspaces", TEAM)
+        assert isinstance(row, Workspace)
+        await write.put(row.model_copy(update={"config": had}))
+
+    async def say(**config: Any) -> Any:
+        return await node.send("PATCH", "/workspaces/team", {"config": config})
+
+    added = [
+        await say(portal_developer_credentials=["key-auth", "basic-auth"]),
+        await say(portal_token_exp=61),
+        await say(portal_auth_login_attempts=0),
+        await say(portal_email_verification=True),
+    ]
+    kept = [
+        await say(portal_developer_credentials=[]),
+        await say(portal=False, portal_auto_approve=False),
+        await say(portal_token_exp=None),
+        await node.send("PATCH", "/workspaces/team", {"comment": "closed"}),
+    ]
+    config = kept[-1].json()["config"]
+    # What was taken away is new again.
+    back = await say(portal=True)
+
+    assert [reply.status for reply in added] == [400] * 4
+    assert [len(reply.json()["fields"]["config"]) for reply in added] == [1] * 4
+    assert [reply.status for reply in kept] == [200] * 4
+    assert config["portal_developer_credentials"] == []
+    assert config["portal"] is config["portal_auto_approve"] is False
+    assert back.json()["fields"]["config"].keys() == {"portal"}
 
 
 @pytest.mark.spec("gateway#1.15")

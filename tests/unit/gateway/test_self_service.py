@@ -44,11 +44,17 @@ ROWS = (credential(HERE), credential(THERE, TEAM))
 
 
 def compile_rows(
-    *rows: Row, usual: tuple[str, ...] = (), before: Compiled = NOTHING
+    *rows: Row,
+    usual: tuple[str, ...] = (),
+    before: Compiled = NOTHING,
+    has_portal: bool = True,
 ) -> Compiled:
     lent: Services = None  # type: ignore[assignment] # there are no plugins
     workshop = Workshop(
-        catalog=World().catalog(), services=lent, self_service=frozenset(usual)
+        catalog=World().catalog(),
+        services=lent,
+        has_portal=has_portal,
+        self_service=frozenset(usual),
     )
     lines = [dump_row(row, OF_MODEL[type(row)]) for row in (*ROWS, *rows)]
     return finish(compile_lines(before, lines, workshop))
@@ -89,3 +95,23 @@ def test_what_a_workspace_says_counts_from_its_next_configuration_on() -> None:
     assert (passes(on), passes(off)) == ([True, False], [False, False])
     assert same.snapshot.consumers is off.snapshot.consumers
     assert passes(compile_rows(before=off, usual=("key-auth",))) == [True, True]
+
+
+@pytest.mark.parametrize("is_self_made", [False, True])
+def test_where_the_node_has_no_portal_none_passes_whoever_made_it(
+    *, is_self_made: bool
+) -> None:
+    row = credential(HERE).model_copy(update={"self_made": is_self_made})
+    on = compile_rows(row, usual=("key-auth",))
+    off = compile_rows(row, usual=("key-auth",), has_portal=False)
+    again = compile_rows(row, usual=("key-auth",), before=off)
+    from_on = compile_rows(row, usual=("key-auth",), before=on, has_portal=False)
+
+    assert passes(on) == passes(again) == [True, True]
+    assert passes(off) == passes(from_on) == [False, False]
+
+
+def test_a_worker_that_is_told_nothing_of_a_portal_has_none() -> None:
+    lent: Services = None  # type: ignore[assignment] # there are no plugins
+
+    assert not Workshop(catalog=World().catalog(), services=lent).has_portal

@@ -132,6 +132,23 @@ def test_a_key_that_does_not_fit_is_refused() -> None:
             read_verifier(alg, secret=secret, public_pem=pem)
 
 
+@pytest.mark.parametrize(
+    "curve",
+    [ec.BrainpoolP256R1(), ec.SECP192R1(), ec.SECP224R1(), ec.SECP256K1()],
+    ids=lambda curve: curve.name,
+)
+@pytest.mark.parametrize("alg", ["ES256", "ES384", "RS256", "EdDSA"])
+def test_a_key_on_a_curve_of_no_algorithm_is_refused(
+    curve: ec.EllipticCurve, alg: str
+) -> None:
+    pem = public_pem(ec.generate_private_key(curve))
+
+    with pytest.raises(MalformedKey) as caught:
+        read_verifier(alg, public_pem=pem)
+
+    assert caught.value.code == "malformed_key"
+
+
 def test_nonsense_is_no_token() -> None:
     with pytest.raises(MalformedToken):
         read_verifier("HS256", secret=b"s").verify("a.b")

@@ -105,6 +105,22 @@ async def test_without_a_good_key_there_is_a_challenge(
     assert asked.got("www-authenticate") == ["Key"]
 
 
+@pytest.mark.spec("RFC9110#5.5")
+@pytest.mark.parametrize("sign", ["\r", "\n", "\0", "\r\nX-Consumer-ID: 1"])
+async def test_a_name_that_no_field_can_hold_is_nobodys(
+    world: World, sign: str
+) -> None:
+    for name in (f"carl{sign}", "carl", "carl\t", "çarl"):
+        kept = hash_password("pw", BERT.id)
+        world.consumers.give(BERT, "basicauth_credentials", name, password=kept)
+        asked = await world.by_password({}, basic(name, "pw"))
+
+        if sign in name:
+            assert (asked.reply.status, message(asked)) == (401, "Unauthorized")
+        else:
+            assert asked.sent("x-consumer-id") == [BERT.id]
+
+
 async def test_a_key_is_good_until_its_end(world: World) -> None:
     gate = world.gate(("key-auth", {}))
     gate.lender.clock.move(-1)

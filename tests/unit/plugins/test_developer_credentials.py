@@ -154,6 +154,10 @@ async def test_groups_are_not_theirs_even_where_a_consumer_has_their_id() -> Non
     without = await ask([credential()], "key-auth", staff)
     with_same_id = await ask([credential(), *rows], "key-auth", staff)
 
+    not_staff = ("acl", {"deny": ["staff"]})
+    others = await ask([credential()], "key-auth", not_staff)
+
+    assert others.sent("x-consumer-id") == [DEVELOPER]
     assert said(without) == (403, "You cannot consume this service")
     assert said(with_same_id) == (401, "Unauthorized")
 

@@ -7,20 +7,42 @@ import contextlib
 import hashlib
 import hmac
 import json
+import uuid
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ostiary.gateway.directory import build_directory
+from ostiary.jose.configured import Verifier, read_verifier
 from ostiary.jose.encoding import encode_base64url
 from ostiary.jose.errors import MalformedKey
-from ostiary.plugins.jwt.handler import Unauthorized, check_times, decode_secret
+from ostiary.jose.jwt import sign_jwt
+from ostiary.jose.keys import PrivateKey
+from ostiary.model.credentials import JwtSecret
+from ostiary.model.developer_credentials import DeveloperCredential, build_name
+from ostiary.model.gateway import Consumer as RowConsumer
+from ostiary.model.row import Row
+from ostiary.plugins import CATALOG
+from ostiary.plugins.jwt import handler
+from ostiary.plugins.jwt.handler import (
+    Unauthorized,
+    check_times,
+    decode_secret,
+    read_material,
+    weigh_material,
+)
 from tests.unit.plugins.plugin_kit import (
     ANNA,
     Asked,
     FakeConsumers,
     Gate,
+    build_snapshot,
+    check,
     defaults,
     problems,
 )
@@ -56,6 +78,22 @@ async def ask(
         **{"key": "key-1", "algorithm": "HS256", "secret": secret, **row},
     )  # fmt: skip
     return await Gate(("jwt", config), consumers=consumers).ask(target, fields=fields)
+
+
+def build(gate: Gate, config: dict[str, Any]) -> Any:
+    return CATALOG["jwt"].build(check("jwt", config), "jwt", gate.lender.services())
+
+
+async def ask_of(plugin: Any, rows: Iterable[Row], text: str) -> Asked:
+    """Ask one plugin, over consumers as a worker has them."""
+    gate = Gate()
+    gate.gateway.snapshot = build_snapshot((plugin,), build_directory(rows), {}, {})
+    return await gate.ask(fields=(bearer(text),))
+
+
+def public_pem(key: PrivateKey) -> str:
+    pem: bytes = key.library_key.as_pem(private=False)
+    return pem.decode()
 
 
 def said(asked: Asked) -> Any:
@@ -144,6 +182,22 @@ async def test_the_key_may_be_named_by_another_claim_or_by_the_header() -> None:
     )
 
 
+@pytest.mark.spec("RFC9110#5.5")
+@pytest.mark.parametrize("sign", ["\r", "\n", "\0", "\r\nX-Consumer-ID: 1"])
+async def test_a_key_that_no_field_can_hold_is_nobodys(sign: str) -> None:
+    for name in (f"key{sign}", "key\t", "këy"):
+        consumers = FakeConsumers()
+        consumers.give(ANNA, "jwt_secrets", name, key=name, secret=SECRET)
+        gate = Gate(("jwt", {}), consumers=consumers)
+        asked = await gate.ask(fields=(bearer(token({"iss": name})),))
+
+        if sign in name:
+            text = "No credentials found for given 'iss'"
+            assert said(asked) == {"message": text}
+        else:
+            assert asked.sent("x-consumer-id") == [ANNA.id]
+
+
 @pytest.mark.spec("Kong#jwt")
 async def test_a_secret_may_be_in_base64() -> None:
     raw = bytes(range(250, 256)) * 6
@@ -161,6 +215,106 @@ async def test_a_credential_for_key_pairs_takes_no_token_by_secret() -> None:
     asked = await ask({}, bearer(token()), algorithm="RS256", rsa_public_key=SECRET)
 
     assert said(asked) == {"message": "Invalid key/secret"}
+
+
+@pytest.mark.spec("RFC8725#3.1")
+async def test_a_public_key_that_no_algorithm_verifies_with_is_refused_as_a_bad_one() -> (
+    None
+):
+    key = ec.generate_private_key(ec.BrainpoolP256R1()).public_key()
+    pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    asked = await ask(
+        {}, bearer(token(alg="ES256")), algorithm="ES256", rsa_public_key=pem
+    )
+
+    assert said(asked) == {"message": "Invalid key/secret"}
+
+
+class Counted:
+    """Counts the verifiers that are made."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.made: list[str] = []
+        monkeypatch.setattr(handler, "read_verifier", self._read)
+
+    def _read(self, algorithm: str, **more: Any) -> Verifier:
+        self.made.append(algorithm)
+        return read_verifier(algorithm, **more)
+
+
+def people(**changed: Any) -> list[Row]:
+    """A consumer's credential and a developer's."""
+    theirs = str(uuid.UUID(int=7, version=4))
+    values = {"secret": SECRET, "algorithm": "HS256", **changed}
+    return [
+        RowConsumer(id=ANNA.id, username="anna"),
+        JwtSecret(id=str(uuid.uuid4()), consumer=ANNA.id, key="key-1", **values),
+        DeveloperCredential(
+            id=str(uuid.uuid4()), developer=theirs, plugin="jwt",
+            name=build_name("jwt", "key-2"), **{**values, "secret": f"{values['secret']}2"},
+        ),
+    ]  # fmt: skip
+
+
+async def test_a_verifier_is_made_once_for_whoever_asks_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counted = Counted(monkeypatch)
+    plugin = build(Gate(), {})
+
+    for _ in range(3):
+        for name, secret in (("key-1", SECRET), ("key-2", f"{SECRET}2")):
+            good = token({"iss": name}, secret=secret.encode())
+            forged = token({"iss": name}, secret=b"other")
+            assert (await ask_of(plugin, people(), good)).sent("x-consumer-id")
+            assert said(await ask_of(plugin, people(), forged))
+
+    assert counted.made == ["HS256", "HS256"]
+
+
+async def test_a_changed_secret_or_algorithm_is_not_served_from_what_is_remembered() -> (
+    None
+):
+    plugin = build(Gate(), {})
+    for name, old, new in (("key-1", SECRET, "new"), ("key-2", f"{SECRET}2", "new2")):
+        before = token({"iss": name}, secret=old.encode())
+        after = token({"iss": name}, secret=new.encode())
+        changed = people(secret="new")
+        other = people(algorithm="HS384")
+
+        assert (await ask_of(plugin, people(), before)).sent("x-consumer-id")
+        assert said(await ask_of(plugin, people(), after))
+        assert (await ask_of(plugin, changed, after)).sent("x-consumer-id")
+        assert said(await ask_of(plugin, changed, before))
+        assert said(await ask_of(plugin, other, before)) == {
+            "message": "Invalid algorithm"
+        }
+
+
+async def test_a_changed_public_key_is_not_served_from_what_is_remembered() -> None:
+    plugin = build(Gate(), {})
+    old, new = PrivateKey.generate_ec("a"), PrivateKey.generate_ec("b")
+    for name in ("key-1", "key-2"):
+        text = sign_jwt({"iss": name}, old)
+        rows, changed = (
+            people(algorithm="ES256", rsa_public_key=public_pem(key))
+            for key in (old, new)
+        )
+
+        assert (await ask_of(plugin, rows, text)).sent("x-consumer-id")
+        assert said(await ask_of(plugin, changed, text)) == {
+            "message": "Invalid signature"
+        }
+
+
+def test_what_is_remembered_is_charged_with_its_size() -> None:
+    small = read_material({"algorithm": "RS256", "rsa_public_key": "k" * 400})
+    large = read_material({"algorithm": "RS256", "rsa_public_key": "k" * 30_000})
+    shared = read_material({"secret": "s" * 30_000, "rsa_public_key": "k"})
+
+    assert weigh_material(large) - weigh_material(small) == 29_600
+    assert weigh_material(shared) > 60_000
+    assert shared == ("HS256", "s" * 30_000, None)
 
 
 @pytest.mark.spec("Kong#jwt")

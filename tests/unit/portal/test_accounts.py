@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.portal.portal_kit import ADMIN, API, EMAIL, HOME, PortalWorld
+from tests.unit.portal.portal_kit import ADMIN, API, EMAIL, GUI, HOME, PortalWorld
 
 HOSTILE = '"><script>alert(1)</script>{{ 7 * 7 }}{% raw %}'
 
@@ -189,6 +189,64 @@ async def test_the_api_is_for_the_portals_own_pages(
     assert seen.status == 403
     assert seen.field("access-control-allow-origin") is None
     assert len(await rows(world)) == 1
+
+
+@pytest.mark.spec("T-C12")
+@pytest.mark.parametrize(
+    ("fields", "is_taken"),
+    [
+        ({}, True),
+        ({"sec-fetch-site": "same-origin"}, True),
+        ({"origin": "null", "sec-fetch-site": "same-origin"}, True),
+        ({"origin": API, "sec-fetch-site": "same-origin"}, True),
+        ({"origin": GUI}, True),
+        ({"origin": "null"}, False),
+        ({"origin": "null", "sec-fetch-site": "none"}, False),
+        ({"origin": "null", "sec-fetch-site": "same-site"}, False),
+        ({"origin": "null", "sec-fetch-site": "cross-site"}, False),
+        ({"sec-fetch-site": "none"}, False),
+        ({"sec-fetch-site": "same-site"}, False),
+        ({"sec-fetch-site": "cross-site"}, False),
+    ],
+)
+async def test_a_change_comes_from_the_portals_pages_or_from_no_browser(
+    world: PortalWorld, fields: dict[str, str], *, is_taken: bool
+) -> None:
+    await world.developer(status=0)
+    browser = world.browser()
+    await browser.sign_in()
+    at = f"{API}/default"
+    kind = {"content-type": "application/json", **fields}
+    changed = await browser.ask(
+        f"{at}/developer/meta", "PATCH", body=b'{"meta": {"full_name": "C"}}',
+        fields=kind, navigates=False,
+    )  # fmt: skip
+    read = await browser.ask(f"{at}/developer", fields=fields, navigates=False)
+    made = await browser.ask(
+        f"{at}/applications", "POST", body=b"{}", fields=kind, navigates=False
+    )
+    gone = await browser.ask(
+        f"{at}/developer", "DELETE", fields=fields, navigates=False
+    )
+
+    assert changed.status == (200 if is_taken else 403)
+    assert made.status == (400 if is_taken else 403)
+    assert gone.status == (204 if is_taken else 403)
+    assert read.status == 200
+
+
+@pytest.mark.spec("T-C12")
+async def test_the_answer_of_a_login_may_be_posted_by_a_page_that_says_nothing(
+    world: PortalWorld,
+) -> None:
+    kind = {"content-type": "application/x-www-form-urlencoded"}
+    for site in ("same-site", "cross-site"):
+        fields = {**kind, "origin": "null", "sec-fetch-site": site}
+        seen = await world.browser().ask(
+            f"{API}/default/auth", "POST", body=b"code=c&state=s", fields=fields,
+            navigates=False,
+        )  # fmt: skip
+        assert "may not use this API" not in seen.text
 
 
 async def test_a_developer_says_something_else_of_themselves(

@@ -447,6 +447,23 @@ async def test_whoever_asks_again_and_again_has_to_wait(
     assert (await ada.call("POST", path, {"service": service})).status == 201
 
 
+@pytest.mark.spec("T-K11")
+async def test_changes_are_counted_and_the_rotation_of_a_key_is_one(
+    ada: Browser,
+) -> None:
+    app = await make(ada)
+    path = f"/applications/{app}"
+    key = (await ada.call("POST", f"{path}/credentials")).json()["id"]
+    csrf = token((await ada.ask(f"{HOME}/applications/view?id={app}")).text)
+    for _ in range(ACT_BURST - 3):
+        assert (await ada.call("PATCH", path, {"description": "d"})).status == 200
+    at = f"{HOME}/applications/key/rotate?id={app}&key={key}"
+    rotated = await ada.post(at, _csrf=csrf)
+    late = await ada.call("PATCH", path, {"description": "e"})
+
+    assert (rotated.status, late.status) == (200, 429)
+
+
 @pytest.mark.spec("portal#3.8")
 async def test_another_client_id_waits_for_approval_again(tmp_path: Path) -> None:
     async with portal_world(tmp_path, portal_app_auth="external-oauth2") as world:

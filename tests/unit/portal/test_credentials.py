@@ -262,7 +262,9 @@ async def test_the_node_says_where_a_workspace_does_not(tmp_path: Path) -> None:
     usual = "jwt, key-auth"
     async with portal_world(tmp_path, portal_developer_credentials=usual) as world:
         await world.switch_on()
+        await world.developer(status=0)
         browser = world.browser()
+        await browser.sign_in()
         seen = (await browser.call("GET", "/config")).json()
         await world.configure(portal_developer_credentials=[])
         none = (await browser.call("GET", "/config")).json()
@@ -287,10 +289,11 @@ async def test_nobody_but_an_approved_developer_is_answered(
 ) -> None:
     identity = (await make(ada, "key-auth"))["id"]
     strange = await every_call(world.browser(), "key-auth", identity)
-    strange.append(await world.browser().call("GET", "/vitals/consumers/cluster"))
+    others = ("/vitals/consumers/cluster", "/config")
+    strange += [await world.browser().call("GET", path) for path in others]
     await world.set_status(3)
     revoked = await every_call(ada, "key-auth", identity)
-    revoked.append(await ada.call("GET", "/vitals/consumers/cluster"))
+    revoked += [await ada.call("GET", path) for path in others]
 
     assert {reply.status for reply in strange} == {401}
     assert {reply.status for reply in revoked} == {403}
@@ -336,6 +339,28 @@ async def test_whoever_makes_many_waits(ada: Browser) -> None:
 
     assert late.status == 429
     assert late.field("retry-after")
+
+
+@pytest.mark.spec("T-K11")
+async def test_whoever_changes_much_waits_and_a_rotation_is_one_act(
+    ada: Browser,
+) -> None:
+    made = await make(ada, "key-auth")
+    path = f"/credentials/key-auth/{made['id']}"
+    csrf = token((await ada.ask(AT)).text)
+    for _ in range(ACT_BURST - 3):
+        assert (await ada.call("PATCH", path, {"ttl": 900_000})).status == 200
+    rotated = [
+        await ada.post(f"{AT}/rotate?plugin=key-auth", _csrf=csrf, id=made["id"])
+        for _ in range(2)
+    ]
+    late = await ada.call("PATCH", path, {"ttl": 60})
+    read = await ada.call("GET", path)
+    gone = await ada.call("DELETE", path)
+
+    assert [reply.status for reply in rotated] == [200, 200]
+    assert (late.status, read.status, gone.status) == (429, 200, 204)
+    assert read.json()["expires_at"] == NOW + 86400
 
 
 @pytest.mark.spec("portal#3.6")

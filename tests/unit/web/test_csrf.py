@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 from starlette.requests import Request
 
-from ostiary.web.csrf import is_own_form, is_token
+from ostiary.web.csrf import is_own_call, is_own_form, is_token
 
 TOKEN = "3f2a1b00-0000-4000-8000-00000000000a"
 OTHER = "3f2a1b00-0000-4000-8000-00000000000b"
@@ -132,3 +132,24 @@ def test_pages_that_tell_their_origin_take_no_null_for_it(
     headers: Mapping[str, str], expected: bool
 ) -> None:
     assert _is_own(headers, takes_null=False) is expected
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({}, True),
+        ({"sec-fetch-site": "same-origin"}, True),
+        ({"sec-fetch-site": "same-origin", "origin": "null"}, True),
+        ({"origin": "null"}, False),
+        ({"sec-fetch-site": "none"}, False),
+        ({"sec-fetch-site": "same-site"}, False),
+        ({"sec-fetch-site": "same-site", "origin": "null"}, False),
+        ({"sec-fetch-site": "cross-site"}, False),
+    ],
+)
+def test_a_call_without_an_origin_is_of_our_page_or_of_no_browser(
+    headers: dict[str, str], *, expected: bool
+) -> None:
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+
+    assert is_own_call(Request({"type": "http", "headers": raw})) is expected

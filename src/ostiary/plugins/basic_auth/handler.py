@@ -13,7 +13,15 @@ import hmac
 
 from ostiary.http.challenge import parse_basic
 from ostiary.http.head import find, fold_names
-from ostiary.kit import Admitted, Authenticator, Exchange, Reply, Services, refuse
+from ostiary.kit import (
+    Admitted,
+    Authenticator,
+    Exchange,
+    Reply,
+    Services,
+    can_be_told,
+    refuse,
+)
 from ostiary.plugins.basic_auth.schema import BasicAuthConfig
 
 _FIELDS = (b"proxy-authorization", b"authorization")
@@ -53,7 +61,11 @@ class BasicAuth(Authenticator):
     def _find(
         self, exchange: Exchange, username: str, password: str
     ) -> Admitted | None:
-        found = exchange.consumers.credential("basicauth_credentials", username)
+        found = (
+            exchange.consumers.credential("basicauth_credentials", username)
+            if can_be_told(username)
+            else None
+        )
         consumer_id = "" if found is None else found.consumer.id
         kept = "" if found is None else str(found.values.get("password", ""))
         made = hash_password(password, consumer_id)

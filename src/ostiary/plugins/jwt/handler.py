@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -34,6 +35,7 @@ from ostiary.kit import (
     Fields,
     Reply,
     Services,
+    can_be_told,
     exit_reply,
     fold_names,
 )
@@ -42,6 +44,11 @@ from ostiary.plugins.jwt.schema import JwtConfig
 
 _BEARER: Final = re.compile(r"\s*[Bb]earer\s+(.+)")
 MAX_MEMO_BYTES: Final = 4 << 20
+# What a verifier holds besides texts: of a public key the library's numbers, whatever its size.
+_SECRET_BYTES: Final = 512
+_PUBLIC_BYTES: Final = 4096
+# Algorithm, secret, public key: what a verifier is made of, and nothing else.
+Material = tuple[str, str | None, str | None]
 
 
 class Unauthorized(Exception):
@@ -101,6 +108,24 @@ def check_times(
         raise Unauthorized(wrong)
 
 
+def read_material(values: Mapping[str, object]) -> Material:
+    """What a credential's tokens are verified with; of a secret and a public key the one that is."""
+    algorithm = str(values.get("algorithm") or "HS256")
+    is_shared = algorithm.startswith("HS")
+    kept = values.get("secret" if is_shared else "rsa_public_key")
+    text = kept if isinstance(kept, str) else None
+    return (algorithm, text, None) if is_shared else (algorithm, None, text)
+
+
+def weigh_material(material: Material) -> int:
+    """About how many bytes a verifier takes that is remembered by what it is made of."""
+    _, secret, pem = material
+    if secret is not None:
+        # The text that it is found by, and its bytes in the verifier.
+        return _SECRET_BYTES + 2 * sys.getsizeof(secret)
+    return _PUBLIC_BYTES + sys.getsizeof(pem)
+
+
 class Jwt(Authenticator):
     """One configured `jwt` plugin."""
 
@@ -121,7 +146,7 @@ class Jwt(Authenticator):
         self._arguments = frozenset(config.uri_param_names)
         realm = config.realm
         self._bare = "Bearer" if realm is None else f'Bearer realm="{realm}"'
-        self._verifiers: Memo[int, tuple[Credential, Verifier]] = Memo(MAX_MEMO_BYTES)
+        self._verifiers: Memo[Material, Verifier] = Memo(MAX_MEMO_BYTES)
 
     def judge(self, exchange: Exchange) -> Admitted | Reply:
         exchange.secret_fields |= self._folded
@@ -192,7 +217,8 @@ class Jwt(Authenticator):
             raise _refused(f"No mandatory '{name}' in claims")
         if not isinstance(key, str):
             raise _refused(f"Invalid '{name}' in claims")
-        found = exchange.consumers.credential("jwt_secrets", key)
+        known = exchange.consumers
+        found = known.credential("jwt_secrets", key) if can_be_told(key) else None
         if found is None or (
             found.expires_at is not None and found.expires_at <= self._now()
         ):
@@ -213,21 +239,23 @@ class Jwt(Authenticator):
             raise _refused("Bad token; invalid JSON") from error
 
     def _verifier(self, credential: Credential) -> Verifier:
-        """What believes a credential's tokens, made once; raises MalformedKey."""
-        known = self._verifiers.get(id(credential))
-        if known is not None and known[0] is credential:
-            return known[1]
-        values = credential.values
-        secret, pem = values.get("secret"), values.get("rsa_public_key")
+        """
+        What believes a credential's tokens, made once.
+
+        By value: who looks up a credential may get another object with every request.
+
+        Raises:
+            MalformedKey: No verifier can be made of it.
+        """
+        material = read_material(credential.values)
+        known = self._verifiers.get(material)
+        if known is not None:
+            return known
+        algorithm, secret, pem = material
         raw = None
-        if isinstance(secret, str):
-            raw = secret.encode()
-            if self._config.secret_is_base64:
-                raw = decode_secret(secret)
-        made = read_verifier(
-            str(values.get("algorithm") or "HS256"),
-            secret=raw,
-            public_pem=pem if isinstance(pem, str) else None,
-        )
-        self._verifiers.put(id(credential), (credential, made), 2048)
+        if secret is not None:
+            is_base64 = self._config.secret_is_base64
+            raw = decode_secret(secret) if is_base64 else secret.encode()
+        made = read_verifier(algorithm, secret=raw, public_pem=pem)
+        self._verifiers.put(material, made, weigh_material(material))
         return made

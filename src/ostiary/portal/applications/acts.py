@@ -25,6 +25,8 @@ Json = dict[str, Any]  # Any: JSON
 # How long a key still works after another was made in its place.
 GRACE_S: Final = 86400
 _MANY: Final = {"size": "1000"}
+# What makes or changes something: whoever deletes has made it before.
+_COUNTED: Final = frozenset({"POST", "PATCH"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +40,11 @@ class Acts:
     client_ip: str
 
     async def call(
-        self, method: str, *steps: str, body: Mapping[str, Any] | None = None
+        self,
+        method: str,
+        *steps: str,
+        body: Mapping[str, Any] | None = None,
+        is_counted: bool = True,
     ) -> AdminReply:
         """
         Ask below the developer's applications.
@@ -47,7 +53,10 @@ class Acts:
             StoreUnavailable, TooOften: As `reach` does.
         """
         query = _MANY if method == "GET" else None
-        return await self.reach(method, "applications", *steps, query=query, body=body)
+        return await self.reach(
+            method, "applications", *steps,
+            query=query, body=body, is_counted=is_counted,
+        )  # fmt: skip
 
     async def reach(
         self,
@@ -55,15 +64,19 @@ class Acts:
         *steps: str,
         query: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
+        is_counted: bool = True,
     ) -> AdminReply:
         """
         Ask below the developer.
 
+        Args:
+            is_counted: Whether it is an act of its own, and no step of one that was counted.
+
         Raises:
             StoreUnavailable: The Admin API cannot answer now.
-            TooOften: This developer has made or asked for much in little time.
+            TooOften: This developer has made, changed or asked for much in little time.
         """
-        if method == "POST":
+        if is_counted and method in _COUNTED:
             self.accounts.count_act(self.developer)
         said = "".join(f"/{quote(step, safe='')}" for step in steps)
         place = quote(self.portal.name, safe="")
@@ -105,9 +118,11 @@ class Acts:
         return await self.call("POST", app, "credentials", "key-auth", body={})
 
     async def end_key(self, app: str, key: str) -> AdminReply:
-        """Let a key work a day longer, and not after that."""
-        body = {"ttl": GRACE_S}
-        return await self.call("PATCH", app, "credentials", "key-auth", key, body=body)
+        """Let a key work a day longer, and not after that: another was made in its place."""
+        return await self.call(
+            "PATCH", app, "credentials", "key-auth", key,
+            body={"ttl": GRACE_S}, is_counted=False,
+        )  # fmt: skip
 
     async def make_client(self, app: str) -> AdminReply:
         """

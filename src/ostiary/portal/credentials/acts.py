@@ -24,19 +24,24 @@ class CredentialActs:
     plugin: str
 
     async def call(
-        self, method: str, *steps: str, body: Mapping[str, Any] | None = None
+        self,
+        method: str,
+        *steps: str,
+        body: Mapping[str, Any] | None = None,
+        is_counted: bool = True,
     ) -> AdminReply:
         """
         Ask below them.
 
         Raises:
             StoreUnavailable: The Admin API cannot answer now.
-            TooOften: This developer has made or asked for much in little time.
+            TooOften: This developer has made, changed or asked for much in little time.
         """
         query = _MANY if method == "GET" else None
         return await self.acts.reach(
-            method, "credentials", self.plugin, *steps, query=query, body=body
-        )
+            method, "credentials", self.plugin, *steps,
+            query=query, body=body, is_counted=is_counted,
+        )  # fmt: skip
 
     async def read(self) -> list[Json]:
         """All of them, without what is secret."""
@@ -53,5 +58,6 @@ class CredentialActs:
         return await self.call("POST", body=body)
 
     async def end_later(self, key: str) -> AdminReply:
-        """Let one work a day longer, and not after that."""
-        return await self.call("PATCH", key, body={"ttl": GRACE_S})
+        """Let one work a day longer, and not after that: another was made in its place."""
+        body = {"ttl": GRACE_S}
+        return await self.call("PATCH", key, body=body, is_counted=False)

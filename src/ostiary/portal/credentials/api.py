@@ -20,7 +20,7 @@ from ostiary.portal.applications.api import (
     pass_on,
     show_page,
 )
-from ostiary.portal.call import Call, Handler, say
+from ostiary.portal.call import Handler, say
 from ostiary.portal.credentials.acts import CredentialActs
 
 _DAY_S: Final = 86400
@@ -88,9 +88,9 @@ async def delete_credential(own: OwnCall, acts: CredentialActs) -> Response:
     return pass_on(await acts.call("DELETE", _key(own)))
 
 
-async def show_config(call: Call) -> Response:
+async def show_config(own: OwnCall) -> Response:
     """`GET /config`: which credentials a developer can have."""
-    plugins = [*call.portal.credentials]
+    plugins = [*own.call.portal.credentials]
     return JSONResponse({"plugins": {"enabled_in_cluster": plugins}})
 
 
@@ -133,7 +133,7 @@ def _stamp(day: str) -> int:
 
 
 ROUTES: Final[Mapping[str, Mapping[str, Handler]]] = {
-    "/config": {"GET": show_config},
+    "/config": {"GET": for_owner(show_config)},
     "/credentials/{plugin}": {
         "GET": _of_plugin(list_credentials),
         "POST": _of_plugin(create_credential),
