@@ -34,7 +34,7 @@ COVERED = ("unit", "spec")
 PARALLEL = {
     "unit": "worksteal",
     "spec": "worksteal",
-    "contract": "loadfile",
+    "contract": "loadfile",  # those that are `alone` before the others
     "userpool": "loadfile",
     "interop": "loadfile",
 }
@@ -57,18 +57,24 @@ def run(name: str, command: list[str]) -> tuple[str, float, bool]:
 def suites(names: tuple[str, ...], reports: Path) -> list[tuple[str, list[str]]]:
     """The pytest commands for the test folders that hold tests."""
     found = [n for n in names if list((ROOT / "tests" / n).rglob("test_*.py"))]
+    jobs = []
+    for n in found:
+        options = ["-n", "2", "--dist", PARALLEL[n]] if n in PARALLEL else []
+        if n == "contract":
+            alone = build_pytest(n, ["-m", "alone"], reports / f"{n}-alone.xml")
+            jobs.append((f"{n} alone", alone))
+            options += ["-m", "not alone"]
+        jobs.append((n, build_pytest(n, options, reports / f"{n}.xml")))
+    return jobs
+
+
+def build_pytest(folder: str, options: list[str], report: Path) -> list[str]:
+    """The command that runs a folder's tests."""
     return [
-        (
-            n,
-            [
-                sys.executable,
-                "-m",
-                *(("coverage", "run", "-m") if n in COVERED else ()),
-                *("pytest", "-q", f"tests/{n}", f"--junitxml={reports / n}.xml"),
-                *(("-n", "2", "--dist", PARALLEL[n]) if n in PARALLEL else ()),
-            ],
-        )
-        for n in found
+        sys.executable,
+        "-m",
+        *(("coverage", "run", "-m") if folder in COVERED else ()),
+        *("pytest", "-q", f"tests/{folder}", f"--junitxml={report}", *options),
     ]
 
 
@@ -96,7 +102,7 @@ def main() -> int:
         tests = slowest(reports)
         print("\n== seconds per suite")
         for name, seconds, passed in done:
-            print(f"{seconds:8.1f}  {name:<10} {'ok' if passed else 'FAILED'}")
+            print(f"{seconds:8.1f}  {name:<15} {'ok' if passed else 'FAILED'}")
         print(f"{sum(s for _, s, _ in done):8.1f}  together")
         print("\n== the 20 slowest tests")
         for seconds, name in tests[:20]:

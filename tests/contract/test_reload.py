@@ -20,7 +20,7 @@ PER_SECOND = 2000
 REPETITIONS = 10
 DEADLINE_S = 30
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.alone]
 
 
 def write_routes(node: Node, upstream: int, extra: int) -> None:
