@@ -16,6 +16,7 @@ import typer
 
 from ostiary import __version__
 from ostiary.cli.configuration import config
+from ostiary.cli.debugger import debugger
 from ostiary.cli.options import (
     ConfFile,
     Prefix,
@@ -46,6 +47,7 @@ secrets = typer.Typer(help="The secrets folder of a node.", no_args_is_help=True
 app.add_typer(userpool, name="userpool")
 app.add_typer(secrets, name="secrets")
 app.add_typer(config, name="config")
+app.add_typer(debugger, name="debugger")
 
 
 def _run(settings: Settings, roles: tuple[str, ...], started: str) -> None:

@@ -16,6 +16,7 @@ from ostiary.node.client_keys import KeyFile, is_there
 from ostiary.node.secrets import open_secrets
 from ostiary.plugins import CATALOG
 from ostiary.ports.client_keys import ClientKeys
+from ostiary.ports.fetch import Fetch
 from ostiary.sessions.keys import KeyRing, RingKey
 from ostiary.signin.doctor import Doctor, Finding
 from ostiary.signin.party import compile_party
@@ -37,18 +38,10 @@ def redirect_path(config: Config, row: Plugin) -> str:
     return ""
 
 
-async def examine(
-    config: Config,
-    origin: str,
-    *,
-    ca_file: str | None,
-    client_keys: ClientKeys | None = None,
-) -> list[tuple[str, list[Finding]]]:
-    """The findings of every openid-connect plugin, by what it is called."""
-    clock = SystemClock()
-    entropy = SystemEntropy()
-    fetch = AiohttpFetch(ca_file=ca_file)
-    tools = Toolbox(
+def build_tools(fetch: Fetch, client_keys: ClientKeys | None = None) -> Toolbox:
+    """What sign-in needs for one question: nothing is kept, nothing is logged."""
+    clock, entropy = SystemClock(), SystemEntropy()
+    return Toolbox(
         fetch=fetch,
         shared=MemoryShared(clock),
         clock=clock,
@@ -57,6 +50,18 @@ async def examine(
         log=lambda _level, _line: None,
         client_keys=client_keys,
     )
+
+
+async def examine(
+    config: Config,
+    origin: str,
+    *,
+    ca_file: str | None,
+    client_keys: ClientKeys | None = None,
+) -> list[tuple[str, list[Finding]]]:
+    """The findings of every openid-connect plugin, by what it is called."""
+    fetch = AiohttpFetch(ca_file=ca_file)
+    tools = build_tools(fetch, client_keys)
     checked = read_plugin_configs(config, CATALOG)
     found = []
     try:

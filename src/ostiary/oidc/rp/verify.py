@@ -207,16 +207,15 @@ def _check_access_audience(claims: Claims, rules: Rules, what: str) -> None:
         raise _refuse("token_use", what, "is not access")
 
 
-def _looks_like_access(signed: SignedJwt, rules: Rules) -> bool:
+def looks_like_access(typ: str | None, claims: Claims, rules: Rules) -> bool:
     """
     Tell an access token from an ID token, which has the client as its audience too.
 
     Without a configured audience a positive sign is asked for (RFC 9068 §5, decision D3).
     """
-    claims = signed.claims
     if claims.get("token_use") == "id" or "nonce" in claims or "at_hash" in claims:
         return False
-    if rules.audiences_required or (signed.header.typ or "").lower().endswith("at+jwt"):
+    if rules.audiences_required or (typ or "").lower().endswith("at+jwt"):
         return True
     return any(name in claims for name in ("scope", "scp", "client_id", "token_use"))
 
@@ -242,7 +241,7 @@ def verify_access_token(
         raise TokenRefused(
             "invalid_typ", "the token's typ is not that of an access token"
         )
-    if not _looks_like_access(signed, rules):
+    if not looks_like_access(signed.header.typ, claims, rules):
         raise TokenRefused("invalid_token_use", "an id token was given as access token")
     check_issuer(claims, rules, what, required=False)
     _check_access_audience(claims, rules, what)
