@@ -95,17 +95,25 @@ def _commands(group: Any, prefix: str) -> list[str]:
     for name, command in group.commands.items():
         words = f"{prefix} {name}"
         if hasattr(command, "commands"):
+            if getattr(command, "invoke_without_command", False):
+                found += _command(command, words)
             found += _commands(command, words)
             continue
-        found.append(f"## `{words}`\n\n{(command.help or '').strip()}\n")
-        rows = []
-        for parameter in command.params:
-            if parameter.name == "help":
-                continue
-            shown = ", ".join(f"`{o}`" for o in parameter.opts)
-            rows.append(f"| {shown} | {_cell(getattr(parameter, 'help', ''))} |")
-        if rows:
-            found.append("| option | meaning |\n|---|---|\n" + "\n".join(rows) + "\n")
+        found += _command(command, words)
+    return found
+
+
+def _command(command: Any, words: str) -> list[str]:
+    """One command with its options. Any: typer's commands."""
+    found = [f"## `{words}`\n\n{(command.help or '').strip()}\n"]
+    rows = []
+    for parameter in command.params:
+        if parameter.name == "help":
+            continue
+        shown = ", ".join(f"`{o}`" for o in parameter.opts)
+        rows.append(f"| {shown} | {_cell(getattr(parameter, 'help', ''))} |")
+    if rows:
+        found.append("| option | meaning |\n|---|---|\n" + "\n".join(rows) + "\n")
     return found
 
 

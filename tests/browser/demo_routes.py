@@ -53,6 +53,8 @@ def build_site(state: DemoState) -> steps.Site:
         gateway_host=urlsplit(state.proxy_tls_url).hostname or "",
         portal_gui=state.portal_url.removesuffix("/default"),
         portal_api=state.portal_api_url.removesuffix("/default"),
+        manager=state.manager_url,
+        debugger=state.debugger_url,
     )
 
 

@@ -161,7 +161,9 @@ async def test_metadata_leads_to_the_open_internet_or_as_far_inside_as_its_issue
     address: str, issuer: str
 ) -> None:
     async with fetching(other_example=address, idp_example=issuer) as fetch:
-        await fetch._check_place("https://other.example/jwks", "idp.example")
+        await fetch._check_place(
+            "https://other.example/jwks", FetchLimits(beside="idp.example")
+        )
 
 
 @pytest.mark.spec("T-J7")
@@ -171,8 +173,12 @@ async def test_an_issuer_behind_a_local_nat64_leads_nowhere_inside(issuer: str) 
         inner_example="10.0.0.9", open_example="93.184.216.34", idp_example=issuer
     ) as fetch:
         inner = await refused(fetch, "https://inner.example/jwks", beside="idp.example")
-        await fetch._check_place("https://open.example/jwks", "idp.example")
-        await fetch._check_place("https://idp.example/jwks", "idp.example")
+        await fetch._check_place(
+            "https://open.example/jwks", FetchLimits(beside="idp.example")
+        )
+        await fetch._check_place(
+            "https://idp.example/jwks", FetchLimits(beside="idp.example")
+        )
 
     assert "private" in inner
 
@@ -238,7 +244,9 @@ async def test_what_is_asked_next_is_not_judged_by_what_was_asked_before() -> No
 async def test_a_host_may_have_addresses_of_ipv6_alone() -> None:
     async with fetching(idp_example="93.184.216.34") as fetch:
         fetch._resolver._system = Names("2606:4700::1111", "fd00::1")
-        await fetch._check_place("https://six.example/jwks", "idp.example")
+        await fetch._check_place(
+            "https://six.example/jwks", FetchLimits(beside="idp.example")
+        )
         reason = await refused(
             fetch, "https://inner.example/jwks", beside="idp.example"
         )
@@ -327,3 +335,53 @@ async def test_no_cookie_of_a_provider_is_kept() -> None:
 
     assert len(seen) == 2
     assert not any(b"cookie" in head.lower() for head in seen)
+
+
+@pytest.mark.parametrize(
+    "address", ["169.254.169.254", "fe80::1", "fd00:ec2::254", "100.100.100.200"]
+)
+async def test_no_reach_but_any_leads_where_clouds_keep_secrets(address: str) -> None:
+    async with fetching(idp_example=address) as fetch:
+        for reach in ("inside", "outside"):
+            with pytest.raises(FetchFailed) as caught:
+                await fetch._check_place(
+                    "https://idp.example/", FetchLimits(reach=reach)
+                )
+
+            assert caught.value.kind == "place"
+
+        await fetch._check_place("https://idp.example/", FetchLimits())
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.1.2.3", "fd00::1"])
+async def test_a_reach_outside_leads_to_no_private_address(address: str) -> None:
+    async with fetching(idp_example=address) as fetch:
+        url = "https://idp.example/"
+        with pytest.raises(FetchFailed, match="a private address"):
+            await fetch._check_place(url, FetchLimits(reach="outside"))
+        await fetch._check_place(url, FetchLimits(reach="inside"))
+
+
+async def test_a_reach_outside_holds_for_the_address_that_is_connected_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ostiary.adapters.fetch.REMEMBERED_S", 0)
+    async with fetching() as fetch:
+        names = fetch._resolver._system = Names("93.184.216.35", "127.0.0.1")
+        limits = FetchLimits(reach="outside", timeout_s=5)
+        with pytest.raises(FetchFailed, match="a private address"):
+            await fetch.send(get("http://idp.example/"), limits)
+
+    assert len(names.asked) == 2
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [FetchLimits(), FetchLimits(reach="outside"), FetchLimits(beside="localhost")],
+)
+async def test_a_name_that_nobody_knows_is_called_so(limits: FetchLimits) -> None:
+    async with fetching() as fetch:
+        with pytest.raises(FetchFailed, match="cannot be resolved") as caught:
+            await fetch.send(get("https://nowhere.invalid/"), limits)
+
+    assert caught.value.kind == "name"

@@ -185,6 +185,8 @@ async def running_node(folder: Path, **extra: str) -> AsyncIterator[Node]:
             gateway_host=HOST,
             portal_gui=f"https://{HOST}:{ports.portal_gui_tls}",
             portal_api=f"https://{HOST}:{ports.portal_api_tls}",
+            manager=f"http://127.0.0.1:{ports.manager}",
+            debugger=f"http://localhost:{ports.debugger}",
         ),
     )
     write_declarative(node.file, node.site, None)

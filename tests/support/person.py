@@ -12,8 +12,10 @@ import json
 import re
 import ssl
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from tests.support.node import Node
@@ -39,6 +41,9 @@ class Seen:
 class Person:
     """One cookie jar. Every request is a connection of its own, so that workers take turns."""
 
+    # What their browser says besides, such as where a form is from.
+    headers: Mapping[str, str] = MappingProxyType({})
+
     def __init__(self, ca_file: Path) -> None:
         self._context = ssl.create_default_context(cafile=str(ca_file))
         self.jar: dict[str, dict[str, str]] = {}
@@ -53,7 +58,7 @@ class Person:
             parts.hostname, parts.port or 443, context=self._context, timeout=20
         )
         jar = self.jar.setdefault(parts.hostname, {})
-        headers = {"Accept": accept}
+        headers = {"Accept": accept, **self.headers}
         if jar:
             headers["Cookie"] = "; ".join(f"{k}={v}" for k, v in jar.items())
         body = None

@@ -77,6 +77,9 @@ class FakeProvider:
         if self.down:
             raise FetchFailed("no connection to idp.example (refused)")
         path = urlsplit(request.url).path
+        if request.method == "OPTIONS":
+            allowed = {"access-control-allow-origin": "*"}
+            return IncomingReply(status=204, fields=allowed, body=b"")
         if path.endswith("openid-configuration"):
             body = json.dumps(self.metadata()).encode()
             fields = {} if self.date is None else {"date": self.date}

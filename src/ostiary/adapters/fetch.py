@@ -25,14 +25,17 @@ from aiohttp.resolver import DefaultResolver
 
 from ostiary.http.exchange import IncomingReply, OutgoingRequest
 from ostiary.http.url import DEFAULT_PORTS
-from ostiary.ports.fetch import FetchFailed, FetchLimits
+from ostiary.ports.fetch import FailureKind, FetchFailed, FetchLimits
 
 _CONNECTIONS = 64
 _CONNECTIONS_PER_HOST = 48  # a slow provider leaves some for the others
 REMEMBERED_S = 10.0
 MAX_REMEMBERED = 1000
-# `FetchLimits.beside` of the request that a connection is made for.
-_BESIDE: ContextVar[str | None] = ContextVar("beside", default=None)
+# Those of the request that a connection is made for.
+_LIMITS: ContextVar[FetchLimits | None] = ContextVar("limits", default=None)
+# What OpenSSL says of a certificate (x509_vfy.h).
+_EXPIRED = 10
+_OTHER_NAME = frozenset({62, 64})
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 # Where in it the address of IPv4 is, only its operator knows (RFC 8215, RFC 6052 §2.2).
@@ -101,38 +104,46 @@ class _Resolver(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         found = await self._find(host, port, family)
-        issuer_host = _BESIDE.get()
-        if issuer_host is not None and issuer_host != host:
-            await self._judge(host, port, _addresses(found), issuer_host)
+        limits = _LIMITS.get()
+        if limits is not None:
+            await self._judge_all(host, port, _addresses(found), limits)
         return found
 
-    async def check(self, host: str, port: int, issuer_host: str) -> None:
+    async def check(self, host: str, port: int, limits: FetchLimits) -> None:
         """
-        Judge a host from metadata, which may be an address itself.
+        Judge a host, which may be an address itself.
 
         Raises:
-            FetchFailed: It leads where the issuer itself is not (D7).
+            FetchFailed: It leads where the issuer itself is not (D7), or further than it may.
         """
-        if host == issuer_host:
+        if limits.reach == "any" and limits.beside in {None, host}:
             return
         try:
             addresses = [_plain(host)]
         except ValueError:
             addresses = _addresses(await self._find(host, port))
-        await self._judge(host, port, addresses, issuer_host)
+        await self._judge_all(host, port, addresses, limits)
+
+    async def _judge_all(
+        self, host: str, port: int, addresses: Sequence[Address], limits: FetchLimits
+    ) -> None:
+        _judge_reach(host, addresses, limits)
+        if limits.beside is not None and limits.beside != host:
+            await self._judge(host, port, addresses, limits.beside)
 
     async def _judge(
         self, host: str, port: int, addresses: Sequence[Address], issuer_host: str
     ) -> None:
         for address in addresses:
             if (why := _describe_forbidden(address)) is not None:
-                raise FetchFailed(f"the metadata names {host}, {why}")
+                raise FetchFailed(f"the metadata names {host}, {why}", "place")
         if any(_is_inner(address) for address in addresses):
             own = _addresses(await self._find(issuer_host, port))
             # Who is behind a local NAT64 may be anybody: not an inner issuer.
             if not all(_is_inner(a) and a not in _LOCAL_NAT64 for a in own):
                 raise FetchFailed(
-                    f"the metadata names {host}, a private address, but the issuer is public"
+                    f"the metadata names {host}, a private address, but the issuer is public",
+                    "place",
                 )
 
     async def _find(
@@ -163,23 +174,44 @@ def _addresses(found: Sequence[ResolveResult]) -> list[Address]:
     return [_plain(row["host"]) for row in found]
 
 
-def _describe(error: Exception, host: str) -> str:
+def _judge_reach(host: str, addresses: Sequence[Address], limits: FetchLimits) -> None:
+    """Refuse what is further away than a request may go."""
+    if limits.reach == "any":
+        return
+    for address in addresses:
+        if (why := _describe_forbidden(address)) is not None:
+            raise FetchFailed(f"{host} is {why}", "place")
+    if limits.reach == "outside" and any(map(_is_inner, addresses)):
+        raise FetchFailed(f"{host} is a private address", "place")
+
+
+def _describe(error: Exception, host: str) -> FetchFailed:
     match error:
         case aiohttp.ClientConnectorCertificateError():
-            return (
+            return FetchFailed(
                 f"the certificate of {host} is not trusted ({error.certificate_error}); "
-                "set lua_ssl_trusted_certificate to its CA"
+                "set lua_ssl_trusted_certificate to its CA",
+                _kind_of_certificate(error.certificate_error),
             )
         case aiohttp.ClientSSLError():
-            return f"TLS with {host} failed"
-        case aiohttp.ClientConnectorDNSError():
-            return f"the name {host} cannot be resolved"
+            return FetchFailed(f"TLS with {host} failed", "tls")
+        case aiohttp.ClientConnectorDNSError() | socket.gaierror():
+            return FetchFailed(f"the name {host} cannot be resolved", "name")
         case aiohttp.ClientConnectorError():
-            return f"no connection to {host} ({error.os_error.strerror or 'refused'})"
+            why = error.os_error.strerror or "refused"
+            return FetchFailed(f"no connection to {host} ({why})", "connection")
         case TimeoutError():
-            return f"{host} did not answer in time"
+            return FetchFailed(f"{host} did not answer in time", "time")
         case _:
-            return f"the exchange with {host} broke off ({type(error).__name__})"
+            name = type(error).__name__
+            return FetchFailed(f"the exchange with {host} broke off ({name})")
+
+
+def _kind_of_certificate(error: Exception) -> FailureKind:
+    code = getattr(error, "verify_code", 0)
+    if code == _EXPIRED:
+        return "certificate_expired"
+    return "certificate_other_name" if code in _OTHER_NAME else "certificate_untrusted"
 
 
 class AiohttpFetch:
@@ -217,10 +249,9 @@ class AiohttpFetch:
             "ssl": self._verified if limits.verify_tls else self._unverified,
         }
         host = request.url.split("/")[2] if request.url.count("/") >= 2 else request.url
-        beside = _BESIDE.set(limits.beside)
+        known = _LIMITS.set(limits)
         try:
-            if limits.beside is not None:
-                await self._check_place(request.url, limits.beside)
+            await self._check_place(request.url, limits)
             async with self._session.request(
                 request.method, request.url, **options
             ) as reply:
@@ -229,22 +260,23 @@ class AiohttpFetch:
                     body += chunk
                     if len(body) > limits.max_body_bytes:
                         raise FetchFailed(
-                            f"{host} sent more than {limits.max_body_bytes} bytes"
+                            f"{host} sent more than {limits.max_body_bytes} bytes",
+                            "size",
                         )
                 fields = {name.lower(): value for name, value in reply.headers.items()}
                 return IncomingReply(
                     status=reply.status, fields=fields, body=bytes(body)
                 )
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise FetchFailed(_describe(error, host)) from error
+            raise _describe(error, host) from error
         finally:
-            _BESIDE.reset(beside)
+            _LIMITS.reset(known)
 
-    async def _check_place(self, url: str, issuer_host: str) -> None:
-        """Refuse an address from metadata that leads where the issuer itself is not (D7)."""
+    async def _check_place(self, url: str, limits: FetchLimits) -> None:
+        """Refuse an address before it is asked: a connection to it may be open already."""
         parts = urlsplit(url)
         port = parts.port or DEFAULT_PORTS.get(parts.scheme, 0)
-        await self._resolver.check(parts.hostname or "", port, issuer_host)
+        await self._resolver.check(parts.hostname or "", port, limits)
 
     async def close(self) -> None:
         """Close all connections."""

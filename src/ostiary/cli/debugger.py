@@ -1,8 +1,9 @@
 """
-`ostiary debugger`: what a provider gives out, held against every rule that the gateway has.
+`ostiary debugger`: a provider, and what it gives out, held against every rule that the gateway has.
 
-Tokens come from a file or standard input, never as an argument, which other users of the machine
-could read. They are decoded here, shown to whoever asked, and kept nowhere.
+By itself it serves a page on this machine. Tokens come from a file or standard input, never as an
+argument, which other users of the machine could read. They are decoded here, shown to whoever asked,
+and kept nowhere.
 
 Spec: OpenID Connect Core 1.0 §3.1.3.7, RFC 9068 §4.
 """
@@ -18,14 +19,36 @@ import typer
 
 from ostiary.cli.options import ConfFile, fail, load_settings
 
-debugger = typer.Typer(
-    help="Find out why what a provider gives out is not believed.", no_args_is_help=True
-)
+debugger = typer.Typer()
 
 
-@debugger.callback()
-def _debugger() -> None:
-    """Find out why what a provider gives out is not believed."""
+@debugger.callback(invoke_without_command=True)
+def serve(
+    context: typer.Context,
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, help="Where the page is, on this machine.")
+    ] = 8090,
+    allow: Annotated[
+        str,
+        typer.Option(help="Hosts that may be asked: names, *.domains, public, or *."),
+    ] = "*",
+    conf: ConfFile = None,
+) -> None:
+    """Find out why a sign-in does not work: serves a page for it on this machine, until Ctrl-C."""
+    if context.invoked_subcommand is not None:
+        return
+    from ostiary.cli.debugger_page import run_page
+
+    trusted = load_settings(conf, {}).lua_ssl_trusted_certificate
+    ca_file = None if trusted == "system" else trusted
+    try:
+        asyncio.run(run_page(port=port, allowed=allow, ca_file=ca_file))
+    except ValueError as error:
+        fail(f"--allow: {error}")
+    except OSError as error:
+        fail(
+            f"cannot listen on port {port}: {error.strerror}; name another with --port"
+        )
 
 
 @debugger.command()

@@ -33,7 +33,8 @@ from ostiary.web.replies import redirect
 
 _LOG: Final = logging.getLogger(__name__)
 OPEN: Final = (
-    "/auth/sign-in", "/auth/provider", "/auth/callback", "/auth/register", "/kconfig.js",
+    "/auth/sign-in", "/auth/provider", "/auth/callback", "/auth/register", "/auth/debugger",
+    "/kconfig.js",
 )  # fmt: skip
 STALE: Final = "This form was not sent from a page of ours, or the page is old. Go back, reload, and try again."
 

@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol
 from ostiary.manager.reception import Reception
 from ostiary.ports.admin_client import AdminClient
 from ostiary.ports.clock import Clock, Entropy
+from ostiary.ports.debugging import Debugger
 from ostiary.ports.shared import Shared
 from ostiary.web.guard import Guard
 
@@ -114,7 +115,8 @@ class ManagerConfig:
     that the gateway is reached at; `portals` tells the URL of a workspace's portal and the
     redirect URI of its sign-in, None where the node has no portal. `kconfig` is what scripts for Kong
     Manager read. A session ends after `idle_s` without a request, and after
-    `absolute_s` in any case.
+    `absolute_s` in any case. `debugger` shows sign-ins step by step; its page is there only with
+    `has_debugger`.
     """
 
     admin: AdminClient
@@ -132,6 +134,8 @@ class ManagerConfig:
     portals: Callable[[str], tuple[str, str]] | None = None
     kconfig: Mapping[str, str] = field(default_factory=dict)
     banners: Banners = Banners()
+    debugger: Debugger | None = None
+    has_debugger: bool = False
     idle_s: int = 3600
     absolute_s: int = 12 * 3600
 

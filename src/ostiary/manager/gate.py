@@ -26,7 +26,7 @@ from ostiary.manager.config import (
     ProviderDoor,
     TokenDoor,
 )
-from ostiary.manager.provider import REGISTER, SIGN_IN
+from ostiary.manager.provider import DEBUGGER, REGISTER, SIGN_IN
 from ostiary.manager.reception import Reception
 from ostiary.manager.sessions import SessionList, Sessions, name_session
 from ostiary.web.cookies import delete_cookie, read_cookie, set_cookie
@@ -182,7 +182,9 @@ class Gate:
             raise NotAdmitted(CLOSED)
         path = request.scope["path"]
         # After signing out the provider sends people there; a link may be in a mail.
-        is_open = path == REGISTER or (self.reception is not None and path == SIGN_IN)
+        is_open = path in {REGISTER, DEBUGGER} or (
+            self.reception is not None and path == SIGN_IN
+        )
         check_browser(request, is_open=is_open or self.is_answer(request))
 
     def is_encrypted(self, request: Request) -> bool:

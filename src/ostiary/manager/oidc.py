@@ -163,6 +163,18 @@ async def load_redirect_uris(
     )
 
 
+def build_debug_url(visit: Visit, config: Mapping[str, Any]) -> str:
+    """The debugger with a plugin's values, or nothing where there is no debugger. Any: JSON."""
+    if not visit.config.has_debugger:
+        return ""
+    client = next(iter(config.get("client_id") or ()), "")
+    # A reference to a vault is none of the provider's names.
+    known = {"issuer": config.get("issuer") or "", "client_id": client}
+    open_ones = {n: v for n, v in known.items() if not v.startswith(_REFERENCE)}
+    scope = " ".join(config.get("scopes") or ())
+    return visit.url("debugger", **open_ones, scope=scope)
+
+
 def _describe(visit: Visit, found: Mapping[str, Any]) -> dict[str, Any]:
     configured = found.get("configured")
     if configured:

@@ -229,6 +229,7 @@ async def get_row(visit: Visit) -> Response:
     if row["name"] == oidc.NAME:
         route = (row.get("route") or {}).get("id", "")
         extra = await oidc.load_redirect_uris(visit, plugin=row["id"], route=route)
+        extra["debug_url"] = oidc.build_debug_url(visit, row["config"])
     return await show_row(visit, _KIND, row, fields, redirects=extra)
 
 
@@ -251,13 +252,13 @@ async def post_test(visit: Visit) -> Response:
     row = await _load(visit)
     if row["name"] != oidc.NAME:
         raise missing()
-    await _check_right(visit, row)
+    await check_right(visit, row)
     route = (row.get("route") or {}).get("id", "")
     told = await oidc.load_redirect_uris(visit, plugin=row["id"], route=route)
     return await _examine(visit, row["config"], told, row)
 
 
-async def _check_right(visit: Visit, row: Row | None) -> None:
+async def check_right(visit: Visit, row: Row | None) -> None:
     """
     See that whoever asks could make or change such a plugin: trying one calls its provider.
 
@@ -286,7 +287,7 @@ async def _try(visit: Visit, editor: editing.Editor) -> Response:
     else:
         body = build_changes(editor.fields, values, row)
         config = _merge(row["config"], body.get("config", {}))
-    await _check_right(visit, row)
+    await check_right(visit, row)
     judged = {"name": oidc.NAME, "config": config}
     reply = await visit.call("POST", "schemas", "plugins", "validate", body=judged)
     if reply.status in {401, 403}:

@@ -26,6 +26,7 @@ from ostiary.signin.schema import OpenidConnectConfig
 CALLBACK: Final = "/auth/callback"
 SIGN_IN: Final = "/auth/sign-in"
 REGISTER: Final = "/auth/register"
+DEBUGGER: Final = "/auth/debugger"
 # In which fields sign-in hands over what the provider said: they go nowhere else.
 ID_TOKEN: Final = "x-ostiary-id-token"  # noqa: S105 - the name of a field
 ACCESS_TOKEN: Final = "x-ostiary-access-token"  # noqa: S105 - the name of a field

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote, urlencode
@@ -181,9 +181,10 @@ class Visit:
         status: int = 200,
         sheet: Sheet | None = None,
         here: str = "",
+        designs: Sequence[str] = (),
         **values: object,
     ) -> Response:
-        """A page with what every page of the Manager needs."""
+        """A page with what every page of the Manager needs; `designs` are style sheets of its own."""
         exposed = self.gate.is_exposed(self.request)
         body = render(
             template,
@@ -198,11 +199,12 @@ class Visit:
             is_exposed=exposed,
             writable=self.config.writable,
             has_portal=self.config.has_portal,
+            has_debugger=self.config.has_debugger,
             banners=self.config.banners,
             query=self.query,
             **values,
         )
-        styles = (CONSOLE_DESIGN, MANAGER_DESIGN)
+        styles = (CONSOLE_DESIGN, MANAGER_DESIGN, *designs)
         # What a provider answers stands in the address, and is nothing for whatever comes next.
         is_answer = self.gate.is_answer(self.request)
         headers = dict(security_headers(styles=styles, has_own_referrer=not is_answer))

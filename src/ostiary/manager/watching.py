@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from ostiary.manager.forms import Form, Sheet
 from ostiary.manager.visit import Refused, Visit
+from ostiary.pages.rendering import DEBUGGER_DESIGN
 
 _PAGE: Final = "25"
 _REQUESTS: Final = ("method", "path", "status", "rbac_user_name", "workspace", "request_id")  # fmt: skip
@@ -84,6 +85,12 @@ async def get_flows(visit: Visit) -> Response:
 async def get_flow(visit: Visit) -> Response:
     """Why one request was decided as it was."""
     found = await visit.get("openid-connect", "flows", visit.param("request_id"))
+    debugger = visit.config.debugger
     return visit.show(
-        "manager-flow.html", here="flows", flow=found, as_json=_pretty(found)
+        "manager-flow.html",
+        here="flows",
+        flow=found,
+        as_json=_pretty(found),
+        debug=None if debugger is None else debugger.replay(found),
+        designs=(DEBUGGER_DESIGN,),
     )

@@ -43,6 +43,7 @@ from ostiary.model.workspaces import (
     workspace_of,
 )
 from ostiary.node.client_keys import KeyFile
+from ostiary.node.debugging import build_debugger
 from ostiary.node.examiner import Examiner, FindVaults, find_no_vaults
 from ostiary.node.role import LEVELS, Orders
 from ostiary.portal.config import build_addresses
@@ -283,6 +284,10 @@ def build_manager(
                 title=settings.admin_gui_login_banner_title,
                 body=settings.admin_gui_login_banner_body,
             ),
+            debugger=build_debugger(
+                fetch, allowed=settings.debugger_allowed_hosts, ring=orders.ring
+            ),
+            has_debugger=settings.debugger_allowed_hosts != "off",
             idle_s=clocks.idle_s,
             absolute_s=clocks.absolute_s,
         )

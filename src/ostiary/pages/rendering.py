@@ -30,6 +30,9 @@ PORTAL_DESIGN: Final = _ROOT.joinpath("portal.css").read_text(encoding="utf-8").
 MANAGER_DESIGN: Final = (
     _ROOT.joinpath("manager.css").read_text(encoding="utf-8").strip()
 )
+DEBUGGER_DESIGN: Final = (
+    _ROOT.joinpath("debugger.css").read_text(encoding="utf-8").strip()
+)
 
 
 def _read_template(name: str) -> str | None:
@@ -80,6 +83,7 @@ def _environment() -> Environment:
     environment.globals["console_design"] = CONSOLE_DESIGN
     environment.globals["manager_design"] = MANAGER_DESIGN
     environment.globals["portal_design"] = PORTAL_DESIGN
+    environment.globals["debugger_design"] = DEBUGGER_DESIGN
     return environment
 
 

@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from ostiary.http.exchange import IncomingReply, OutgoingRequest
 
+FailureKind = Literal[
+    "name",
+    "connection",
+    "certificate_untrusted",
+    "certificate_expired",
+    "certificate_other_name",
+    "tls",
+    "time",
+    "size",
+    "place",
+    "exchange",
+]
+# `any`: wherever it leads. `inside`: not to link-local addresses, nor where clouds keep secrets.
+# `outside`: to addresses of the open Internet only.
+Reach = Literal["any", "inside", "outside"]
+
 
 class FetchFailed(Exception):
-    """No reply: the name, the connection, TLS, or time. `reason` names which, without secrets."""
+    """No reply. `reason` says why, without secrets, and `kind` is one word for programs."""
 
     code = "fetch_failed"
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, kind: FailureKind = "exchange") -> None:
         super().__init__(reason)
         self.reason = reason
+        self.kind: FailureKind = kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,12 +42,14 @@ class FetchLimits:
 
     `beside` is set for URLs that came from metadata: the issuer's host. Such a URL may lead to
     a private address only if the issuer itself is there, and never to a link-local one (D7).
+    `reach` is how far the URL itself may lead, whoever wrote it.
     """
 
     timeout_s: float = 10.0
     verify_tls: bool = True
     max_body_bytes: int = 512 * 1024
     beside: str | None = None
+    reach: Reach = "any"
 
 
 class Fetch(Protocol):

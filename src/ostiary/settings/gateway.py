@@ -15,6 +15,7 @@ from ostiary.model.fields import Uuid
 from ostiary.settings.listen import parse_listen
 from ostiary.settings.values import (
     TOKENS,
+    AllowedHosts,
     FieldName,
     Listen,
     Log,
@@ -274,4 +275,11 @@ class GatewaySettings(Entity):
     admin_allowed_hosts: str = Field(
         "",
         description="More host names under which the Admin API answers, comma-separated.",
+    )
+    debugger_allowed_hosts: AllowedHosts = Field(
+        "public",
+        description=(
+            "Where the Manager's debugger may send requests, comma-separated: hosts, `*.domains`, `public` for all "
+            "public addresses, or `*`. `off`: there is no debugger. Link-local addresses are never reached."
+        ),
     )

@@ -29,6 +29,7 @@ OURS_ONLY: Final = frozenset(
     {
         "upstream_tls_verify",
         "admin_allowed_hosts",
+        "debugger_allowed_hosts",
         "smtp_sender",
         "forwarded_for_append",
         "upstream_max_connections",

@@ -198,6 +198,27 @@ def _read_triggers(value: object) -> object:
     return tuple(found)
 
 
+_HOST_WORD = re.compile(r"(\*\.)?[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.]+\]|\*")
+
+
+def read_allowed_hosts(value: object) -> str:
+    """
+    Hosts that may be asked: names, `*.domains`, `public`, or `*`; `off` alone for none.
+
+    Raises:
+        ValueError: A word is none of these.
+    """
+    words = [word.strip().lower() for word in str(value).split(",") if word.strip()]
+    for word in words:
+        if _HOST_WORD.fullmatch(word) is None or (word == "off" and len(words) > 1):
+            raise ValueError(
+                f"{word!r} is no host: write names such as idp.example.org or *.example.org, public for all "
+                "public addresses, * for every host, or off alone"
+            )
+    return ", ".join(words) or "off"
+
+
+AllowedHosts = Annotated[str, BeforeValidator(read_allowed_hosts)]
 Tokens = Annotated[tuple[str, ...], BeforeValidator(_read_tokens)]
 UpstreamTokens = Annotated[tuple[str, ...], BeforeValidator(_read_upstream_tokens)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_read_names)]

@@ -33,5 +33,6 @@ STATE = DemoState(
     portal_url="https://kong-ee.localhost:8446/default",
     portal_api_url="https://kong-ee.localhost:8447/default",
     manager_url="http://127.0.0.1:8002",
+    debugger_url="http://localhost:8090",
     admin_email="admin@example.org",
 )

@@ -57,6 +57,7 @@ def test_the_steps_are_in_the_page_s_order_and_extras_are_marked() -> None:
         "portal",
         "approve",
         "try",
+        "debug",
     ]
     assert {s.key for s in steps if s.state == "yours"} == {"validate"}
     assert {s.key for s in steps if s.state == "extra"} == {"logout"}

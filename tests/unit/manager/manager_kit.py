@@ -22,6 +22,7 @@ from ostiary.adapters.sql.config_store import STEPS, SqlConfigStore
 from ostiary.adapters.sql.engine import Database
 from ostiary.admin.access import RbacAccess, Users
 from ostiary.admin.admins import AdminEndpoints
+from ostiary.admin.app import Flows
 from ostiary.admin.audit import AuditRules
 from ostiary.admin.developers import PortalDesk
 from ostiary.admin.inside import InsideClient
@@ -283,6 +284,7 @@ async def manager_site(
     traffic: Traffic | None = None,
     sessions: Mapping[str, Any] | None = None,
     portal: PortalDesk | None = None,
+    flows: Flows | None = None,
     **more: Any,
 ) -> AsyncIterator[Site]:
     """A Manager over a database, or over a file that says `file`."""
@@ -318,7 +320,7 @@ async def manager_site(
     if file is not None:
         rows = RowsOfFile()
         desk = SessionsOfNode(managers=SessionList(shared), store=rows)
-        yield build(Node(file, sessions=desk), None)
+        yield build(Node(file, sessions=desk, flows=flows), None)
         return
     store = await _open_store(folder)
     users = Users(store, secret=KEY)
@@ -337,6 +339,7 @@ async def manager_site(
         ),
         traffic=traffic,
         portal=portal,
+        flows=flows,
         admins=admins,
         audit=AuditRules(log=store.audit, ttl_s=1000) if audit else None,
         **(_guard(store, users) if rbac else {}),

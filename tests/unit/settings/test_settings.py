@@ -446,3 +446,34 @@ def test_flags_without_effect_are_said_once() -> None:
 
     assert loaded.warnings == ("no effect in a listen setting: deferred, backlog",)
     assert load(KONG_PROXY_LISTEN="0.0.0.0:8000 reuseport").warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("public", "public"),
+        ("*", "*"),
+        (" IDP.example.org ,*.corp.example", "idp.example.org, *.corp.example"),
+        ("[::1], 10.0.0.7", "[::1], 10.0.0.7"),
+        ("off", "off"),
+        ("", "off"),
+    ],
+)
+def test_the_debugger_s_hosts_are_read(written: str, read: str) -> None:
+    assert (
+        read_settings(
+            file_text=None, environ={}, overrides={"debugger_allowed_hosts": written}
+        ).settings.debugger_allowed_hosts
+        == read
+    )
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["https://idp.example.org", "a/b", "off, public", "a b", "*.*", "idp:8443"],
+)
+def test_what_is_no_host_of_the_debugger_s_is_named(written: str) -> None:
+    with pytest.raises(SettingsInvalid, match=r"debugger_allowed_hosts.*is no host"):
+        read_settings(
+            file_text=None, environ={}, overrides={"debugger_allowed_hosts": written}
+        )

@@ -319,6 +319,7 @@ async def run_walk(
 ) -> bool:
     """Do the whole walk in a browser of its own; True when every step ended as it should."""
     # Late: it takes its steps as these do.
+    from ostiary.cli.demo.debugger_walk import DebuggerWalk
     from ostiary.cli.demo.portal_walk import PortalWalk
 
     try:
@@ -327,7 +328,8 @@ async def run_walk(
             page = await context.new_page()
             page.set_default_timeout(TIMEOUT_MS)
             person = new_person()
-            for walk in (Walk(state, page, person), PortalWalk(state, page, person)):
+            for kind in (Walk, PortalWalk, DebuggerWalk):
+                walk: Steps = kind(state, page, person)
                 if not await take_steps(walk, page, out=out, artifacts=artifacts):
                     return False
             return True

@@ -246,6 +246,24 @@ def _try_step(state: DemoState, users: int) -> Step:
     )  # fmt: skip
 
 
+def _debug_step(state: DemoState, users: int) -> Step:
+    return Step(
+        key="debug",
+        title="Test the flow in the debugger",
+        text="The page recommends one. This one runs here: it goes through the sign-in step by step, and shows each "
+        "request, each reply and every check of the tokens.",
+        facts=(
+            Fact(name="Debugger", values=(f"{state.debugger_url}/",), is_link=True),
+            Fact(name="In the Manager", values=(f"{state.manager_url}/default/debugger",), is_link=True),
+            Fact(name="Callback URL", values=(f"{state.debugger_url}/callback",)),
+        ),
+        state="extra" if users else "later",
+        status="Added by the demo" if users else "After signing up",
+        link=state.debugger_link,
+        link_label="Open the debugger",
+    )  # fmt: skip
+
+
 def build_steps(state: DemoState, users: int) -> tuple[Step, ...]:
     """The page's steps in the page's order, then the ones that this demo adds."""
     return (
@@ -261,6 +279,7 @@ def build_steps(state: DemoState, users: int) -> tuple[Step, ...]:
         _portal_step(state),
         _approve_step(state, users),
         _try_step(state, users),
+        _debug_step(state, users),
     )
 
 

@@ -26,6 +26,7 @@ class Ports:
     mailbox: int = 8025
     smtp: int = 1025
     landing: int = 8080
+    debugger: int = 8090
     status: int = 8007
 
 

@@ -22,6 +22,7 @@ from functools import partial
 from pathlib import Path
 
 from ostiary.adapters.certificates import write_private
+from ostiary.adapters.fetch import AiohttpFetch
 from ostiary.cli.demo import steps
 from ostiary.cli.demo.ports import Ports, choose_ports
 from ostiary.cli.demo.sites import (
@@ -33,6 +34,8 @@ from ostiary.cli.demo.sites import (
 )
 from ostiary.cli.demo.trust import Trust, prepare_trust
 from ostiary.cli.demo.values import DemoState
+from ostiary.debugger.site import DebuggerSite, debugger_app
+from ostiary.node.debugging import build_debugger
 from ostiary.node.lock import AlreadyRunning, hold_folder
 from ostiary.node.serving import serve_site
 from ostiary.node.supervisor import CannotStart, Supervisor
@@ -115,6 +118,9 @@ def build_settings(options: DemoOptions, ports: Ports, trust: Trust) -> Settings
             "ssl_cert": str(trust.gateway_cert),
             "ssl_cert_key": str(trust.gateway_key),
             "lua_ssl_trusted_certificate": str(trust.ca_file),
+            "debugger_allowed_hosts": ", ".join(
+                ("public", "localhost", "*.localhost", *AWS_NAMES)
+            ),
             "userpool": True,
             "userpool_listen": f"{loopback}:{ports.userpool}, {loopback}:{ports.userpool_tls} ssl",
             "userpool_ssl_cert": str(trust.pool_cert),
@@ -143,6 +149,8 @@ def build_site(options: DemoOptions, ports: Ports) -> steps.Site:
         gateway_host=options.host,
         portal_gui=f"https://{options.host}:{ports.portal_gui_tls}",
         portal_api=f"https://{options.host}:{ports.portal_api_tls}",
+        manager=f"http://127.0.0.1:{ports.manager}",
+        debugger=f"http://localhost:{ports.debugger}",
     )
 
 
@@ -181,7 +189,8 @@ def build_state(
         landing_url=f"http://127.0.0.1:{ports.landing}",
         portal_url=f"{site.portal_gui}/default",
         portal_api_url=f"{site.portal_api}/default",
-        manager_url=f"http://127.0.0.1:{ports.manager}",
+        manager_url=site.manager,
+        debugger_url=site.debugger,
         admin_email=ADMIN_EMAIL,
     )
 
@@ -270,6 +279,16 @@ async def running_demo(
         await stack.enter_async_context(
             serve_site(echo_app(landing_url=landing_url), _listen(ports.upstream))
         )
+        fetch = AiohttpFetch(ca_file=str(trust.ca_file))
+        stack.push_async_callback(fetch.close)
+        debugger = DebuggerSite(
+            debugger=build_debugger(fetch, allowed="*"),
+            admin=site.admin,
+            home_url=landing_url,
+        )
+        await stack.enter_async_context(
+            serve_site(debugger_app(debugger), _listen(ports.debugger))
+        )
         supervisor.prepare()
         stack.push_async_callback(supervisor.stop)
         await supervisor.start()
@@ -296,6 +315,7 @@ Everything is running. Start here:
   The mailbox               {state.mailbox_url}
   The developer portal      {state.portal_url}
   The Manager               {state.manager_url}
+  The debugger              {state.debugger_url}/
   The Admin API             {state.admin_url}
   The user pool (boto3)     {state.userpool_url}
   The user pool's console   {state.userpool_url}/console

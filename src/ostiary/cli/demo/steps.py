@@ -49,6 +49,8 @@ class Site:
     gateway_host: str
     portal_gui: str
     portal_api: str
+    manager: str
+    debugger: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +92,11 @@ def callback_urls(site: Site) -> list[str]:
         f"{site.portal_api}/default/auth",
         f"{site.gateway}/cognito",
     ]
+
+
+def debugger_urls(site: Site) -> list[str]:
+    """Where the debugger's sign-ins come back to: its own page, and the Manager's."""
+    return [f"{site.debugger}/callback", f"{site.manager}/auth/debugger"]
 
 
 def create_pool(client: Any, known: str | None) -> Made:
@@ -319,8 +326,11 @@ def perform(
         say(f"Domain name: {DOMAIN}, hosted pages at {site.hosted_ui}")
         members = f"{site.gateway}{LOGOUT_ROUTE}"
         sign_outs = [members, f"{site.portal_gui}/default"]
-        set_app_client(client, made, [*callbacks, members], sign_outs)
+        debuggers = debugger_urls(site)
+        back = [f"{site.debugger}/", *sign_outs]
+        set_app_client(client, made, [*callbacks, members, *debuggers], back)
         say(f"Extra, the page omits it: sign-out URLs {', '.join(sign_outs)}")
+        say(f"Extra: the debugger's callback URLs {', '.join(debuggers)}")
     except StepFailed:
         raise
     except Exception as error:

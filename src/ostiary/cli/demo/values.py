@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +47,18 @@ class DemoState:
     portal_url: str
     portal_api_url: str
     manager_url: str
+    debugger_url: str
     admin_email: str
 
     @property
     def discovery_url(self) -> str:
         return f"{self.issuer}/.well-known/openid-configuration"
+
+    @property
+    def debugger_link(self) -> str:
+        """The debugger, filled in with the page's provider and client."""
+        asked = {"issuer": self.issuer, "client_id": self.client_id, "scope": "openid email profile", "logout_redirect_uri": f"{self.debugger_url}/"}  # fmt: skip
+        return f"{self.debugger_url}/?{urlencode(asked)}"
 
     @property
     def route_path(self) -> str:

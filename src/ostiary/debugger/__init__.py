@@ -1,0 +1,1 @@
+"""The OAuth and OpenID Connect debugger: each step with its request, its reply and every check."""
