@@ -4,95 +4,38 @@ Why a step went wrong: a table of pure functions, asked in order, of which the f
 What is nearer to the wire comes first, and what a provider itself says comes before what we conclude.
 `NOTES` are asked all: they hinder nothing.
 
-It is longer than a module should be because it is one table, read from its top to its end.
-
 Spec: RFC 6749 §4.1.2.1 and §5.2, RFC 7636 §4.4.1, RFC 9700; Amazon Cognito's authorization, token and
 logout endpoints; Fetch §3.2 (CORS).
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final
 from urllib.parse import urlsplit
 
-from ostiary.debugger.judging import PKCE_WORDS, read_skew_s, show_token, texts_of
-from ostiary.debugger.values import Cause, Kind, Setup
-from ostiary.http.exchange import IncomingReply
-from ostiary.jose.keys import ASYMMETRIC_ALGORITHMS
-from ostiary.oidc.claims import read_time
-from ostiary.oidc.errors import TokenRefused
-from ostiary.oidc.rp.checks import Check
-from ostiary.oidc.rp.metadata import build_discovery_url
-from ostiary.ports.fetch import FetchFailed
-
-Json = Mapping[str, Any]  # Any: JSON
-MAX_WORDS: Final = 300
-CLIENT_ERRORS: Final = frozenset(
-    {"invalid_client", "unauthorized_client", "status 401"}
+from ostiary.debugger.judging import PKCE_WORDS, texts_of
+from ostiary.debugger.situation import (
+    CLIENT_ERRORS,
+    MAX_WORDS,
+    TOKEN_KINDS,
+    Rule,
+    Situation,
 )
-_OTHER_ERRORS: Final = frozenset({"invalid_grant", "invalid_request", "invalid_scope", "unsupported_grant_type"})  # fmt: skip
+from ostiary.debugger.token_causes import (
+    find_alg,
+    find_claim,
+    find_clock,
+    find_form,
+    find_missing_id_token,
+    find_signature,
+    is_harmless,
+    note_access_token,
+    note_scope,
+)
+from ostiary.debugger.values import Cause
+from ostiary.oidc.rp.metadata import build_discovery_url
 
-
-def name_client_error(error: str, status: int) -> str:
-    """
-    The word that says that a client was not let in; empty where it was.
-
-    Auth0 says so with a word of its own (access_denied), which only the status tells.
-    """
-    if error in CLIENT_ERRORS:
-        return error
-    return "status 401" if status == 401 and error and error not in _OTHER_ERRORS else ""  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
-    """
-    All that is known of one step.
-
-    `error` and `description` are the provider's own words: of an OAuth error, or of a page that says
-    why it refuses. `trials` says what each client authentication method was answered with, to a
-    made-up code: one of `CLIENT_ERRORS` for a client that was not let in.
-    """
-
-    kind: Kind
-    setup: Setup
-    now: float
-    document: Json | None = field(default=None, repr=False)
-    failure: FetchFailed | None = None
-    reply: IncomingReply | None = field(default=None, repr=False)
-    checks: tuple[Check, ...] = ()
-    error: str = ""
-    description: str = ""
-    id_token: str = field(default="", repr=False)
-    auth_method: str = ""
-    trials: tuple[tuple[str, str], ...] = ()
-
-    def failed(self, *names: str) -> Check | None:
-        """The first of these checks that failed."""
-        return next((c for c in self.checks if not c.passed and c.name in names), None)
-
-    def says(self, pattern: str) -> bool:
-        """Whether the provider's words have something, whatever its letters' case."""
-        return re.search(pattern, f"{self.error} {self.description}", re.IGNORECASE) is not None  # fmt: skip
-
-    @property
-    def words(self) -> str:
-        """The provider's own words, cut, without a full stop at their end."""
-        words = ": ".join(word for word in (self.error, self.description) if word)
-        return words[:MAX_WORDS].rstrip(". ")
-
-    @property
-    def client_error(self) -> str:
-        """The word that says that a client was not let in; empty where it was."""
-        status = self.reply.status if self.reply is not None and self.kind in _TOKEN_KINDS else 0  # fmt: skip
-        return name_client_error(self.error, status)
-
-
-Rule = Callable[[Situation], Cause | None]
-_TOKEN_KINDS: Final = frozenset({"token", "refresh", "client_credentials"})
 _FAILURES: Final[Mapping[str, tuple[str, str]]] = {
     "name": ("name_unknown", "Check the address, and that this machine's resolver knows the name."),
     "connection": ("unreachable", "Check host and port, and that a firewall lets this machine out."),
@@ -219,7 +162,7 @@ def _client_unknown(s: Situation) -> Cause | None:
     is_cognito = "cognito-idp" in (urlsplit(s.setup.issuer).hostname or "")
     taken = s.failed("taken")
     is_word = is_cognito and s.error == "invalid_request" and taken is not None and taken.got == "to its error page"  # fmt: skip
-    if not is_word and (s.kind not in {"authorization", *_TOKEN_KINDS} or is_vague or not s.says(pattern)):  # fmt: skip
+    if not is_word and (s.kind not in {"authorization", *TOKEN_KINDS} or is_vague or not s.says(pattern)):  # fmt: skip
         return None
     return Cause(
         code="client_unknown",
@@ -329,7 +272,7 @@ def _client_refused(s: Situation) -> Cause | None:
     if s.auth_method in let_in or _is_about_grant(s):
         return None
     if s.auth_method == "none":
-        if s.kind not in _TOKEN_KINDS:  # whose tokens came without a secret
+        if s.kind not in TOKEN_KINDS:  # whose tokens came without a secret
             return None
         return Cause(
             code="secret_missing",
@@ -348,7 +291,7 @@ def _client_refused(s: Situation) -> Cause | None:
             text=f"The provider does not take the secret as {s.auth_method}, but takes it as {let_in[0]}.",
             remedy=f"Set config.client_auth to {let_in[0]}.",
         )
-    if s.kind not in _TOKEN_KINDS or (s.error == "unauthorized_client" and not s.trials):  # fmt: skip
+    if s.kind not in TOKEN_KINDS or (s.error == "unauthorized_client" and not s.trials):  # fmt: skip
         return None
     return Cause(
         code="secret_wrong",
@@ -372,7 +315,7 @@ def _is_about_grant(s: Situation) -> bool:
 
 
 def _grant_refused(s: Situation) -> Cause | None:
-    if s.kind not in {"authorization", "callback", *_TOKEN_KINDS}:
+    if s.kind not in {"authorization", "callback", *TOKEN_KINDS}:
         return None
     if s.error in {"unauthorized_client", "unsupported_grant_type"}:
         grant = {"client_credentials": "client credentials", "refresh": "refresh token"}.get(s.kind, "authorization code")  # fmt: skip
@@ -404,191 +347,6 @@ def _grant_refused(s: Situation) -> Cause | None:
     return None
 
 
-_TIMES: Final = frozenset({"clock", "ID token: exp", "ID token: iat", "ID token: nbf"})
-
-
-def _clock(s: Situation) -> Cause | None:
-    """What a clock explains; it must not hide what it does not, such as a wrong signature."""
-    if any(not c.passed and c.name not in _TIMES and not _is_harmless(c) for c in s.checks):  # fmt: skip
-        return None
-    skew: float | None = None
-    if s.failed("clock") and s.reply is not None:
-        skew = read_skew_s(s.reply, s.now)
-    elif s.failed("ID token: iat"):
-        # Its Date is right or missing, but what it signs is of the future.
-        skew = _issued_ahead_s(s)
-    if skew is None:
-        return None
-    side = "ahead of" if skew > 0 else "behind"
-    minutes = f" ({abs(skew) / 60:.0f} minutes)" if abs(skew) >= 120 else ""
-    return Cause(
-        code="clock_off",
-        text=f"The provider's clock is {abs(skew):.0f} s{minutes} {side} this machine's: one of the two is wrong.",
-        remedy="Set the wrong one (NTP). If that is not yours to do, config.leeway allows for the difference in seconds, "
-        "and makes ended tokens good for as long.",
-    )  # fmt: skip
-
-
-def _issued_ahead_s(s: Situation) -> float | None:
-    try:
-        issued = read_time(show_token("", s.id_token).claims or {}, "iat")
-    except TokenRefused:
-        return None
-    return None if issued is None else issued - s.now
-
-
-def _alg(s: Situation) -> Cause | None:
-    header = show_token("", s.id_token).header
-    check = s.failed("ID token: alg", "ID token: form")
-    if header is None or check is None:
-        return None
-    alg = header.get("alg")
-    is_malformed = check.name == "ID token: form" and (alg in ASYMMETRIC_ALGORITHMS or not isinstance(alg, str))  # fmt: skip
-    if is_malformed:
-        return None
-    if alg == "none":
-        text = "The ID token is not signed (alg none): anybody could have written it."
-    elif isinstance(alg, str) and alg.startswith("HS"):
-        text = f"The ID token is signed with {alg[:40]}: with a secret, which everybody who can verify it can also sign with."
-    else:
-        text = f"The ID token is signed with {str(alg)[:40]}, which is not among what is believed."
-    remedy = "Choose RS256, PS256, ES256 or EdDSA for this client's ID tokens at the provider."
-    return Cause(code="alg_refused", text=text, remedy=remedy)
-
-
-def _form(s: Situation) -> Cause | None:
-    check = s.failed("ID token: form")
-    if check is None:
-        return None
-    if s.id_token.count(".") == 4:
-        return Cause(
-            code="token_encrypted",
-            text="The ID token is encrypted (JWE), which the gateway does not open.",
-            remedy="Have the provider sign this client's ID tokens without encrypting them: TLS keeps them from others already.",
-        )
-    return Cause(
-        code="token_malformed",
-        text=f"The ID token cannot be read: {check.got}.",
-        remedy="It must be a signed JWT (RFC 7519), as the provider sent it: see what cut or changed it on the way.",
-    )
-
-
-def _signature(s: Situation) -> Cause | None:
-    if (check := s.failed("ID token: kid")) is not None:
-        if check.expected.endswith(": none"):
-            return Cause(
-                code="keys_unknown",
-                text="The ID token cannot be verified: no signing key of the provider is known.",
-                remedy="Type the address of its signing keys (jwks_uri), or an issuer that has a discovery document.",
-            )
-        named = "names no key, and none that the provider publishes fits its algorithm"
-        if check.got != "nothing":
-            named = f"names the key {check.got}, which the provider does not publish for its algorithm"  # fmt: skip
-        return Cause(
-            code="key_unknown",
-            text=f"The ID token {named}.",
-            remedy="The keys may have just changed: begin anew. If it stays so, the token is from another provider, or jwks_uri shows old keys.",
-        )  # fmt: skip
-    if s.failed("ID token: signature"):
-        return Cause(
-            code="signature_wrong",
-            text="The ID token's signature was not made by the provider's key: it was changed after it was signed, or another key signed it.",
-            remedy="Do not believe it. See what stands between this machine and the provider, and that jwks_uri is the provider's own.",
-        )  # fmt: skip
-    return None
-
-
-_CLAIMS: Final[Mapping[str, tuple[str, str, str]]] = {
-    "iss": ("token_issuer", "is from {got}, and {expected} was asked",
-            "Use that issuer if it is the provider you mean, or list it in config.issuers_allowed."),
-    "aud": ("token_audience", "is for {got}, not for {expected}",
-            "Give the client ID that the token is made for, or register this one."),
-    "exp": ("token_expired", "has ended: exp is {got}",
-            "The provider gives out tokens that are over, or keeps them too long in a cache."),
-    "nbf": ("token_not_yet", "is not good yet: nbf is {got}", "Compare the clocks; config.leeway allows for seconds."),
-    "iat": ("token_times", "was not issued before now: iat is {got}", "Compare the clocks; the provider must put iat in."),
-    "nonce": ("nonce_mismatch", "has {got} as nonce, not the one that this sign-in was sent with",
-              "The provider must copy the nonce of the request. A token of another sign-in must not be believed."),
-    "at_hash": ("at_hash_mismatch", "belongs to another access token, by its at_hash",
-                "The two were mixed up on the way or by the provider: believe neither."),
-    "sub": ("sub_missing", "does not say who the person is", "The provider must put sub in."),
-    "azp": ("token_party", "was made for the client {got} (azp), not for this one", "It is a token of another client's sign-in."),
-    "typ": ("token_kind", "is of the type {got}", "It is no ID token."),
-    "token_use": ("token_kind", "says token_use {got}, not {expected}", "It is no ID token."),
-}  # fmt: skip
-
-
-def _claim(s: Situation) -> Cause | None:
-    for name, (code, text, remedy) in _CLAIMS.items():
-        check = s.failed(f"ID token: {name}")
-        if check is None:
-            continue
-        if name == "iss" and not check.expected:
-            return Cause(
-                code=code,
-                text=f"The ID token is from {check.got}, and no issuer was typed to hold it against.",
-                remedy=f"Type the issuer {check.got}, if that is the provider you mean.",
-            )
-        said = text.format(got=check.got, expected=check.expected)
-        if check.got.startswith("nothing") and name != "sub":
-            said = f"has no {name}" if name != "azp" else "is for several audiences, and does not say which client asked for it (azp)"  # fmt: skip
-        return Cause(code=code, text=f"The ID token {said}.", remedy=remedy)
-    return None
-
-
-def _id_token_missing(s: Situation) -> Cause | None:
-    if s.failed("id_token") is None:
-        return None
-    return Cause(
-        code="id_token_missing",
-        text="openid was asked for, and the provider gave no ID token.",
-        remedy="Allow the scope openid for the client; a plain OAuth 2.0 provider gives none, so that nobody can be signed in by it.",
-    )
-
-
-def _is_harmless(check: Check) -> bool:
-    """
-    Whether a check that fails hinders no sign-in, so that a note is enough.
-
-    Access tokens are for the provider's own APIs: Keycloak's are for `account`, Entra's for Graph.
-    A provider may give fewer scopes than were asked for (RFC 6749 §3.3).
-    """
-    return check.name == "scope" or check.name.startswith(_ACCESS)
-
-
-def keep_telling(checks: tuple[Check, ...]) -> tuple[Check, ...]:
-    """The checks of a step, without failed ones that hinder nothing: notes tell of those."""
-    return tuple(c for c in checks if c.passed or not _is_harmless(c))
-
-
-def _scope_narrowed(s: Situation) -> Cause | None:
-    check = s.failed("scope")
-    if check is None:
-        return None
-    return Cause(
-        code="scope_narrowed",
-        text=f"The provider gave fewer scopes than were asked for: {' '.join(sorted(set(check.expected.split()) - set(check.got.split())))} is missing.",
-        remedy="This hinders nobody's sign-in. If claims or rights are missing later, allow the scopes for the client at the provider.",
-        level="note",
-    )
-
-
-def _access_token(s: Situation) -> Cause | None:
-    failed = [c for c in s.checks if not c.passed and c.name.startswith(_ACCESS)]
-    if _clock(s) is not None:  # which says why its times do not fit
-        failed = [c for c in failed if c.name.removeprefix(_ACCESS) not in {"exp", "iat", "nbf"}]  # fmt: skip
-    if not failed:
-        return None
-    why = "; ".join(f"{c.name.removeprefix(_ACCESS)} is {c.got}, expected {c.expected}" for c in failed)  # fmt: skip
-    return Cause(
-        code="access_token_unusable",
-        text=f"The access token would not be taken as a bearer token: {why}.",
-        remedy="This hinders nobody's sign-in. For programs that send it to the gateway, see config.audience_required and config.issuers_allowed.",
-        level="note",
-    )  # fmt: skip
-
-
-_ACCESS: Final = "access token: "
 _STATUS_CAUSES: Final[Mapping[str, tuple[str, str, str]]] = {
     "userinfo": ("userinfo_refused", "UserInfo refuses the access token",
                  "Ask for the scope openid; an access token for another API (audience) is none for UserInfo."),
@@ -653,7 +411,7 @@ def _said(s: Situation) -> Cause | None:
 
 
 def _anything(s: Situation) -> Cause | None:
-    failed = next((c for c in s.checks if not c.passed and not _is_harmless(c)), None)
+    failed = next((c for c in s.checks if not c.passed and not is_harmless(c)), None)
     if failed is None:
         return None
     return Cause(
@@ -696,10 +454,10 @@ def _logout_form(s: Situation) -> Cause | None:
 
 CAUSES: Final[tuple[Rule, ...]] = (
     _failure, _broken, _discovery, _keys, _state, _response_issuer, _repeated, _redirect, _scope, _pkce,
-    _client_unknown, _single_page, _client_refused, _grant_refused, _unreadable, _logout_form, _clock,
-    _id_token_missing, _alg, _form, _signature, _claim, _other_person, _inactive, _refused, _no_code, _said,
+    _client_unknown, _single_page, _client_refused, _grant_refused, _unreadable, _logout_form, find_clock,
+    find_missing_id_token, find_alg, find_form, find_signature, find_claim, _other_person, _inactive, _refused, _no_code, _said,
 )  # fmt: skip
-NOTES: Final[tuple[Rule, ...]] = (_access_token, _scope_narrowed)
+NOTES: Final[tuple[Rule, ...]] = (note_access_token, note_scope)
 
 
 def find_causes(situation: Situation) -> tuple[Cause, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
 
 from ostiary.debugger.judging import text_of, texts_of
 from ostiary.debugger.values import Flow, Run, Setup
@@ -17,6 +18,7 @@ from ostiary.http.url import is_http_url
 from ostiary.jose.jwt import sign_jwt
 from ostiary.jose.keys import SharedSecret
 from ostiary.oidc.rp.authorization import AuthorizationRequest, build_authorization_url
+from ostiary.oidc.rp.checks import Check
 from ostiary.oidc.rp.client_auth import (
     ClientCredentials,
     build_assertion_claims,
@@ -141,3 +143,26 @@ def build_sign_out_url(run: Run) -> str | None:
             id_token=run.held.id_token or None,
         )
     )
+
+
+def check_sign_out(run: Run, url: str) -> list[Check]:
+    """Whether the form is the provider's own, and the address to come back to is whole."""
+    names = dict(parse_qsl(urlsplit(url).query))
+    found = []
+    if is_cognito(run):
+        fits = "client_id" in names and bool({"logout_uri", "redirect_uri"} & set(names))  # fmt: skip
+        found.append(
+            Check(
+                name="form", passed=fits, expected="client_id and logout_uri (Amazon Cognito's form)",
+                got=", ".join(names) or "nothing",
+            )
+        )  # fmt: skip
+    back = run.setup.logout_redirect_uri
+    if back:
+        found.append(
+            Check(
+                name="logout_uri", passed="://" in back, expected="an address with its scheme",
+                got=back[:200],
+            )
+        )  # fmt: skip
+    return found

@@ -73,7 +73,8 @@ class Conversation:
         try:
             run = self._open(call)
         except CannotCarry:
-            return self._show(call, Run(setup=Setup(redirect_uri=call.redirect_uri)), problem=_STALE, status=400)  # fmt: skip
+            typed = read_setup(call.form, Setup(), own_redirect_uri=call.redirect_uri)
+            return self._show(call, Run(setup=typed.setup), problem=_STALE, status=400)
         return await self._act(call, call.form, run)
 
     def replay(self, story: Mapping[str, object]) -> Mapping[str, object]:

@@ -11,22 +11,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 from ostiary.debugger import judging
-from ostiary.debugger.causes import (
-    Situation,
-    find_causes,
-    keep_telling,
-    name_client_error,
-    tell_cors,
-)
+from ostiary.debugger.causes import find_causes, tell_cors
 from ostiary.debugger.client import (
     TRIED,
     build_post,
     build_sign_in_url,
     build_sign_out_url,
     can_sign,
+    check_sign_out,
     choose_method,
     find_endpoint,
     is_cognito,
@@ -35,6 +30,7 @@ from ostiary.debugger.judging import read_object, read_words, text_of
 from ostiary.debugger.probing import check_probe, probe
 from ostiary.debugger.reach import AllowList
 from ostiary.debugger.redaction import Redactor, build_redactor, clean
+from ostiary.debugger.situation import Situation, name_client_error
 from ostiary.debugger.values import Flow, Held, Kind, Run, Setup, Step
 from ostiary.http.exchange import IncomingReply, OutgoingRequest
 from ostiary.http.forms import Pairs, first
@@ -165,7 +161,7 @@ class Desk:
             sent=redactor.sent(answer.request),
             got=got,
             failure="" if answer.failure is None else answer.failure.reason,
-            checks=_redact(redactor, keep_telling(checks)),
+            checks=_redact(redactor, checks),
             causes=causes,
         )
 
@@ -540,7 +536,7 @@ class Desk:
             OutgoingRequest(method="GET", url=url, fields=(("Accept", "text/html"),)),
             is_typed=bool(run.setup.endpoint("end_session_endpoint")),
         )
-        checks = [*_check_sign_out(run, url)]
+        checks = [*check_sign_out(run, url)]
         more: dict[str, Any] = {}
         if answer.reply is not None:
             found = probe(answer.reply, run.setup.logout_redirect_uri)
@@ -563,29 +559,6 @@ def _redact(redactor: Redactor, checks: tuple[Check, ...]) -> tuple[Check, ...]:
         replace(c, expected=redactor.text(c.expected), got=redactor.text(clean(c.got)))
         for c in checks
     )
-
-
-def _check_sign_out(run: Run, url: str) -> list[Check]:
-    """Whether the form is the provider's own, and the address to come back to is whole."""
-    names = dict(parse_qsl(urlsplit(url).query))
-    found = []
-    if is_cognito(run):
-        fits = "client_id" in names and bool({"logout_uri", "redirect_uri"} & set(names))  # fmt: skip
-        found.append(
-            Check(
-                name="form", passed=fits, expected="client_id and logout_uri (Amazon Cognito's form)",
-                got=", ".join(names) or "nothing",
-            )
-        )  # fmt: skip
-    back = run.setup.logout_redirect_uri
-    if back:
-        found.append(
-            Check(
-                name="logout_uri", passed="://" in back, expected="an address with its scheme",
-                got=back[:200],
-            )
-        )  # fmt: skip
-    return found
 
 
 def _hold(held: Held, given: Mapping[str, Any], kind: Kind, flow: Flow | None) -> Held:

@@ -125,7 +125,7 @@ def find_ways(run: Run) -> Iterator[Way]:
     if (held.refresh_token or held.access_token) and find_endpoint(run, "revocation_endpoint"):  # fmt: skip
         yield Way(act="revocation", label="Revoke the " + ("refresh token" if held.refresh_token else "access token"))  # fmt: skip
     if run.setup.client_id and find_endpoint(run, "end_session_endpoint"):
-        yield Way(act="logout", label="Check the logout")
+        yield Way(act="logout", label="Log out")
 
 
 def show_steps(run: Run) -> tuple[StepShown, ...]:

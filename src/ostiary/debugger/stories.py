@@ -14,8 +14,9 @@ from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from ostiary.debugger.causes import Situation, find_causes
+from ostiary.debugger.causes import find_causes
 from ostiary.debugger.redaction import clean
+from ostiary.debugger.situation import Situation
 from ostiary.debugger.values import Cause, Got, Kind, Run, Sent, Setup, Step
 from ostiary.oidc.rp.checks import Check
 

@@ -117,11 +117,8 @@ class Step:
 
     @property
     def is_good(self) -> bool:
-        """Whether nothing about it is wrong."""
-        failed = any(not check.passed for check in self.checks)
-        return not (
-            self.failure or failed or any(c.level == "error" for c in self.causes)
-        )
+        """Whether nothing about it hinders: a rule that does not hold and matters is an error's cause."""
+        return not self.failure and all(c.level != "error" for c in self.causes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -140,3 +140,22 @@ async def test_what_is_secret_is_in_no_repr(scene: Scene) -> None:
 
     assert not [s for s in secrets_of(scene, flow, run) if s in text]
     assert "ada@example.com" not in text
+
+
+async def test_neither_a_check_nor_a_cause_repeats_a_secret(scene: Scene) -> None:
+    run = await scene.desk.prepare(await scene.desk.discover(CONFIDENTIAL))
+    flow = run.flow
+    assert flow is not None
+    answer = scene.come_back(run)
+    words = f"{SECRET} code-1 {flow.verifier}"
+    answers = (
+        reply(400, {"error": words}),
+        replace(reply(200, "page"), fields={"content-type": words}),
+    )
+    for found in answers:
+        scene.wire.replies["token"] = found
+        step = (await scene.desk.finish(run, flow, answer)).steps[-1]
+        text = "\n".join(told((step,)))
+
+        assert not step.is_good
+        assert not [s for s in secrets_of(scene, flow, run) if s in text]

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ostiary.debugger.causes import Situation, find_causes
+from ostiary.debugger.causes import find_causes
 from ostiary.debugger.probing import MAX_WORDS, check_probe, probe, read_page
+from ostiary.debugger.situation import Situation
 from ostiary.http.exchange import IncomingReply
 from tests.support.provider import b64
 from tests.unit.debugger.debugger_kit import BACK, NOW, SETUP, reply
