@@ -29,13 +29,14 @@ STATIC: dict[str, list[str]] = {
 }
 QUICK = ("unit", "spec", "policy")
 COVERED = ("unit", "spec")
-# Two processes, but not where the clock is judged or a browser keeps both cores busy already;
-# a file's tests stay together where they share a server.
+# Two processes, but not where the clock is judged; a file's tests stay together where they share
+# a server.
 PARALLEL = {
     "unit": "worksteal",
     "spec": "worksteal",
     "contract": "loadfile",  # those that are `alone` before the others
     "userpool": "loadfile",
+    "browser": "loadfile",  # a demo and a browser for each process
     "interop": "loadfile",
 }
 COVERAGE_STEP = [
