@@ -33,6 +33,7 @@ _AREAS: Final = (
     ("portal-", "The developer portal"),
     ("content-", "The developer portal's content"),
     ("manager-", "The Manager"),
+    ("debugger-", "The debugger"),
     ("console", "The user pool's console"),
     ("", "The user pool's hosted pages, and the demo's own"),
 )

@@ -42,7 +42,7 @@ async def fetching(**names: str) -> AsyncIterator[AiohttpFetch]:
             proto=0,
             flags=0,
         )
-        fetch._resolver._recent[host, 443] = (math.inf, [row])
+        fetch._resolver._recent[host] = (math.inf, [row])
     try:
         yield fetch
     finally:
@@ -215,9 +215,6 @@ async def test_a_name_that_leads_elsewhere_once_it_was_checked_leads_nowhere(
 ) -> None:
     monkeypatch.setattr("ostiary.adapters.fetch.REMEMBERED_S", 0)
     async with fetching(idp_example="93.184.216.34") as fetch:
-        fetch._resolver._recent["idp.example", 80] = fetch._resolver._recent[
-            "idp.example", 443
-        ]
         names = fetch._resolver._system = Names("93.184.216.35", "127.0.0.1")
         reason = await refused(
             fetch, f"{scheme}://turns.example/jwks", beside="idp.example"
@@ -385,3 +382,43 @@ async def test_a_name_that_nobody_knows_is_called_so(limits: FetchLimits) -> Non
             await fetch.send(get("https://nowhere.invalid/"), limits)
 
     assert caught.value.kind == "name"
+
+
+async def test_without_keeping_no_connection_serves_two_requests() -> None:
+    """Else one that was made under other limits could lead where this request may not go."""
+    made = 0
+
+    async def answer(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        nonlocal made
+        made += 1
+        while (await reader.readuntil(b"\r\n\r\n")) != b"":
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            await writer.drain()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    counts = []
+    for keeps in (True, False):
+        fetch = AiohttpFetch(keeps=keeps)
+        before = made
+        for _ in range(2):
+            await fetch.send(get(url), FetchLimits(reach="inside"))
+        counts.append(made - before)
+        await fetch.close()
+    server.close()
+
+    assert counts == [1, 2]
+
+
+@pytest.mark.spec("D7")
+async def test_a_name_is_the_same_place_at_every_port() -> None:
+    async with fetching() as fetch:
+        names = fetch._resolver._system = Names("93.184.216.34", "127.0.0.1")
+        await fetch._check_place("https://idp.example/", FetchLimits(reach="outside"))
+        await fetch._check_place(
+            "https://idp.example:8443/", FetchLimits(reach="outside")
+        )
+
+    assert len(names.asked) == 1

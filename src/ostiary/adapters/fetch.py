@@ -98,7 +98,8 @@ class _Resolver(AbstractResolver):
 
     def __init__(self) -> None:
         self._system: AbstractResolver = DefaultResolver()
-        self._recent: dict[tuple[str, int], tuple[float, list[ResolveResult]]] = {}
+        # By the host alone: what it is judged by is what is connected to, at whatever port.
+        self._recent: dict[str, tuple[float, list[ResolveResult]]] = {}
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
@@ -157,17 +158,27 @@ class _Resolver(AbstractResolver):
                 )
             ]  # fmt: skip
         now = asyncio.get_running_loop().time()
-        known = self._recent.get((host, port))
-        if known is not None and now < known[0]:
-            return known[1]
-        found = await self._system.resolve(host, port, family)
-        if len(self._recent) > MAX_REMEMBERED:
-            self._recent.clear()
-        self._recent[host, port] = (now + REMEMBERED_S, found)
-        return found
+        known = self._recent.get(host)
+        if known is None or now >= known[0]:
+            found = await self._system.resolve(host, port, family)
+            if len(self._recent) > MAX_REMEMBERED:
+                self._recent.clear()
+            known = self._recent[host] = (now + REMEMBERED_S, found)
+        return [_at_port(row, port) for row in known[1]]
 
     async def close(self) -> None:
         await self._system.close()
+
+
+def _at_port(row: ResolveResult, port: int) -> ResolveResult:
+    return ResolveResult(
+        hostname=row["hostname"],
+        host=row["host"],
+        port=port,
+        family=row["family"],
+        proto=row["proto"],
+        flags=row["flags"],
+    )
 
 
 def _addresses(found: Sequence[ResolveResult]) -> list[Address]:
@@ -215,9 +226,14 @@ def _kind_of_certificate(error: Exception) -> FailureKind:
 
 
 class AiohttpFetch:
-    """The fetch port. Make it inside a running loop and `close` it."""
+    """
+    The fetch port. Make it inside a running loop and `close` it.
 
-    def __init__(self, *, ca_file: str | None = None) -> None:
+    Without `keeps` each request has a connection of its own, so that its address is judged by the
+    limits of this request and of no other.
+    """
+
+    def __init__(self, *, ca_file: str | None = None, keeps: bool = True) -> None:
         context = ssl.create_default_context(cafile=ca_file)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         self._verified = context
@@ -232,6 +248,7 @@ class AiohttpFetch:
                 limit=_CONNECTIONS,
                 limit_per_host=_CONNECTIONS_PER_HOST,
                 use_dns_cache=False,
+                force_close=not keeps,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=True,

@@ -41,7 +41,7 @@ async def run_page(*, port: int, allowed: str, ca_file: str | None) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
-    fetch = AiohttpFetch(ca_file=ca_file)
+    fetch = AiohttpFetch(ca_file=ca_file, keeps=False)
     try:
         site = DebuggerSite(debugger=build_debugger(fetch, allowed=allowed))
         async with serve_site(debugger_app(site), _listen(port)):

@@ -25,7 +25,10 @@ from ostiary.sessions.keys import KeyRing, Sealer
 
 MAX_STEPS: Final = 30
 MAX_COOKIE: Final = 3900
-_RUN: Final = TypeAdapter(Run)
+MAX_BYTES: Final = 400_000
+# A secret in a page that somebody has saved is good for so long.
+MAX_AGE_S: Final = 12 * 3600
+_RUN: Final = TypeAdapter(tuple[float, Run])
 _AWAY: Final = TypeAdapter(tuple[Setup, Flow])
 
 
@@ -38,6 +41,10 @@ class CannotCarry(Exception):
 def name_cookie(state: str) -> str:
     """The cookie of a sign-in, by its state, which the name does not tell."""
     return FLOW_COOKIE + hashlib.sha256(state.encode()).hexdigest()[:12]
+
+
+def _bind(owner: str, name: str) -> str:
+    return f"{len(owner)}:{owner}:{name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,24 +73,31 @@ class Carrier:
         except (JoseError, zlib.error) as error:
             raise CannotCarry("not ours, or changed") from error
 
-    def pack(self, run: Run, owner: str) -> str:
-        """A run as a field of a form; of many steps the oldest are left behind."""
+    def pack(self, run: Run, owner: str, *, now: float) -> str:
+        """A run as a field of a form; of many or long steps the oldest are left behind."""
         kept = replace(run, steps=run.steps[-MAX_STEPS:])
-        return self._seal(self.runs, _RUN.dump_json(kept), owner)
+        data = _RUN.dump_json((now, kept))
+        while len(data) > MAX_BYTES and len(kept.steps) > 1:
+            kept = replace(kept, steps=kept.steps[1:])
+            data = _RUN.dump_json((now, kept))
+        return self._seal(self.runs, data, owner)
 
-    def unpack(self, text: str, owner: str) -> Run:
+    def unpack(self, text: str, owner: str, *, now: float) -> Run:
         """
         The run of a form.
 
         Raises:
-            CannotCarry: There is none.
+            CannotCarry: There is none, or it is from half a day ago.
         """
         try:
-            return _RUN.validate_json(self._open(self.runs, text, owner))
+            at, run = _RUN.validate_json(self._open(self.runs, text, owner))
         except ValidationError as error:
             raise CannotCarry("of another version") from error
+        if not 0 <= now - at <= MAX_AGE_S:
+            raise CannotCarry("too old")
+        return run
 
-    def pack_flow(self, setup: Setup, flow: Flow) -> tuple[str, str]:
+    def pack_flow(self, setup: Setup, flow: Flow, owner: str) -> tuple[str, str]:
         """
         A sign-in as a cookie: its name and its value.
 
@@ -91,21 +105,22 @@ class Carrier:
             CannotCarry: What was typed is too long for a cookie.
         """
         name = name_cookie(flow.state)
-        text = self._seal(self.flows, _AWAY.dump_json((setup, flow)), name)
+        binding = _bind(owner, name)
+        text = self._seal(self.flows, _AWAY.dump_json((setup, flow)), binding)
         if len(text) > MAX_COOKIE:
             raise CannotCarry("what was typed is too long for a cookie")
         return name, text
 
-    def unpack_flow(self, text: str, state: str) -> tuple[Setup, Flow]:
+    def unpack_flow(self, text: str, state: str, owner: str) -> tuple[Setup, Flow]:
         """
         The sign-in that a state belongs to.
 
         Raises:
             CannotCarry: It is another's.
         """
-        return self.unpack_named(text, name_cookie(state))
+        return self.unpack_named(text, name_cookie(state), owner)
 
-    def unpack_named(self, text: str, name: str) -> tuple[Setup, Flow]:
+    def unpack_named(self, text: str, name: str, owner: str) -> tuple[Setup, Flow]:
         """
         The sign-in of a cookie.
 
@@ -113,6 +128,6 @@ class Carrier:
             CannotCarry: It is none of ours.
         """
         try:
-            return _AWAY.validate_json(self._open(self.flows, text, name))
+            return _AWAY.validate_json(self._open(self.flows, text, _bind(owner, name)))
         except ValidationError as error:
             raise CannotCarry("of another version") from error

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from ostiary.debugger.judging import PKCE_WORDS, texts_of
 from ostiary.debugger.situation import (
     CLIENT_ERRORS,
+    LET_IN,
     MAX_WORDS,
     TOKEN_KINDS,
     Rule,
@@ -268,7 +269,9 @@ def _client_refused(s: Situation) -> Cause | None:
     if not s.client_error or s.kind in {"authorization", "callback"}:
         return None
     name = s.setup.client_id
-    let_in = [method for method, error in s.trials if error not in CLIENT_ERRORS]
+    let_in = [method for method, error in s.trials if error in LET_IN]
+    # Too many requests, a firewall, another complaint: no word on whether the client was let in.
+    is_open = any(error not in LET_IN | CLIENT_ERRORS for _, error in s.trials)
     if s.auth_method in let_in or _is_about_grant(s):
         return None
     if s.auth_method == "none":
@@ -293,6 +296,12 @@ def _client_refused(s: Situation) -> Cause | None:
         )
     if s.kind not in TOKEN_KINDS or (s.error == "unauthorized_client" and not s.trials):  # fmt: skip
         return None
+    if is_open:
+        return Cause(
+            code="client_refused",
+            text=f"The provider refuses the client {name}, and does not let it be found out whether by its secret or by the way in which that is sent.",
+            remedy="Copy the secret again, and see at the provider how the client shows it (config.client_auth).",
+        )  # fmt: skip
     return Cause(
         code="secret_wrong",
         text=f"The provider does not take the secret of the client {name}, however it is sent.",
@@ -364,6 +373,21 @@ def _refused(s: Situation) -> Cause | None:
     code, text, remedy = known
     own = f": {s.words}" if s.words else ""
     return Cause(code=code, text=f"{text} (status {s.reply.status}{own}).", remedy=remedy)  # fmt: skip
+
+
+def _untrusted(s: Situation) -> Cause | None:
+    """A reply that the gateway would not believe: badly signed, for others, or of another time."""
+    names = {"userinfo": "UserInfo: ", "introspection": "introspection: "}
+    start = names.get(s.kind)
+    failed = next((c for c in s.checks if start and not c.passed and c.name.startswith(start)), None)  # fmt: skip
+    if failed is None or start is None:
+        return None
+    name = failed.name.removeprefix(start)
+    return Cause(
+        code=f"{s.kind}_untrusted",
+        text=f"The gateway would not believe this reply: {name} is {failed.got}, expected is {failed.expected}.",
+        remedy="Do not believe it either. See that it is signed by a key of the provider's, for this client, and in date.",
+    )
 
 
 def _other_person(s: Situation) -> Cause | None:
@@ -443,7 +467,7 @@ def _logout_form(s: Situation) -> Cause | None:
             text="The provider ends sessions only for whoever shows an ID token that it takes (id_token_hint).",
             remedy="Sign in first, then check the logout. The gateway sends the ID token of the session by itself.",
         )
-    if s.setup.logout_redirect_uri and s.says(r"redirect_mismatch|post_logout_redirect_uri|logout_uri|logout url|redirect[ _]ur[il]|invalid_request.*redirect"):  # fmt: skip
+    if s.setup.logout_redirect_uri and s.says(r"redirect_mismatch|post_logout_redirect_uri|logout_uri|logout url|redirect[ _]ur[il]|invalid_request.{0,200}redirect"):  # fmt: skip
         return Cause(
             code="logout_uri_unregistered",
             text=f"The address to come back to, {s.setup.logout_redirect_uri}, is not registered for the client {s.setup.client_id}.",
@@ -455,7 +479,7 @@ def _logout_form(s: Situation) -> Cause | None:
 CAUSES: Final[tuple[Rule, ...]] = (
     _failure, _broken, _discovery, _keys, _state, _response_issuer, _repeated, _redirect, _scope, _pkce,
     _client_unknown, _single_page, _client_refused, _grant_refused, _unreadable, _logout_form, find_clock,
-    find_missing_id_token, find_alg, find_form, find_signature, find_claim, _other_person, _inactive, _refused, _no_code, _said,
+    find_missing_id_token, find_alg, find_form, find_signature, find_claim, _untrusted, _other_person, _inactive, _refused, _no_code, _said,
 )  # fmt: skip
 NOTES: Final[tuple[Rule, ...]] = (note_access_token, note_scope)
 

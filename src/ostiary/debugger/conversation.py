@@ -31,6 +31,7 @@ _UNKNOWN: Final = (
 )  # fmt: skip
 _TOO_LATE: Final = "This sign-in was begun more than 15 minutes ago. Begin again."
 _NOT_BELIEVED: Final = "The answer was not used: the provider could not be looked up again, as is said below. Begin again when it can."
+_FILLED_IN: Final = "A link on another page filled this in. See that it is your provider before you type a secret or sign in."
 _WRONG: Final = "Nothing was sent: what is marked below needs another look."
 _NOT_PASTED: Final = "That is no address with an answer: it must hold the code (or error) and the state of this sign-in."
 Act = Callable[[Desk, Run], Awaitable[Run]]
@@ -69,7 +70,12 @@ class Conversation:
             return await self._take_back(call)
         if call.form is None:
             setup = read_query(call.query, own_redirect_uri=call.redirect_uri)
-            return self._show(call, Run(setup=setup))
+            told = (
+                _FILLED_IN
+                if call.is_foreign and (setup.issuer or setup.client_id)
+                else ""
+            )
+            return self._show(call, Run(setup=setup), warning=told)
         try:
             run = self._open(call)
         except CannotCarry:
@@ -86,7 +92,11 @@ class Conversation:
 
     def _open(self, call: DebugCall) -> Run:
         carried = first(call.form or (), "run")
-        return self.carrier.unpack(carried, call.owner) if carried else Run()
+        return (
+            self.carrier.unpack(carried, call.owner, now=self.desk.clock.now())
+            if carried
+            else Run()
+        )
 
     def _show(
         self,
@@ -95,19 +105,21 @@ class Conversation:
         *,
         errors: Mapping[str, str] | None = None,
         problem: str = "",
+        warning: str = "",
         status: int = 200,
         flow: tuple[str, str] | None = None,
         done: str | None = None,
     ) -> DebugPage:
         values = build_values(
             run,
-            sealed=self.carrier.pack(run, call.owner)
+            sealed=self.carrier.pack(run, call.owner, now=self.desk.clock.now())
             if run.steps or run.setup.client_secret
             else "",
             admin=call.admin,
             own_redirect_uri=call.redirect_uri,
             errors=errors,
             problem=problem,
+            warning=warning,
         )
         return DebugPage(values=values, status=status, flow=flow, done=done)
 
@@ -164,7 +176,7 @@ class Conversation:
         if run.flow is None:
             return self._show(call, run)
         try:
-            flow = self.carrier.pack_flow(run.setup, run.flow)
+            flow = self.carrier.pack_flow(run.setup, run.flow, call.owner)
         except CannotCarry as error:
             return self._show(call, run, problem=f"This cannot be begun: {error}.", status=400)  # fmt: skip
         return self._show(call, run, flow=flow)
@@ -174,7 +186,7 @@ class Conversation:
         state = first(call.query, "state") or ""
         blank = Run(setup=Setup(redirect_uri=call.redirect_uri))
         try:
-            setup, flow = self.carrier.unpack_flow(call.flow or "", state)
+            setup, flow = self.carrier.unpack_flow(call.flow or "", state, call.owner)
         except CannotCarry:
             return await self._doubt(call, blank)
         return await self._finish(call, Run(setup=setup), flow, call.query, done=name_cookie(state))  # fmt: skip
@@ -184,14 +196,15 @@ class Conversation:
         waiting = []
         for name, text in call.others.items():
             try:
-                waiting.append(self.carrier.unpack_named(text, name))
+                waiting.append(self.carrier.unpack_named(text, name, call.owner))
             except CannotCarry:
                 continue
         if not waiting or first(call.query, "state") is None:
             return self._show(call, blank, problem=_UNKNOWN, status=400)
         setup, flow = max(waiting, key=lambda one: one[1].begun_at)
         # Its cookie stays: its own answer may come yet. Nothing is redeemed: the state is another one.
-        return await self._finish(call, Run(setup=setup), flow, call.query, done=None)
+        bare = replace(setup, client_secret="")
+        return await self._finish(call, Run(setup=bare), flow, call.query, done=None)
 
     async def _paste(self, call: DebugCall, form: Pairs, run: Run) -> DebugPage:
         """The address that a browser came back to elsewhere, pasted here."""
@@ -208,7 +221,8 @@ class Conversation:
         self, call: DebugCall, run: Run, flow: Flow, pairs: Pairs, *, done: str | None
     ) -> DebugPage:
         if self.desk.clock.now() - flow.begun_at > MAX_AGE_S:
-            return self._show(call, Run(setup=run.setup), problem=_TOO_LATE, status=400, done=done)  # fmt: skip
+            bare = replace(run.setup, client_secret="")
+            return self._show(call, Run(setup=bare), problem=_TOO_LATE, status=400, done=done)  # fmt: skip
         if run.document is None:
             run = await self.desk.discover(run.setup)
             if not _may_go_on(run):  # nobody may get the code whom nobody vouches for

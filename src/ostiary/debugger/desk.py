@@ -36,6 +36,7 @@ from ostiary.http.exchange import IncomingReply, OutgoingRequest
 from ostiary.http.forms import Pairs, first
 from ostiary.http.url import origin_of
 from ostiary.jose.encoding import encode_base64url
+from ostiary.jose.keys import KeySet
 from ostiary.oidc.rp.checks import Check
 from ostiary.oidc.rp.metadata import discovery_request, jwks_request, normalise_issuer
 from ostiary.oidc.rp.tokens import (
@@ -44,11 +45,13 @@ from ostiary.oidc.rp.tokens import (
     refresh_request,
     revocation_request,
 )
+from ostiary.oidc.rp.verify import Rules
 from ostiary.ports.clock import Clock, Entropy
 from ostiary.ports.fetch import Fetch, FetchFailed, FetchLimits
 
 TIMEOUT_S: Final = 10.0
 MAX_BODY_BYTES: Final = 512 * 1024
+MAX_CAUSE: Final = 1500
 MAX_ARGUMENT: Final = 4096
 # Whoever has typed these needs no discovery: a provider without it can be debugged, too.
 _ENOUGH: Final = ("authorization_endpoint", "token_endpoint", "jwks_uri")
@@ -152,7 +155,8 @@ class Desk:
         )
         got = None if answer.reply is None else redactor.got(answer.reply, answer.took_ms)  # fmt: skip
         causes = tuple(
-            replace(c, text=redactor.text(c.text)) for c in find_causes(situation)
+            replace(c, text=redactor.text(c.text)[:MAX_CAUSE])
+            for c in find_causes(situation)
         )
         return Step(
             kind=kind,
@@ -384,8 +388,7 @@ class Desk:
         checks += judging.check_tokens(
             given,
             run.setup,
-            judging.read_keys(run.keys),
-            judging.build_rules(run.setup, run.document),
+            *_read_known(run),
             nonce=None if flow is None else flow.nonce,
             now=answer.now,
             needs_id_token=kind == "token" and asks_openid,
@@ -468,7 +471,10 @@ class Desk:
         )
         is_typed = bool(run.setup.endpoint("userinfo_endpoint"))
         answer = await self._ask(run, request, is_typed=is_typed)
-        checks = () if answer.reply is None else judging.check_userinfo(answer.reply, run.held.id_token)  # fmt: skip
+        checks: tuple[Check, ...] = ()
+        if answer.reply is not None:
+            held, known = run.held.id_token, _read_known(run)
+            checks = judging.check_userinfo(answer.reply, held, *known, answer.now)
         step = self._write(run, "userinfo", title, answer, checks)
         shown = () if answer.reply is None else judging.decode_claims(answer.reply, "UserInfo")  # fmt: skip
         return replace(run, steps=(*run.steps, replace(step, tokens=shown)))
@@ -481,7 +487,9 @@ class Desk:
             "Introspection",
             "introspection_endpoint",
             "access_token",
-            judging.check_introspection,
+            lambda reply: judging.check_introspection(
+                reply, *_read_known(run), self.clock.now()
+            ),
         )
 
     async def revoke(self, run: Run) -> Run:
@@ -545,6 +553,12 @@ class Desk:
                 more = {"error": found.error, "description": found.description}
         step = self._write(run, "logout", title, answer, tuple(checks), **more)
         return replace(run, steps=(*run.steps, replace(step, actor="browser")))
+
+
+def _read_known(run: Run) -> tuple[KeySet, Rules]:
+    """What replies and tokens of a run are held against."""
+    rules = judging.build_rules(run.setup, run.document)
+    return judging.read_keys(run.keys), rules
 
 
 def _redact_words(redactor: Redactor, fields: dict[str, Any]) -> dict[str, Any]:

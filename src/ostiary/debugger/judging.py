@@ -31,7 +31,14 @@ from ostiary.jose.keys import KeySet, parse_jwks
 from ostiary.oidc.claims import is_same_issuer
 from ostiary.oidc.pkce import build_challenge
 from ostiary.oidc.rp.authorization import RESPONSE_PARAMETERS
-from ostiary.oidc.rp.checks import Check, check_access_token, check_id_token
+from ostiary.oidc.rp.checks import (
+    Check,
+    check_access_token,
+    check_claims,
+    check_id_token,
+    check_key,
+    check_signature,
+)
 from ostiary.oidc.rp.metadata import normalise_issuer
 from ostiary.oidc.rp.verify import Rules
 
@@ -306,29 +313,66 @@ def check_same_person(name: str, got: object, held: str) -> Iterator[Check]:
         yield _check(name, bool(wanted) and got == wanted, wanted, got if got is not None else "nothing")  # fmt: skip
 
 
-def check_userinfo(reply: IncomingReply, held: str) -> tuple[Check, ...]:
-    """The UserInfo reply: about the person of the ID token (Core §5.3.2)."""
-    document = read_object(reply)
-    if document is None and is_compact_jws(
-        reply.body.decode("utf-8", "replace").strip()
-    ):
-        document = dict(show_token("", reply.body.decode("utf-8", "replace").strip()).claims or {})  # fmt: skip
+def _read_signed(reply: IncomingReply) -> str:
+    """The JWT that a reply is; empty for a plain one. As the gateway tells them apart."""
+    text = reply.body.decode("utf-8", "replace").strip()
+    kind = reply.fields.get("content-type", "").partition(";")[0].strip().lower()
+    is_plain = kind == "application/json" or text.startswith("{")
+    return text if kind.endswith("jwt") or (not is_plain and text.count(".") == 2) else ""  # fmt: skip
+
+
+def _check_signed(
+    text: str, keys: KeySet, rules: Rules, now: float, *, required: frozenset[str]
+) -> Iterator[Check]:
+    """What makes a signed reply worth reading: its signature, and for whom and until when it is."""
+    yield from check_key(text, keys, rules)
+    yield check_signature(text, keys, rules)
+    claims = show_token("", text).claims or {}
+    timed = {n: claims[n] for n in ("iss", "aud", "exp", "nbf") if n in claims}
+    audience = rules.client_ids if "aud" in claims else ()
+    yield from check_claims(timed, rules, audience=audience, now=now, required=required)
+
+
+def check_userinfo(
+    reply: IncomingReply, held: str, keys: KeySet, rules: Rules, now: float
+) -> tuple[Check, ...]:
+    """The UserInfo reply: about the person of the ID token, and signed by the provider if signed (Core §5.3.2)."""
+    text = _read_signed(reply)
+    document = read_object(reply) if not text else dict(show_token("", text).claims or {})  # fmt: skip
     found = [check_status(reply)]
     if reply.status == 200:
         found.append(_check("reply", document is not None, "a JSON object or a JWT",
                             "an answer about a person" if document is not None else
                             reply.fields.get("content-type", "something else")))  # fmt: skip
-        found += check_same_person("sub", (document or {}).get("sub"), held)
+        if text:
+            signed = _check_signed(text, keys, rules, now, required=frozenset())
+            found += _named(tuple(signed), "UserInfo")
+        told = (document or {}).get("sub")
+        if not held:
+            found.append(_check("sub", isinstance(told, str) and bool(told), "who the person is", told if told is not None else "nothing"))  # fmt: skip
+        found += check_same_person("sub", told, held)
     return tuple(found)
 
 
-def check_introspection(reply: IncomingReply) -> tuple[Check, ...]:
-    """The introspection reply."""
-    document = read_object(reply)
+def check_introspection(
+    reply: IncomingReply, keys: KeySet, rules: Rules, now: float
+) -> tuple[Check, ...]:
+    """The introspection reply: active, in date, of this issuer and for this client (RFC 7662, RFC 9701)."""
+    text = _read_signed(reply)
+    document = read_object(reply) if not text else dict(show_token("", text).claims or {})  # fmt: skip
     found = [check_status(reply)]
-    if reply.status == 200:
-        active = (document or {}).get("active")
-        found.append(_check("active", active is True, "true", json.dumps(active)))
+    if reply.status != 200:
+        return tuple(found)
+    if text:
+        signed = _check_signed(text, keys, rules, now, required=frozenset({"iss"}))
+        found += _named(tuple(signed), "introspection")
+        inner = (document or {}).get("token_introspection")
+        document = inner if isinstance(inner, dict) else document
+    said = document or {}
+    active = said.get("active")
+    found.append(_check("active", active is True, "true", json.dumps(active)))
+    audience = rules.client_ids if "aud" in said and not rules.audiences_required else ()  # fmt: skip
+    found += _named(check_claims(said, rules, audience=audience, now=now), "introspection")  # fmt: skip
     return tuple(found)
 
 

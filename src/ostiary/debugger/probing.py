@@ -29,6 +29,7 @@ _HIDDEN: Final = frozenset({"script", "style", "head"})
 _ENTRA: Final = re.compile(r"(?:AADSTS\d{4,7}|MSIS\d{4})[^\"<\\]{0,300}")
 # What a firewall shows that lets only browsers through: it is not the provider that speaks.
 _BROWSERS_ONLY: Final = re.compile(r"(?i)enable javascript|just a moment|captcha|are (?:you )?human")  # fmt: skip
+_LONG_NUMBER: Final = re.compile(r"&#[0-9]{9,};?")
 MAX_READ: Final = 60_000
 MAX_WORDS: Final = 2000
 
@@ -57,7 +58,9 @@ def read_page(body: bytes) -> str:
             hidden = ""
     if not hidden:
         words.append(text[end:])
-    return " ".join(html.unescape(" ".join(words)).split())
+    # More digits than any sign's number has are an error to whoever reads them.
+    read = _LONG_NUMBER.sub("&#0;", " ".join(words))
+    return " ".join(html.unescape(read).split())
 
 
 def _arguments(parts: SplitResult) -> dict[str, str]:

@@ -41,7 +41,9 @@ class AllowList:
             raise FetchFailed("this is no address of a host", "place") from error
         shown = f"[{host}]" if ":" in host else host
         parents = ("*" + shown[i:] for i, c in enumerate(shown) if c == ".")
-        if self.words & {EVERYWHERE, shown, *parents}:
+        # A host may be called as a word is.
+        names = self.words - {PUBLIC, EVERYWHERE}
+        if EVERYWHERE in self.words or names & {shown, *parents}:
             return "inside"
         if PUBLIC in self.words:
             return "outside"

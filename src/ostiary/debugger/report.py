@@ -26,7 +26,7 @@ HARMLESS: Final = frozenset(
     }
 )  # fmt: skip
 # Replies that are the provider's own documents. What others say may be of a person.
-_OPEN: Final = frozenset({"discovery", "keys", "cors", "revocation", "logout"})
+_OPEN: Final = frozenset({"discovery", "keys", "cors", "revocation"})
 _PERSONAL: Final = frozenset(
     {"token", "userinfo", "introspection", "refresh", "client_credentials"}
 )
@@ -34,6 +34,8 @@ _PERSON: Final = "(a person)"
 # What a rule about a person says where there is none.
 _PHRASES: Final = ("nothing", "who the person is")
 _SHORTEST: Final = 3  # shorter values occur in texts by chance
+_LONGEST: Final = 200
+_MOST: Final = 500
 _HEAD: Final = """\
 # Run of the OAuth + OIDC debugger
 
@@ -121,7 +123,9 @@ def _find_private(run: Run) -> re.Pattern[str] | None:
         for token in step.tokens:
             for name, value in (token.claims or {}).items():
                 (known if name in HARMLESS else found).update(_find_texts(value))
-    texts = sorted((t for t in found - known if len(t) >= _SHORTEST), key=len)
+    # Bounded: a provider may say as much as it likes, and every page asks.
+    usable = (t[:_LONGEST] for t in found - known if len(t) >= _SHORTEST)
+    texts = sorted(usable, key=len)[-_MOST:]
     if not texts:
         return None
     choices = "|".join(re.escape(text) for text in reversed(texts))

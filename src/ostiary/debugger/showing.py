@@ -206,6 +206,7 @@ def build_values(
     own_redirect_uri: str,
     errors: Mapping[str, str] | None = None,
     problem: str = "",
+    warning: str = "",
 ) -> dict[str, object]:
     """Everything that the template needs."""
     setup, document = run.setup, run.document
@@ -214,6 +215,7 @@ def build_values(
         "setup": setup,
         "errors": errors or {},
         "problem": problem,
+        "warning": warning,
         "has_secret": bool(setup.client_secret),
         "sealed": sealed,
         "steps": show_steps(run),

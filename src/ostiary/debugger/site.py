@@ -92,6 +92,7 @@ class DebuggerSite:
                 flow=None if name is None else read_cookie(request, name),
                 others=_read_flows(request) if is_answer else {},
                 is_answer=is_answer,
+                is_foreign=request.headers.get("sec-fetch-site") == "cross-site",
             )
         )
         return self._reply(request, found)

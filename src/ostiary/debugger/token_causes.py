@@ -116,9 +116,9 @@ def find_signature(s: Situation) -> Cause | None:
 
 _CLAIMS: Final[Mapping[str, tuple[str, str, str]]] = {
     "iss": ("token_issuer", "is from {got}, and {expected} was asked",
-            "Use that issuer if it is the provider you mean, or list it in config.issuers_allowed."),
+            "Use that issuer only if it is the provider you mean: whoever is listed in config.issuers_allowed can sign anybody in."),
     "aud": ("token_audience", "is for {got}, not for {expected}",
-            "Give the client ID that the token is made for, or register this one."),
+            "It is a token of another client's. Check the client ID; a token for somebody else must not be believed."),
     "exp": ("token_expired", "has ended: exp is {got}",
             "The provider gives out tokens that are over, or keeps them too long in a cache."),
     "nbf": ("token_not_yet", "is not good yet: nbf is {got}", "Compare the clocks; config.leeway allows for seconds."),

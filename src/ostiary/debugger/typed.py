@@ -76,8 +76,8 @@ def read_query(query: Pairs, *, own_redirect_uri: str) -> Setup:
 
 
 def _provider(issuer: str, endpoints: tuple[tuple[str, str], ...]) -> object:
-    """Who a provider is: its issuer, else what was typed instead of one."""
-    return normalise_issuer(issuer) or endpoints
+    """Who would be sent a secret: the issuer, and whatever was typed instead of its endpoints."""
+    return normalise_issuer(issuer), endpoints
 
 
 def _text(form: Pairs, name: str, errors: dict[str, str]) -> str:

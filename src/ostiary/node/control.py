@@ -367,6 +367,7 @@ class Control:
         users = Users(self.source.store, secret=os.urandom(32))
         app = create_app(self._admin_config(ends, users))
         fetch = open_fetch(settings)
+        debug_fetch = open_fetch(settings, keeps=False)
         reception = build_reception(self.orders, self.shared, fetch)
         tls = build_tls(settings, *default_certificate(settings, self.orders.prefix))
         tasks: set[asyncio.Task[None]] = set()
@@ -393,6 +394,7 @@ class Control:
                         users=users,
                         shared=self.shared,
                         fetch=fetch,
+                        debug_fetch=debug_fetch,
                         writable=self.source.writable,
                         reception=reception,
                         find_vaults=self.live.find_vaults,
@@ -414,6 +416,7 @@ class Control:
         if reception is not None:
             await reception.close(FINISH_S)
         await fetch.close()
+        await debug_fetch.close()
         if self.portal is not None:
             await self.portal.close()
         await self.live.close()

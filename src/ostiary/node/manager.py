@@ -219,10 +219,10 @@ def choose_portals(settings: Settings) -> Callable[[str], tuple[str, str]] | Non
     return lambda name: (addresses.gui_of(name), f"{addresses.api_of(name)}/auth")
 
 
-def open_fetch(settings: Settings) -> AiohttpFetch:
-    """How the doctor asks providers: trusting whom the gateway trusts."""
+def open_fetch(settings: Settings, *, keeps: bool = True) -> AiohttpFetch:
+    """How the doctor and the debugger ask providers: trusting whom the gateway trusts."""
     trusted = settings.lua_ssl_trusted_certificate
-    return AiohttpFetch(ca_file=None if trusted == "system" else trusted)
+    return AiohttpFetch(ca_file=None if trusted == "system" else trusted, keeps=keeps)
 
 
 def build_reception(orders: Orders, shared: Shared, fetch: Fetch) -> Reception | None:
@@ -251,6 +251,7 @@ def build_manager(
     users: Users,
     shared: Shared,
     fetch: Fetch,
+    debug_fetch: Fetch,
     writable: bool,
     reception: Reception | None = None,
     find_vaults: FindVaults = find_no_vaults,
@@ -285,7 +286,7 @@ def build_manager(
                 body=settings.admin_gui_login_banner_body,
             ),
             debugger=build_debugger(
-                fetch, allowed=settings.debugger_allowed_hosts, ring=orders.ring
+                debug_fetch, allowed=settings.debugger_allowed_hosts, ring=orders.ring
             ),
             has_debugger=settings.debugger_allowed_hosts != "off",
             idle_s=clocks.idle_s,

@@ -21,7 +21,7 @@ class DebugCall:
     sends people back to this site, `origin` the site's own, and `admin` the Admin API's address for
     lines to copy. `owner` is who asks: nobody else can go on with their run. `flow` is the value of the
     cookie that `flow_cookie` names, `others` those of other sign-ins of this browser, by name: an answer
-    with a changed state belongs to one of them. `is_answer`: the visit is to the redirect URI.
+    with a changed state belongs to one of them. `is_answer`: the visit is to the redirect URI. `is_foreign`: a page elsewhere led here.
     """
 
     form: Pairs | None = field(default=None, repr=False)
@@ -33,6 +33,7 @@ class DebugCall:
     flow: str | None = field(default=None, repr=False)
     others: Mapping[str, str] = field(default_factory=dict, repr=False)
     is_answer: bool = False
+    is_foreign: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -202,7 +202,7 @@ class Browser:
 
     @property
     def opened(self) -> Run:
-        return self.scene.carrier.unpack(self.run, self.owner)
+        return self.scene.carrier.unpack(self.run, self.owner, now=NOW)
 
     def value(self, name: str) -> Any:
         return self.page.values[name]

@@ -13,6 +13,7 @@ from ostiary.debugger.carrying import (
     MAX_STEPS,
     CannotCarry,
     Carrier,
+    _bind,
     name_cookie,
 )
 from ostiary.debugger.values import (
@@ -31,7 +32,7 @@ from ostiary.jose.encoding import encode_base64url
 from ostiary.oidc.rp.checks import Check
 from ostiary.ports.debugging import FLOW_COOKIE
 from tests.support.ports import FakeEntropy
-from tests.unit.debugger.debugger_kit import FLOW, OTHER_RING, RING, SETUP
+from tests.unit.debugger.debugger_kit import FLOW, NOW, OTHER_RING, RING, SETUP
 
 CARRIER = Carrier.of(RING, FakeEntropy())
 TEXT = st.text(st.characters(codec="utf-8"), max_size=12)
@@ -107,11 +108,11 @@ A_RUN = Run(setup=Setup(client_secret="s3cret-1"), steps=STEPS, flow=FLOW)
 @given(RUN, TEXT)
 @settings(max_examples=100, deadline=None)
 def test_a_run_comes_back_as_it_went(run: Run, owner: str) -> None:
-    assert CARRIER.unpack(CARRIER.pack(run, owner), owner) == run
+    assert CARRIER.unpack(CARRIER.pack(run, owner, now=NOW), owner, now=NOW) == run
 
 
 def test_a_run_is_told_to_nobody_and_never_looks_the_same() -> None:
-    texts = [CARRIER.pack(A_RUN, "ada") for _ in range(2)]
+    texts = [CARRIER.pack(A_RUN, "ada", now=NOW) for _ in range(2)]
 
     assert texts[0] != texts[1]
     assert all("s3cret" not in text and text.isascii() for text in texts)
@@ -120,7 +121,7 @@ def test_a_run_is_told_to_nobody_and_never_looks_the_same() -> None:
 @pytest.mark.parametrize("owner", ["", "eve", "ada "])
 def test_a_run_is_opened_for_its_owner_only(owner: str) -> None:
     with pytest.raises(CannotCarry) as refused:
-        CARRIER.unpack(CARRIER.pack(A_RUN, "ada"), owner)
+        CARRIER.unpack(CARRIER.pack(A_RUN, "ada", now=NOW), owner, now=NOW)
 
     assert refused.value.code == "cannot_carry"
 
@@ -128,37 +129,37 @@ def test_a_run_is_opened_for_its_owner_only(owner: str) -> None:
 def test_a_run_of_another_ring_is_not_ours() -> None:
     other = Carrier.of(OTHER_RING, FakeEntropy())
     with pytest.raises(CannotCarry):
-        other.unpack(CARRIER.pack(A_RUN, "ada"), "ada")
+        other.unpack(CARRIER.pack(A_RUN, "ada", now=NOW), "ada", now=NOW)
 
 
 @given(st.data())
 @settings(max_examples=60, deadline=None)
 def test_a_run_that_was_changed_is_refused(data: st.DataObject) -> None:
-    text = CARRIER.pack(A_RUN, "ada")
+    text = CARRIER.pack(A_RUN, "ada", now=NOW)
     place = data.draw(st.integers(0, len(text) - 1))
     sign = data.draw(st.sampled_from("Aa0_-=. é").filter(lambda s: s != text[place]))
     with pytest.raises(CannotCarry):
-        CARRIER.unpack(text[:place] + sign + text[place + 1 :], "ada")
+        CARRIER.unpack(text[:place] + sign + text[place + 1 :], "ada", now=NOW)
 
 
 @given(st.text(max_size=60) | st.binary(max_size=60).map(encode_base64url))
 @settings(max_examples=100, deadline=None)
 def test_what_is_no_run_is_refused(text: str) -> None:
     with pytest.raises(CannotCarry):
-        CARRIER.unpack(text, "")
+        CARRIER.unpack(text, "", now=NOW)
     with pytest.raises(CannotCarry):
-        CARRIER.unpack_flow(text, "state")
+        CARRIER.unpack_flow(text, "state", "ada")
 
 
 def test_a_run_of_another_version_is_refused() -> None:
     text = CARRIER._seal(CARRIER.runs, b'{"setup": {"leeway_s": "soon"}}', "ada")
     with pytest.raises(CannotCarry, match="another version"):
-        CARRIER.unpack(text, "ada")
+        CARRIER.unpack(text, "ada", now=NOW)
 
 
 def test_of_many_steps_the_newest_are_carried() -> None:
     steps = tuple(Step(kind="token", title=str(n)) for n in range(MAX_STEPS + 5))
-    run = CARRIER.unpack(CARRIER.pack(Run(steps=steps), ""), "")
+    run = CARRIER.unpack(CARRIER.pack(Run(steps=steps), "", now=NOW), "", now=NOW)
 
     assert run.steps == steps[5:]
 
@@ -168,13 +169,13 @@ def test_of_many_steps_the_newest_are_carried() -> None:
 
 @pytest.mark.spec("RFC9700#4.7")
 def test_a_sign_in_comes_back_with_its_state_only() -> None:
-    name, text = CARRIER.pack_flow(SETUP, FLOW)
+    name, text = CARRIER.pack_flow(SETUP, FLOW, "ada")
 
     assert name == name_cookie(FLOW.state)
-    assert CARRIER.unpack_flow(text, FLOW.state) == (SETUP, FLOW)
+    assert CARRIER.unpack_flow(text, FLOW.state, "ada") == (SETUP, FLOW)
     for state in ("", "another", FLOW.state.lower()):
         with pytest.raises(CannotCarry):
-            CARRIER.unpack_flow(text, state)
+            CARRIER.unpack_flow(text, state, "ada")
 
 
 def test_the_cookie_s_name_does_not_tell_the_state() -> None:
@@ -186,17 +187,17 @@ def test_the_cookie_s_name_does_not_tell_the_state() -> None:
 
 
 def test_a_sign_in_is_no_run_and_a_run_no_sign_in() -> None:
-    name, text = CARRIER.pack_flow(SETUP, FLOW)
+    name, text = CARRIER.pack_flow(SETUP, FLOW, "ada")
     with pytest.raises(CannotCarry):
-        CARRIER.unpack(text, name)
+        CARRIER.unpack(text, name, now=NOW)
     with pytest.raises(CannotCarry):
-        CARRIER.unpack_flow(CARRIER.pack(A_RUN, name), FLOW.state)
+        CARRIER.unpack_flow(CARRIER.pack(A_RUN, name, now=NOW), FLOW.state, "ada")
 
 
 def test_a_sign_in_of_another_version_is_refused() -> None:
-    text = CARRIER._seal(CARRIER.flows, b"[]", name_cookie("s"))
+    text = CARRIER._seal(CARRIER.flows, b"[]", _bind("ada", name_cookie("s")))
     with pytest.raises(CannotCarry, match="another version"):
-        CARRIER.unpack_flow(text, "s")
+        CARRIER.unpack_flow(text, "s", "ada")
 
 
 def test_what_is_too_long_for_a_cookie_is_not_begun() -> None:
@@ -204,7 +205,7 @@ def test_what_is_too_long_for_a_cookie_is_not_begun() -> None:
     texts = [encode_base64url(chance.bytes(1500)) for _ in range(2)]
     setup = Setup(client_secret=texts[0], audience=texts[1])
     with pytest.raises(CannotCarry, match="too long for a cookie"):
-        CARRIER.pack_flow(setup, FLOW)
-    _, text = CARRIER.pack_flow(Setup(client_secret=texts[0]), FLOW)
+        CARRIER.pack_flow(setup, FLOW, "ada")
+    _, text = CARRIER.pack_flow(Setup(client_secret=texts[0]), FLOW, "ada")
 
     assert len(text) <= MAX_COOKIE

@@ -20,6 +20,7 @@ from tests.support.ports import FakeEntropy
 from tests.support.provider import CLIENT_ID, ISSUER
 from tests.unit.debugger.debugger_kit import (
     BACK,
+    NOW,
     ORIGIN,
     OTHER_RING,
     SECRET,
@@ -401,7 +402,7 @@ async def test_a_run_that_is_not_ours_is_refused_for_every_act(
             browser.run = browser.run[:-2] + "AA"
         case _:
             other = Carrier.of(OTHER_RING, FakeEntropy())
-            browser.run = other.pack(Run(), browser.owner)
+            browser.run = other.pack(Run(), browser.owner, now=NOW)
     page = await browser.post(act, **TYPED)
 
     assert page.status == 400

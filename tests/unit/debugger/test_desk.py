@@ -412,7 +412,7 @@ async def test_no_answer_at_any_step_raises(
         values = build_values(found, sealed="", admin="", own_redirect_uri=BACK)
 
         assert found.steps[-1].is_good or found.steps[-1].causes
-        assert carrier.unpack(carrier.pack(found, ""), "") == found
+        assert carrier.unpack(carrier.pack(found, "", now=NOW), "", now=NOW) == found
         assert values["steps"]
 
 

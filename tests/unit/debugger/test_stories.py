@@ -252,7 +252,7 @@ def test_a_strange_story_is_read_shown_and_carried(strange: dict[str, Any]) -> N
     run = read_story(story(**strange))
     carrier = Carrier.of(RING, FakeEntropy())
 
-    assert carrier.unpack(carrier.pack(run, ""), "") == run
+    assert carrier.unpack(carrier.pack(run, "", now=NOW), "", now=NOW) == run
     assert draw(run, standalone=True).encode()
     assert report(run).encode()
 
@@ -294,5 +294,5 @@ def test_any_json_is_a_story_or_refused_as_none(value: Any) -> None:
         return
     carrier = Carrier.of(RING, FakeEntropy())
 
-    assert carrier.unpack(carrier.pack(run, ""), "") == run
+    assert carrier.unpack(carrier.pack(run, "", now=NOW), "", now=NOW) == run
     assert build_replay(run, value)["steps"]

@@ -240,6 +240,39 @@ async def test_a_run_of_one_admin_is_nothing_to_another(tmp_path: Path) -> None:
     assert "cannot be read any more" in page.words
 
 
+async def test_a_sign_in_that_one_admin_began_is_nothing_to_another(
+    tmp_path: Path,
+) -> None:
+    """Not even in the same browser: its cookie holds the first one's client secret."""
+    async with open_place(tmp_path, rbac=True) as place:
+        tab = place.tab()
+        await tab.sign_in(ADA)
+        secret = {"client_secret": "ada-has-a-secret-1"}
+        shown = await tab.post(PAGE, {**TYPED, **secret})
+        back = place.provider.authorize(way_out(shown))
+        every = {"role": "eves", "endpoint": "*", "actions": "create,read,update,delete", "workspace": "*"}  # fmt: skip
+        await place.site.admin("POST", "/rbac/roles/eves/endpoints", every)
+        await tab.post("/auth/sign-out")
+        await tab.sign_in(EVE)
+        asked = len(place.provider.requests)
+        pages = [await tab.get(f"/auth/debugger?{query}") for query in (back, "state=x&code=y")]  # fmt: skip
+
+    assert [page.status for page in pages] == [400, 400]
+    assert all("belongs to no sign-in" in page.words for page in pages)
+    assert all('name="run"' not in page.text for page in pages)
+    assert len(place.provider.requests) == asked
+
+
+async def test_a_changed_state_is_named_and_redeems_nothing(place: Place) -> None:
+    tab = place.tab()
+    shown = await tab.post(PAGE, {**TYPED, "client_secret": "ada-has-a-secret-1"})
+    query = place.provider.authorize(way_out(shown)).partition("&")[0]
+    page = await tab.get(f"/auth/debugger?{query}&state=another")
+
+    assert 'data-cause="state_mismatch"' in page.text
+    assert [r for r in place.provider.asked("/token") if r.method == "POST"] == []
+
+
 @pytest.mark.parametrize(
     "said", [{"sec_fetch_site": "cross-site"}, {"origin": "https://evil.example"}]
 )

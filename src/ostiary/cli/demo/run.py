@@ -279,7 +279,7 @@ async def running_demo(
         await stack.enter_async_context(
             serve_site(echo_app(landing_url=landing_url), _listen(ports.upstream))
         )
-        fetch = AiohttpFetch(ca_file=str(trust.ca_file))
+        fetch = AiohttpFetch(ca_file=str(trust.ca_file), keeps=False)
         stack.push_async_callback(fetch.close)
         debugger = DebuggerSite(
             debugger=build_debugger(fetch, allowed="*"),

@@ -157,7 +157,8 @@ def _check_times(
         yield Check(name=name, passed=passed, expected=expected, got=got)
 
 
-def _check_signature(token: str, keys: KeySet, rules: Rules) -> Check:
+def check_signature(token: str, keys: KeySet, rules: Rules) -> Check:
+    """Whether a key of the provider made the signature, and which."""
     expected = "made by a key of the provider"
     try:
         signed = verify_signature(token, keys, rules)
@@ -205,7 +206,7 @@ def check_id_token(
     typ, use = header.typ, claims.get("token_use")
     found = [
         *check_key(token, keys, rules),
-        _check_signature(token, keys, rules),
+        check_signature(token, keys, rules),
         Check(
             name="typ",
             passed=not (typ or "jwt").lower().endswith("+jwt"),
@@ -299,7 +300,7 @@ def check_access_token(
         is_access = is_access and claims.get("token_use", "access") == "access"
     return (
         *check_key(token, keys, rules),
-        _check_signature(token, keys, rules),
+        check_signature(token, keys, rules),
         Check(
             name="typ",
             passed=header.typ is None or header.typ.lower() in ACCESS_TYPES,
