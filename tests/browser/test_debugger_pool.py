@@ -17,14 +17,14 @@ from tests.browser.visits import Visitor
 NOWHERE = "https://nowhere.example/callback"
 
 
+async def follow(page: Page, selector: str) -> None:
+    """Click, and be on the next page: what is read then must not be of the one before."""
+    async with page.expect_navigation():
+        await page.locator(selector).first.click()
+
+
 async def press(page: Page, act: str) -> None:
-    await page.locator(f'button[value="{act}"]').click()
-
-
-async def open_setup(page: Page) -> None:
-    """Unfold the form, which is folded once a flow has begun."""
-    if not await page.locator("details.setup[open]").count():
-        await page.locator("details.setup > summary").click()
+    await follow(page, f'button[value="{act}"]')
 
 
 async def open_more(page: Page) -> None:
@@ -38,10 +38,10 @@ async def read_cause(page: Page) -> str:
 
 async def sign_in_there(page: Page, visitor: Visitor) -> None:
     """From the page to the pool's, and back."""
-    await page.locator("#go").click()
+    await follow(page, "#go")
     person = visitor.person
-    await sign_in(page, email=person.email, password=person.password)
-    await page.locator("#result").wait_for()
+    async with page.expect_navigation():
+        await sign_in(page, email=person.email, password=person.password)
 
 
 def open_sdk(state: DemoState) -> Any:
@@ -95,7 +95,7 @@ async def test_the_demo_s_debugger_goes_through_all_that_the_pool_has(
         assert await read_cause(page) == ""
         assert await page.locator("table.rules tr.bad").count() == 0
 
-    await page.locator("#go-out").click()
+    await follow(page, "#go-out")
 
     assert page.url == f"{state.debugger_url}/"
 
@@ -158,8 +158,7 @@ async def test_a_missing_secret_and_a_needless_one_are_told_apart(
     await page.goto(state.debugger_link)
     await page.locator("#client_secret").fill("a-secret-that-it-has-not")
     await press(page, "sign_in")
-    await page.locator("#go").click()
-    await page.locator("#result").wait_for()
+    await follow(page, "#go")
 
     assert await read_cause(page) == "secret_unneeded"
     assert "a-secret-that-it-has-not" not in await page.content()
@@ -260,7 +259,7 @@ async def test_the_manager_has_it_too_and_replays_what_the_gateway_did(
         await page.goto(f"{state.manager_url}/default/flows")
         if await link.count():
             break
-    await link.first.click()
+    await follow(page, "table a")
 
     assert await page.locator("svg.run-diagram").count() == 1
 

@@ -43,27 +43,33 @@ class DebuggerWalk:
         if cause or broken:
             raise WalkFailed(f"{cause or broken}: {said}")
 
+    async def _follow(self, selector: str) -> None:
+        """Click, and be on the next page."""
+        async with self._page.expect_navigation():
+            await self._page.locator(selector).click()
+
     async def _look(self) -> None:
         await self._page.goto(self._state.debugger_link)
-        await self._page.locator('button[value="discover"]').click()
+        await self._follow('button[value="discover"]')
         await self._judge()
         told = self._page.locator('[aria-labelledby="supports"]')
         await told.get_by_text(f"{self._state.hosted_ui_url}/oauth2/token").wait_for()
 
     async def _ask(self) -> None:
-        await self._page.locator('button[value="sign_in"]').click()
+        await self._follow('button[value="sign_in"]')
         await self._judge()
 
     async def _return(self) -> None:
         # Whoever has a session at the pool is sent back at once.
         await self._page.context.clear_cookies(domain=f"{self._state.domain}.auth.localhost")  # fmt: skip
-        await self._page.locator("#go").click()
+        await self._follow("#go")
         await require_place(self._page, f"{self._state.hosted_ui_url}/login")
-        await sign_in(self._page, email=self._person.email, password=self._person.password)  # fmt: skip
+        async with self._page.expect_navigation():
+            await sign_in(self._page, email=self._person.email, password=self._person.password)  # fmt: skip
         await require_place(self._page, f"{self._state.debugger_url}/callback")
         await self._judge()
         await self._page.get_by_text("made by a key of the provider").first.wait_for()
 
     async def _log_out(self) -> None:
-        await self._page.locator('button[value="logout"]').click()
+        await self._follow('button[value="logout"]')
         await self._judge()
