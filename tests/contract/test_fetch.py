@@ -208,6 +208,15 @@ class Names(AbstractResolver):
         """Nothing is open."""
 
 
+class NoNames(Names):
+    """A system's resolver that knows nobody."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+
 @pytest.mark.spec("T-J7")
 @pytest.mark.parametrize("scheme", ["http", "https"])
 async def test_a_name_that_leads_elsewhere_once_it_was_checked_leads_nowhere(
@@ -378,6 +387,7 @@ async def test_a_reach_outside_holds_for_the_address_that_is_connected_to(
 )
 async def test_a_name_that_nobody_knows_is_called_so(limits: FetchLimits) -> None:
     async with fetching() as fetch:
+        fetch._resolver._system = NoNames()
         with pytest.raises(FetchFailed, match="cannot be resolved") as caught:
             await fetch.send(get("https://nowhere.invalid/"), limits)
 
