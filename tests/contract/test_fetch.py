@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import socket
 import zlib
@@ -403,10 +404,16 @@ async def test_without_keeping_no_connection_serves_two_requests() -> None:
     ) -> None:
         nonlocal made
         made += 1
-        while (await reader.readuntil(b"\r\n\r\n")) != b"":
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-            await writer.drain()
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+                await writer.drain()
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+        ended.release()
 
+    ended = asyncio.Semaphore(0)
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
     counts = []
@@ -417,7 +424,11 @@ async def test_without_keeping_no_connection_serves_two_requests() -> None:
             await fetch.send(get(url), FetchLimits(reach="inside"))
         counts.append(made - before)
         await fetch.close()
+    async with asyncio.timeout(10):
+        for _ in range(made):
+            await ended.acquire()
     server.close()
+    await server.wait_closed()
 
     assert counts == [1, 2]
 
