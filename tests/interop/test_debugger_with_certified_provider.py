@@ -12,9 +12,11 @@ from urllib.parse import urlsplit
 
 import pytest
 from anyio.from_thread import start_blocking_portal
+from playwright.async_api import Page
 
 from ostiary.adapters.certificates import make_ca, make_leaf, write_pair
 from ostiary.adapters.fetch import AiohttpFetch
+from ostiary.cli.demo.browser import launch_browser
 from ostiary.debugger.site import DebuggerSite, debugger_app
 from ostiary.node.debugging import build_debugger
 from ostiary.node.serving import serve_site
@@ -209,6 +211,45 @@ def test_every_step_of_a_whole_walk_is_right(
     asked = visitor.follow(visitor.get(told.link("go-out")))
     visitor.stop_at = bye
     assert visitor.submit(asked, logout="yes").url == bye
+
+
+async def follow(page: Page, selector: str) -> None:
+    """Click, and be on the next page."""
+    async with page.expect_navigation():
+        await page.locator(selector).click()
+
+
+async def test_in_a_real_browser_the_walk_is_as_right_and_a_wrong_address_as_wrong(
+    place: Place,
+) -> None:
+    async with launch_browser(ca_file=place.ca_file) as browser:
+        page = await browser.new_page()
+        await page.goto(place.url)
+        typed = {"issuer": place.provider.issuer, "client_id": "public", "scope": SCOPE}
+        for name, text in typed.items():
+            await page.locator(f"#{name}").fill(text)
+        await follow(page, 'button[value="sign_in"]')
+        await follow(page, "#go")
+        await page.locator('[name="login"]').fill("ada")
+        await page.locator('[name="password"]').fill("any")
+        await follow(page, '[type="submit"]')
+        await follow(page, '[type="submit"]')
+
+        assert page.url.startswith(f"{place.url}/callback?")
+
+        for act in ("refresh", "userinfo", "introspection", "revocation"):
+            await follow(page, f'button[value="{act}"]')
+
+            assert await page.locator("#result").get_attribute("data-cause") is None
+            assert await page.locator("table.rules tr.bad").count() == 0
+
+        await page.goto(place.url)
+        for name, text in {**typed, "redirect_uri": "https://app.example/"}.items():
+            await page.locator(f"#{name}").fill(text)
+        await follow(page, 'button[value="sign_in"]')
+        cause = await page.locator("#result").get_attribute("data-cause")
+
+    assert cause == "redirect_uri_unregistered"
 
 
 def test_a_revoked_token_is_told_as_one_that_is_not_active(place: Place) -> None:
